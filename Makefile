@@ -1,0 +1,106 @@
+# virtrace: build, check, install.
+#
+#   make                 build/virtrace
+#   make check           unit tests, each linked only with its own layer and those below
+#   make check-targets   compare with gdb what is recorded of the target programs
+#   make tidy            clang-tidy and cppcheck
+#   make install         PREFIX=/usr/local, DESTDIR= respected
+#   make SAN=1 …         AddressSanitizer and UndefinedBehaviorSanitizer, objects in build-san/
+#   make CC=clang BUILD=build-clang …
+#
+# Objects are made below $(BUILD); the source tree stays clean.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+CC      ?= gcc
+SAN     ?=
+BUILD   ?= build$(if $(SAN),-san)
+
+CFLAGS  ?= -O2 -g
+# a comma that may stand in an argument of a make function
+, := ,
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+           -Wwrite-strings -Wvla -Werror
+# A sanitizer finds more at -O1, and alone decides what a stack looks like.
+ALLCFLAGS := -std=gnu17 $(WARN) $(CFLAGS) -I. -MMD -MP -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+             -DPRESET_DIR='"$(PREFIX)/share/virtrace/presets"' \
+             $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(,)undefined -fno-sanitize-recover=undefined)
+LDFLAGS += $(if $(SAN),-fsanitize=address$(,)undefined)
+
+# Layers from the lowest to the highest; each may use itself and those before it in NEEDS_.
+LAYERS  := base
+folder   = $(if $(filter symbols,$1),symbols,tracer/$1)
+NEEDS_base    :=
+NEEDS_symbols := schema base
+NEEDS_remote  := base
+NEEDS_probe   := remote symbols schema base
+# schema is one file of symbols, symbols/schema.c: all that trace and review may see of it
+NEEDS_trace   := schema base
+NEEDS_review  := trace schema base
+NEEDS_cmd     := review trace probe remote symbols schema base
+LIBS_symbols  := -ldw -lelf -lZydis
+LIBS_probe    := -lunwind-x86_64 -lunwind -lZydis
+LIBS_trace    := -lbabeltrace2 -ljson-c
+LIBS_review   := -larchive
+LIBS_cmd      := -linih
+libs_of  = $(sort $(foreach l,$1 $(NEEDS_$1),$(LIBS_$l)))
+archive  = $(BUILD)/lib$1.a
+archives = $(foreach l,$1 $(NEEDS_$1),$(call archive,$l))
+
+src      = $(filter-out symbols/schema.c tracer/cmd/main.c,$(wildcard $(call folder,$1)/*.c))
+objs     = $(patsubst %.c,$(BUILD)/%.o,$1)
+
+.PHONY: all check check-targets tidy install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+all: $(foreach l,$(LAYERS),$(call archive,$l))
+
+define layer_rules
+$(call archive,$1): $(call objs,$(call src,$1))
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rules,$l)))
+$(call archive,schema): $(BUILD)/symbols/schema.o
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+Q := $(if $(V),,@)
+$(BUILD)/%.o: %.c Makefile
+	$(Q)mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(ALLCFLAGS) -c -o $@ $<
+
+$(BUILD)/virtrace: $(BUILD)/tracer/cmd/main.o $(call archives,cmd)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs_of,cmd)
+
+# Unit tests: tests/unit/LAYER/test_NAME.c, one program each.
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
+define unit_rules
+$(BUILD)/tests/unit/$1/%: $(BUILD)/tests/unit/$1/%.o $(call archives,$1)
+	$$(if $$(V),,@echo "  LINK  $$@")
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ -lcmocka $(call libs_of,$1)
+check-$1: $(filter $(BUILD)/tests/unit/$1/%,$(UNIT))
+	$$(Q)./scripts/run-units $$^
+.PHONY: check-$1
+endef
+$(foreach l,$(LAYERS),$(eval $(call unit_rules,$l)))
+
+check: $(UNIT)
+	$(Q)./scripts/run-units $(UNIT)
+
+check-targets: $(BUILD)/virtrace
+	$(Q)BUILD=$(BUILD) ./tests/targets/run
+
+SOURCES := $(wildcard tracer/*/*.c symbols/*.c)
+tidy:
+	$(Q)./scripts/tidy $(SOURCES)
+
+install: $(BUILD)/virtrace
+	install -D -m 755 $(BUILD)/virtrace $(DESTDIR)$(PREFIX)/bin/virtrace
+	install -d $(DESTDIR)$(PREFIX)/share/virtrace/presets
+	install -m 644 tracer/presets/*.ini $(DESTDIR)$(PREFIX)/share/virtrace/presets
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/tests/unit/*/*.d)

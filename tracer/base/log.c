@@ -1,0 +1,128 @@
+#include "tracer/base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracer/base/utf8.h"
+
+static bool is_quiet;
+static void (*line_hook)(void);
+
+/* Names in messages come from traced processes and their files: what could steer a terminal is printed as an escape. */
+static void put_safe(const char *text, FILE *out)
+{
+	const uint8_t *bytes = (const uint8_t *)text;
+	size_t len = strlen(text);
+
+	while (len) {
+		uint32_t ch;
+		size_t n = utf8_decode(bytes, len, &ch);
+
+		if (n && (ch == '\n' || ch == '\t' || utf8_is_printable(ch)))
+			fwrite(bytes, 1, n, out);
+		else
+			fprintf(out, "\\%03o", *bytes);
+		n = n && utf8_is_printable(ch) ? n : 1;
+		bytes += n;
+		len -= n;
+	}
+}
+
+static void print_text(FILE *out, const char *head, const char *fmt, va_list ap)
+{
+	char text[16384];
+
+	if (line_hook)
+		line_hook();
+	vsnprintf(text, sizeof(text), fmt, ap);
+	fputs(head, out);
+	put_safe(text, out);
+	fputc('\n', out);
+}
+
+static bool domain_enabled(const char *domain)
+{
+	const char *list = getenv("VIRTRACE_DEBUG");
+	size_t len = strlen(domain);
+
+	while (list && *list) {
+		size_t n = strcspn(list, ",");
+
+		if ((n == len && !memcmp(list, domain, n)) || (n == 3 && !memcmp(list, "all", 3)))
+			return true;
+		list += n + (list[n] == ',');
+	}
+	return false;
+}
+
+void log_debug(const char *domain, const char *fmt, ...)
+{
+	char head[48];
+	va_list ap;
+
+	if (!domain_enabled(domain))
+		return;
+	snprintf(head, sizeof(head), "virtrace: [%s] ", domain);
+	va_start(ap, fmt);
+	print_text(stderr, head, fmt, ap);
+	va_end(ap);
+}
+
+void log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (is_quiet)
+		return;
+	va_start(ap, fmt);
+	print_text(stderr, "virtrace: ", fmt, ap);
+	va_end(ap);
+}
+
+void log_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_text(stderr, "virtrace: warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void log_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_text(stderr, "virtrace: ", fmt, ap);
+	va_end(ap);
+}
+
+void log_plain(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_text(stderr, "", fmt, ap);
+	va_end(ap);
+}
+
+void log_answer(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_text(stdout, "", fmt, ap);
+	va_end(ap);
+}
+
+void log_set_quiet(bool quiet)
+{
+	is_quiet = quiet;
+}
+
+void log_set_hook(void (*hook)(void))
+{
+	line_hook = hook;
+}
