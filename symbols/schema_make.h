@@ -1,0 +1,24 @@
+/**
+ * From a C type to the schema of what is captured of its values, within limits.  Private to symbols/.
+ */
+#ifndef SYMBOLS_SCHEMA_MAKE_H
+#define SYMBOLS_SCHEMA_MAKE_H
+
+#include "symbols/schema.h"
+
+struct arena;
+struct limits;
+struct type;
+
+enum {
+	STRING_LIMIT_MAX = 32 * 1024, /* the length of a text is 16 bits wide */
+	OBJECT_LIMIT_MIN = 64, /* any scalar, and then some */
+	OBJECT_LIMIT_MAX = 64 * 1024, /* fetch.c reads an object as a whole onto the stack, */
+	DEPTH_LIMIT_MAX = 8,          /* once for each level of pointers */
+};
+
+/** The capture of an expression `text` of this type.  -ENOENT if nothing of it can be captured, -E2BIG, -ENOMEM. */
+int schema_make_capture(const char *text, const struct type *type, const struct limits *limits, struct arena *arena,
+			const struct schema **ret);
+
+#endif
