@@ -1,0 +1,232 @@
+/*
+ * Waiting without consuming
+ *
+ * waitid() without WNOWAIT takes the pending signal out of the stop (kernel/exit.c, wait_task_stopped: *p_code = 0).  If we
+ * then died before the thread's rip was moved, it would run on in the middle of an instruction.  With WNOWAIT the kernel
+ * delivers the signal when the tracer is gone, and a handler in the target could repair what is left.  So stops are only
+ * looked at, and end by themselves when the thread is let go on.
+ *
+ * A stopped thread that we do not let go on would be found by each wait for all.  There is no such thread while event_next()
+ * is used: a held one is waited for by event_of().  A thread in PTRACE_LISTEN does not count as stopped (task_stopped_code).
+ *
+ * Fairness.  The kernel keeps the traced tasks in a list, newest first, and waitid(P_ALL) returns the first that has something to
+ * tell: a few hot threads at its head starve the others (8 hot threads: 190 hits against 19416).  So a thread that was
+ * served in this round gives way to any that was not, found by asking one by one; when none has anything, the next round begins.
+ * Asking costs a system call a thread, so as long as nobody waits a thread may take more and more turns (`patience`).
+ */
+#include "tracer/remote/event.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tracer/base/err.h"
+#include "tracer/remote/proc.h"
+
+enum { PATIENCE_MAX = 16, TICK_NS = 10 * 1000 * 1000 };
+
+/* Of all signals one that nobody uses: ours goes to one thread, and only while it waits. */
+static const int tick_signal = SIGVTALRM;
+
+static timer_t tick_timer;
+static struct sigaction tick_old_action;
+static sigset_t tick_old_mask, tick_wait_mask;
+static bool tick_runs;
+
+static void decode_stop(int status, struct event *ret)
+{
+	int sig = status & 0xff, event = status >> 8;
+
+	ret->value = sig;
+	switch (event) {
+	case 0:
+		ret->kind = sig == SIGTRAP ? EVENT_TRAP : EVENT_SIGNAL;
+		break;
+	case PTRACE_EVENT_STOP:
+		ret->kind = sig == SIGTRAP ? EVENT_PAUSED : EVENT_GROUP_STOP;
+		break;
+	case PTRACE_EVENT_CLONE:
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+		ret->kind = EVENT_NEW_TASK;
+		break;
+	case PTRACE_EVENT_EXEC:
+		ret->kind = EVENT_EXECED;
+		break;
+	default:
+		ret->kind = EVENT_OTHER;
+	}
+}
+
+void event_decode(const siginfo_t *info, struct event *ret)
+{
+	*ret = (struct event){ .tid = info->si_pid, .value = info->si_status };
+	switch (info->si_code) {
+	case CLD_EXITED:
+		ret->kind = EVENT_EXITED;
+		break;
+	case CLD_KILLED:
+	case CLD_DUMPED:
+		ret->kind = EVENT_KILLED;
+		break;
+	case CLD_TRAPPED:
+	case CLD_STOPPED:
+		decode_stop(info->si_status, ret);
+		break;
+	default:
+		ret->kind = EVENT_NONE;
+	}
+}
+
+/* 1 if a task has something to tell, 0 if not, or -ECHILD and -EINTR. */
+static int look(idtype_t type, pid_t id, int flags, siginfo_t *ret)
+{
+	ret->si_pid = 0;
+	if (waitid(type, (id_t)id, ret, WEXITED | WSTOPPED | __WALL | __WNOTHREAD | WNOWAIT | flags) < 0)
+		return -errno;
+	return ret->si_pid != 0;
+}
+
+/* Somebody who was not served in this round and has something to tell. */
+static bool find_unserved(struct proc *proc, siginfo_t *info)
+{
+	siginfo_t other;
+	struct thread *thread, *next;
+
+	HASH_ITER(hh, proc->threads, thread, next) {
+		if (thread->round == proc->round)
+			continue;
+		thread->round = proc->round;
+		if (look(P_PID, thread->tid, WNOHANG, &other) == 1) {
+			*info = other;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void choose(struct proc *proc, siginfo_t *info)
+{
+	struct thread *thread = proc_thread(proc, info->si_pid);
+
+	if (!thread)
+		return;
+	if (thread->round != proc->round) {
+		thread->round = proc->round;
+	} else if (++proc->turns >= proc->patience) {
+		proc->turns = 0;
+		if (find_unserved(proc, info)) {
+			proc->patience = 1;
+		} else {
+			proc->round++;
+			proc->patience = proc->patience < PATIENCE_MAX ? proc->patience * 2 : PATIENCE_MAX;
+		}
+	}
+}
+
+static int wait_for_any(siginfo_t *info)
+{
+	sigset_t mask;
+
+	pthread_sigmask(SIG_SETMASK, &tick_wait_mask, &mask);
+	int r = look(P_ALL, 0, 0, info);
+
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	return r;
+}
+
+int event_next(struct proc *proc, bool block, struct event *ret)
+{
+	siginfo_t info;
+	int r = look(P_ALL, 0, WNOHANG, &info);
+
+	if (r == 0 && block)
+		r = wait_for_any(&info);
+	if (r == -EINTR || r == 0) {
+		*ret = (struct event){ .kind = EVENT_NONE };
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	choose(proc, &info);
+	event_decode(&info, ret);
+	return 0;
+}
+
+int event_of(pid_t tid, struct event *ret)
+{
+	siginfo_t info;
+	int r = look(P_PID, tid, WNOHANG, &info);
+
+	if (r < 0)
+		return r;
+	*ret = (struct event){ .kind = EVENT_NONE };
+	if (r)
+		event_decode(&info, ret);
+	return 0;
+}
+
+void event_reap(pid_t tid)
+{
+	siginfo_t info;
+
+	waitid(P_PID, (id_t)tid, &info, WEXITED | __WALL | __WNOTHREAD | WNOHANG);
+}
+
+static void on_tick(int sig)
+{
+	(void)sig; /* to interrupt waitid() is all it is for */
+}
+
+static int start_timer(void)
+{
+	struct sigevent notify = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = tick_signal };
+	struct itimerspec every = { { 0, TICK_NS }, { 0, TICK_NS } };
+
+	notify._sigev_un._tid = gettid();
+	if (timer_create(CLOCK_MONOTONIC, &notify, &tick_timer) < 0)
+		return -errno;
+	return timer_settime(tick_timer, 0, &every, NULL) < 0 ? -errno : 0;
+}
+
+int tick_start(void)
+{
+	struct sigaction action = { .sa_handler = on_tick };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, tick_signal);
+	pthread_sigmask(SIG_BLOCK, &set, &tick_old_mask);
+	tick_wait_mask = tick_old_mask;
+	sigdelset(&tick_wait_mask, tick_signal);
+	sigaction(tick_signal, &action, &tick_old_action);
+	int r = start_timer();
+
+	tick_runs = r == 0;
+	if (r < 0) {
+		pthread_sigmask(SIG_SETMASK, &tick_old_mask, NULL);
+		return err_set(r, "cannot make a timer: %s", strerror(-r));
+	}
+	return 0;
+}
+
+void tick_stop(void)
+{
+	static const struct timespec now;
+	sigset_t set;
+
+	if (!tick_runs)
+		return;
+	tick_runs = false;
+	timer_delete(tick_timer);
+	sigemptyset(&set);
+	sigaddset(&set, tick_signal);
+	while (sigtimedwait(&set, NULL, &now) == tick_signal)
+		;
+	sigaction(tick_signal, &tick_old_action, NULL);
+	pthread_sigmask(SIG_SETMASK, &tick_old_mask, NULL);
+}

@@ -1,0 +1,35 @@
+/**
+ * The address space of a process, from /proc/PID/maps (proc_pid_maps(5)).
+ */
+#ifndef REMOTE_MAPS_H
+#define REMOTE_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct mapping {
+	uint64_t lo, hi, offset;
+	uint64_t dev, inode; /**< dev as major << 32 | minor; inode 0: anonymous */
+	bool readable, writable, executable, shared;
+	bool deleted;        /**< the path ended in " (deleted)", which is cut off */
+	const char *path;    /**< "" for anonymous memory, "[stack]" and the like for the kernel's names */
+};
+
+struct maps {
+	struct mapping *items; /**< by rising address */
+	size_t n, cap;
+	char *text; /**< the paths live in here */
+};
+
+/** 0, or -ESRCH and the like. */
+int maps_read(pid_t pid, struct maps *ret);
+/** Parse text in the format of the file, for maps_read() and tests; takes `text` (malloc'ed), also on failure. */
+int maps_parse(char *text, struct maps *ret);
+void maps_free(struct maps *maps);
+
+/** The mapping that holds `addr`; NULL if none. */
+const struct mapping *maps_find(const struct maps *maps, uint64_t addr);
+
+#endif

@@ -1,0 +1,76 @@
+/**
+ * The traced process: its tasks, its memory, what the kernel says about them.
+ *
+ * Everything here is done by the one thread of ours that seized the process.
+ */
+#ifndef REMOTE_PROC_H
+#define REMOTE_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "tracer/base/hash.h"
+
+enum thread_kind {
+	THREAD_NEW,    /**< announced by its maker; its own first stop has not come yet */
+	THREAD_OWN,    /**< a thread of the traced process */
+	THREAD_SHARER, /**< another process that runs in the same memory until it execs: vfork, CLONE_VM */
+	THREAD_FORKED, /**< another process with a copy of the memory: has to be cleaned and let go */
+	THREAD_GONE,   /**< not there any more */
+};
+
+struct thread {
+	pid_t tid;
+	enum thread_kind kind;
+	bool interrupted;  /**< we sent PTRACE_INTERRUPT and have not seen its stop yet */
+	unsigned round;    /**< fairness: the round it was served in last */
+	void *user;        /**< belongs to who uses this layer; freed by proc->forget */
+	UT_hash_handle hh;
+};
+
+struct proc {
+	pid_t pid;
+	pid_t live;   /**< a task in its memory that has not exited: /proc of a leader that did is empty */
+	int mem_fd;   /**< /proc/PID/mem */
+	bool poke;    /**< /proc/PID/mem is not writable for us: PTRACE_POKETEXT has to do */
+	struct thread *stopped; /**< a thread known to be in a ptrace stop, for POKETEXT; NULL for none */
+	struct thread *threads; /**< uthash by tid; may hold tasks that have exited unseen */
+	unsigned round, turns, patience; /**< see event.c */
+	void (*forget)(void *ctx, struct thread *thread); /**< called before a thread is forgotten; may be NULL */
+	void *ctx;
+};
+
+/** Options of every task that is traced: PTRACE_O_… */
+extern const long proc_trace_options;
+
+int proc_open(pid_t pid, struct proc **ret);
+/** Does not detach: tasks that are still traced are let go by the kernel when our thread ends. */
+void proc_close(struct proc *proc);
+
+/**
+ * Seize every thread, and those that are made meanwhile.  After an error some may be seized already: they have to be
+ * detached like after success.
+ */
+int proc_seize(struct proc *proc);
+
+struct thread *proc_thread(struct proc *proc, pid_t tid);
+/** Find or make the record of a task; NULL without memory. */
+struct thread *proc_add_thread(struct proc *proc, pid_t tid, enum thread_kind kind);
+void proc_forget(struct proc *proc, struct thread *thread);
+size_t proc_count(const struct proc *proc);
+
+/** What a task is to the traced process, asked of the kernel: never NEW. */
+enum thread_kind proc_classify(struct proc *proc, pid_t tid);
+
+/**
+ * Find another task to ask for in /proc, when the one before turned out to be gone: a thread of the process, or one that
+ * shares its memory.  -ESRCH if none is left.
+ */
+int proc_find_live(struct proc *proc);
+
+/** State letter in /proc/PID/task/TID/stat: R S D T t Z X; 0 if it is gone. */
+char proc_state(pid_t pid, pid_t tid);
+
+#endif

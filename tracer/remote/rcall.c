@@ -1,0 +1,346 @@
+/*
+ * Which thread makes the call, and how we learn that it did
+ *
+ * The thread is stopped, gets a stack image (sigframe.c), and by ONE PTRACE_SETREGS starts at `syscall; ret` with mmap's
+ * arguments.  It needs us no more: dying before SETREGS means nothing happened, dying after it means one page more.  SIGTRAP is
+ * not blocked meanwhile (a hit with SIGTRAP blocked makes the kernel reset the process' handler).  The result is read
+ * from the address space: the page is there, or the thread has left the image without it.
+ *
+ * A thread inside a system call that was stopped comes back to it by the kernel's restart rules, which regs_settle() plays
+ * through.  One kind has no way back: where the kernel keeps the state of the restart (timed futex, nanosleep, poll), and
+ * rt_sigreturn clears it (EINTR).  So threads are tried in the order of harm: an untimed futex wait, then other waits that
+ * restart, then running threads; the rest only when waiting for a better moment has not helped.
+ */
+#include "tracer/remote/rcall.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tracer/base/array.h"
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/remote/event.h"
+#include "tracer/remote/maps.h"
+#include "tracer/remote/proc.h"
+#include "tracer/remote/rmem.h"
+#include "tracer/remote/sigframe.h"
+#include "tracer/remote/thread.h"
+
+enum {
+	STOP_WAIT_MS = 20,      /* for a thread to answer PTRACE_INTERRUPT: it may be in an uninterruptible call */
+	RESULT_WAIT_MS = 2000,  /* for the call to be made: the thread must get a CPU */
+	CHECK_EVERY_MS = 20,    /* how often a thread that seems not to make it is stopped and looked at */
+	PASSES = 20,            /* rounds over all threads that hope for a harmless one */
+	PASS_PAUSE_MS = 5,
+	CANDIDATES_MAX = 64,    /* of a process with thousands of threads these do */
+};
+
+enum harm {
+	HARM_NONE_IDLE,  /* untimed futex wait */
+	HARM_NONE,       /* another wait that restarts */
+	HARM_RUNNING,
+	HARM_UNKNOWN,
+	HARM_EINTR,      /* the wait would end early */
+};
+
+struct candidate {
+	pid_t tid;
+	enum harm harm;
+};
+
+static void sleep_us(long us)
+{
+	struct timespec ts = { us / 1000000, us % 1000000 * 1000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static bool is_untimed_futex(unsigned long op, unsigned long timeout)
+{
+	unsigned long command = op & FUTEX_CMD_MASK;
+
+	return (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET) && !timeout;
+}
+
+static enum harm harm_of_call(long nr, unsigned long a1, unsigned long a3)
+{
+	switch (nr) {
+	case SYS_futex:
+		return is_untimed_futex(a1, a3) ? HARM_NONE_IDLE : HARM_EINTR;
+	case SYS_read:
+	case SYS_write:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_wait4:
+	case SYS_waitid:
+	case SYS_pause:
+	case SYS_ppoll:
+	case SYS_pselect6:
+	case SYS_rt_sigsuspend:
+		return HARM_NONE;
+	case SYS_poll:
+	case SYS_nanosleep:
+	case SYS_clock_nanosleep:
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+	case SYS_semop:
+	case SYS_semtimedop:
+	case SYS_rt_sigtimedwait:
+	case SYS_io_getevents:
+		return HARM_EINTR;
+	default:
+		return HARM_UNKNOWN;
+	}
+}
+
+/* proc_pid_syscall(5): "running", or "-1 SP PC", or "NR ARG*6 SP PC". */
+static enum harm harm_of_thread(pid_t pid, pid_t tid)
+{
+	char path[64], text[256];
+	long nr;
+	unsigned long a0, a1, a2, a3;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (sscanf(text, "%ld %lx %lx %lx %lx", &nr, &a0, &a1, &a2, &a3) == 5)
+		return harm_of_call(nr, a1, a3);
+	return HARM_RUNNING;
+}
+
+static int by_harm(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	return x->harm != y->harm ? (x->harm > y->harm) - (x->harm < y->harm) : x->tid - y->tid;
+}
+
+static size_t list_candidates(const struct rcall *call, struct candidate *list)
+{
+	struct thread *thread, *next;
+	size_t n = 0;
+
+	HASH_ITER(hh, call->proc->threads, thread, next) {
+		if (n == CANDIDATES_MAX)
+			break;
+		if (thread->kind != THREAD_OWN || thread == call->held)
+			continue;
+		list[n].tid = thread->tid;
+		list[n++].harm = harm_of_thread(call->proc->pid, thread->tid);
+	}
+	qsort(list, n, sizeof(*list), by_harm);
+	return n;
+}
+
+/* 1 if the thread stands in the stop we asked for; 0 if it does not (then what stops it is left to be served). */
+static int pause_thread(const struct rcall *call, struct thread *thread)
+{
+	struct event event;
+
+	if (thread_interrupt(thread) < 0)
+		return 0;
+	for (int us = 0; us < STOP_WAIT_MS * 1000; us += 50) {
+		if (event_of(thread->tid, &event) < 0)
+			return 0;
+		if (event.kind == EVENT_PAUSED) {
+			thread->interrupted = false;
+			call->proc->stopped = thread;
+			return 1;
+		}
+		if (event.kind != EVENT_NONE) {
+			call->serve(call->ctx, thread);
+			return 0;
+		}
+		sleep_us(50);
+	}
+	return 0;
+}
+
+static int start_call(const struct rcall *call, struct thread *thread, const struct user_regs_struct *back,
+		      uint64_t addr, size_t len, uint64_t *ret_rsp)
+{
+	struct gadgets gadgets;
+	struct user_regs_struct regs = *back;
+	int r = gadgets_find(call->proc, &gadgets);
+
+	if (r < 0)
+		return err_set(-ENOTSUP, "no code to make a system call with was found in process %d",
+			       (int)call->proc->pid);
+	r = sigframe_write(call->proc, thread, back, &gadgets, ret_rsp);
+	if (r < 0)
+		return r;
+	regs.rip = gadgets.syscall_ret;
+	regs.rsp = *ret_rsp;
+	regs.orig_rax = (uint64_t)-1;
+	regs.rax = SYS_mmap;
+	regs.rdi = addr;
+	regs.rsi = len;
+	regs.rdx = PROT_READ | PROT_EXEC;
+	regs.r10 = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+	regs.r8 = (uint64_t)-1;
+	regs.r9 = 0;
+	return thread_set_regs(thread, &regs);
+}
+
+static bool is_mapped(const struct rcall *call, uint64_t addr)
+{
+	uint8_t byte;
+
+	return rmem_read(call->proc, addr, &byte, 1) == 1;
+}
+
+/* Whether what is there now is what we asked for; the kernel may have joined it with a neighbour of the same kind. */
+static int check_mapping(const struct rcall *call, uint64_t addr, size_t len)
+{
+	struct maps maps;
+	int r = maps_read(call->proc->live, &maps);
+
+	if (r < 0)
+		return r;
+	const struct mapping *m = maps_find(&maps, addr);
+	bool ours = m && m->executable && !m->writable && !m->inode && m->hi >= addr + len;
+
+	if (!m)
+		r = err_set(-EACCES, "the process may not map executable memory (seccomp filter, SELinux execmem, or "
+				     "a limit on its address space)");
+	else if (!ours)
+		r = -EEXIST;
+	maps_free(&maps);
+	return r;
+}
+
+/* Whether the thread is still on its way to the call: its stack pointer stands at the image, or a signal handler's below. */
+static bool is_under_way(const struct rcall *call, pid_t tid, uint64_t image_rsp)
+{
+	struct thread *thread = proc_thread(call->proc, tid);
+	struct user_regs_struct regs;
+
+	if (!thread)
+		return false;
+	if (!pause_thread(call, thread))
+		return true; /* it did not answer, or stopped for something else: unknown yet */
+	thread_undo_eintr(thread);
+	bool under_way = thread_get_regs(thread, &regs) == 0 && regs.rsp <= image_rsp + sizeof(uint64_t);
+
+	thread_resume(call->proc, thread, 0);
+	return under_way;
+}
+
+static int wait_for_result(const struct rcall *call, pid_t tid, uint64_t image_rsp, uint64_t addr, size_t len)
+{
+	for (int us = 0; us < RESULT_WAIT_MS * 1000; us += 100) {
+		struct thread *thread = proc_thread(call->proc, tid);
+
+		if (is_mapped(call, addr))
+			return check_mapping(call, addr, len);
+		if (!thread)
+			return -ESRCH;
+		call->serve(call->ctx, thread);
+		call->serve(call->ctx, NULL);
+		if (us && us % (CHECK_EVERY_MS * 1000) == 0 && !is_under_way(call, tid, image_rsp))
+			return check_mapping(call, addr, len);
+		sleep_us(100);
+	}
+	return err_set(-ETIMEDOUT, "thread %d did not make the system call", (int)tid);
+}
+
+/* -EAGAIN: this thread will not do. */
+static int try_thread(const struct rcall *call, pid_t tid, bool with_harm, uint64_t addr, size_t len)
+{
+	struct thread *thread = proc_thread(call->proc, tid);
+	struct user_regs_struct back;
+	uint64_t rsp;
+
+	if (!thread || !pause_thread(call, thread))
+		return -EAGAIN;
+	thread_undo_eintr(thread);
+	bool usable = thread_get_regs(thread, &back) == 0 && (regs_settle(&back) || with_harm);
+	int r = usable ? start_call(call, thread, &back, addr, len, &rsp) : -EAGAIN;
+
+	thread_resume(call->proc, thread, 0);
+	if (r == -ENOTSUP || r == -EAGAIN)
+		return r;
+	if (r < 0)
+		return -EAGAIN; /* no room below its stack, or it is gone */
+	log_debug("rcall", "thread %d maps %zu bytes at %#lx", (int)tid, len, (unsigned long)addr);
+	return wait_for_result(call, tid, rsp, addr, len);
+}
+
+static int try_threads(const struct rcall *call, bool with_harm, uint64_t addr, size_t len)
+{
+	struct candidate list[CANDIDATES_MAX];
+	size_t n = list_candidates(call, list);
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].harm >= HARM_EINTR && !with_harm)
+			continue;
+		int r = try_thread(call, list[i].tid, with_harm, addr, len);
+
+		if (r != -EAGAIN && r != -ESRCH)
+			return r;
+	}
+	return -EAGAIN;
+}
+
+/* The held thread goes through the call and comes back to the int3 at back->rip. */
+static int use_held(const struct rcall *call, uint64_t addr, size_t len)
+{
+	struct thread *thread = call->held;
+	pid_t tid = thread->tid;
+	struct user_regs_struct regs;
+	struct event event;
+	uint64_t rsp;
+
+	call->proc->stopped = thread;
+	int r = start_call(call, thread, call->back, addr, len, &rsp);
+
+	if (r < 0)
+		return r;
+	thread_resume(call->proc, thread, 0);
+	for (int us = 0; us < RESULT_WAIT_MS * 1000; us += 20) {
+		if (event_of(tid, &event) < 0)
+			return err_set(-ESRCH, "thread %d has ended", (int)tid);
+		if (event.kind == EVENT_TRAP && thread_get_regs(thread, &regs) == 0 &&
+		    regs.rip == call->back->rip + 1 && regs.rsp == call->back->rsp)
+			return check_mapping(call, addr, len);
+		if (event.kind != EVENT_NONE)
+			call->serve(call->ctx, thread);
+		else
+			sleep_us(20);
+		if (!proc_thread(call->proc, tid))
+			return err_set(-ESRCH, "thread %d has ended", (int)tid);
+	}
+	return err_set(-ETIMEDOUT, "thread %d did not come back from a system call", (int)tid);
+}
+
+int rcall_map(const struct rcall *call, uint64_t addr, size_t len)
+{
+	if (call->held)
+		return use_held(call, addr, len);
+	for (int pass = 0; pass < PASSES; pass++) {
+		int r = try_threads(call, pass == PASSES - 1, addr, len);
+
+		if (r != -EAGAIN)
+			return r;
+		call->serve(call->ctx, NULL);
+		sleep_us(PASS_PAUSE_MS * 1000);
+	}
+	return err_set(-EAGAIN, "no thread of process %d can make a system call now (is it stopped?)",
+		       (int)call->proc->pid);
+}

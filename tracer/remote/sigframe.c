@@ -1,0 +1,212 @@
+/*
+ * A thread that restores itself
+ *
+ *	rsp -> [restorer][struct ucontext][padding][xsave area][magic2]     ... red zone, the thread's own stack
+ *
+ * The thread is started at `syscall; ret`.  ret takes it to the restorer, whose rt_sigreturn loads everything from the image: a
+ * signal frame without a signal (arch/x86/kernel/signal_64.c, struct rt_sigframe; arch/x86/kernel/fpu/signal.c).
+ *
+ * - The xsave area is the one of PTRACE_GETREGSET(NT_X86_XSTATE) with the software bytes (464-511) rewritten.  The kernel takes
+ *   a frame for x87 and SSE only, and so loses AVX, if the size said there exceeds what the process may use: with AMX
+ *   the regset is larger than that, so it is cut to the components in use (check_xstate_in_sigframe).
+ * - uc_stack: sigreturn sets the alternate stack to what is there.  A mode that does not exist makes it change nothing
+ *   (do_sigaltstack answers EINVAL, which restore_altstack ignores).
+ */
+#include "tracer/remote/sigframe.h"
+
+#include <cpuid.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+
+#include "tracer/remote/maps.h"
+#include "tracer/remote/proc.h"
+#include "tracer/remote/rmem.h"
+
+enum {
+	RED_ZONE = 128,
+	XSTATE_MAX = 16384,         /* AMX makes 11008 */
+	XSAVE_HEADER_AT = 512,      /* first word: XSTATE_BV */
+	XSAVE_LEGACY = 512 + 64,
+	SW_BYTES_AT = 464,
+	UC_FP_XSTATE = 1, UC_SIGCONTEXT_SS = 2, UC_STRICT_RESTORE_SS = 4,
+	SS_NO_SUCH_MODE = 3,
+	GADGET_CHUNK = 1 << 18,
+	GADGET_SCAN_MAX = 64 << 20, /* bytes of text looked at before giving up */
+};
+static const uint32_t fp_magic1 = 0x46505853, fp_magic2 = 0x46505845;
+static const uint64_t xfeatures_amx = 3ull << 17;
+
+/* arch/x86/include/uapi/asm/sigcontext.h, struct sigcontext_64 */
+struct sigcontext_image {
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
+	uint16_t cs, gs, fs, ss;
+	uint64_t err, trapno, oldmask, cr2, fpstate, reserved[8];
+};
+
+struct frame_image {
+	uint64_t return_address;
+	uint64_t uc_flags, uc_link;
+	uint64_t ss_sp;
+	int32_t ss_flags, ss_pad;
+	uint64_t ss_size;
+	struct sigcontext_image context;
+	uint64_t mask;
+};
+
+/* arch/x86/include/uapi/asm/sigcontext.h, struct _fpx_sw_bytes */
+struct sw_bytes {
+	uint32_t magic1, extended_size;
+	uint64_t xfeatures;
+	uint32_t xstate_size, padding[7];
+};
+
+static const uint8_t code_syscall_ret[] = { 0x0f, 0x05, 0xc3 };
+static const uint8_t code_restorer[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
+
+static uint64_t find_bytes(const uint8_t *text, size_t len, uint64_t addr, const uint8_t *code, size_t code_len)
+{
+	const uint8_t *at = memmem(text, len, code, code_len);
+
+	return at ? addr + (uint64_t)(at - text) : 0;
+}
+
+static bool scan_mapping(struct proc *proc, const struct mapping *m, uint8_t *chunk, struct gadgets *found)
+{
+	for (uint64_t addr = m->lo; addr < m->hi; addr += GADGET_CHUNK - sizeof(code_restorer)) {
+		uint64_t left = m->hi - addr;
+		size_t n = rmem_read(proc, addr, chunk, left < GADGET_CHUNK ? left : GADGET_CHUNK);
+
+		if (!found->syscall_ret)
+			found->syscall_ret = find_bytes(chunk, n, addr, code_syscall_ret,
+							sizeof(code_syscall_ret));
+		if (!found->restorer)
+			found->restorer = find_bytes(chunk, n, addr, code_restorer, sizeof(code_restorer));
+		if (found->syscall_ret && found->restorer)
+			return true;
+	}
+	return false;
+}
+
+/* Only code of files: anonymous code (of a JIT, our own slots) may be gone or changed when the thread gets there. */
+static bool scan_maps(struct proc *proc, const struct maps *maps, bool libc, uint8_t *chunk, uint64_t *budget,
+		      struct gadgets *found)
+{
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct mapping *m = &maps->items[i];
+		bool is_libc = strstr(m->path, "/libc.") || strstr(m->path, "/libc-") ||
+			       strstr(m->path, "/ld-");
+
+		if (!m->executable || !m->inode || is_libc != libc || m->hi - m->lo > *budget)
+			continue;
+		*budget -= m->hi - m->lo;
+		if (scan_mapping(proc, m, chunk, found))
+			return true;
+	}
+	return false;
+}
+
+int gadgets_find(struct proc *proc, struct gadgets *ret)
+{
+	struct maps maps;
+	struct gadgets found = { 0 };
+	uint64_t budget = GADGET_SCAN_MAX;
+	int r = maps_read(proc->live, &maps);
+
+	if (r < 0)
+		return r;
+	uint8_t *chunk = malloc(GADGET_CHUNK);
+
+	r = !chunk ? -ENOMEM
+	    : scan_maps(proc, &maps, true, chunk, &budget, &found) ||
+	      scan_maps(proc, &maps, false, chunk, &budget, &found) ? 0 : -ENOENT;
+	if (r == 0)
+		*ret = found;
+	free(chunk);
+	maps_free(&maps);
+	return r;
+}
+
+/* Bytes of an xsave area in the standard format that hold the components `features` (CPUID leaf 0xd). */
+static size_t xsave_size(uint64_t features)
+{
+	size_t size = XSAVE_LEGACY;
+
+	for (unsigned i = 2; i < 63; i++) {
+		unsigned a, b, c, d;
+
+		if (!(features >> i & 1))
+			continue;
+		if (!__get_cpuid_count(0xd, i, &a, &b, &c, &d) || !a)
+			continue;
+		size = b + a > size ? b + a : size;
+	}
+	return size;
+}
+
+/* The thread's vector registers as a signal frame holds them; returns the length with magic2, or a negative errno. */
+static ssize_t get_xstate(const struct thread *thread, uint8_t *area)
+{
+	struct iovec io = { area, XSTATE_MAX };
+	uint64_t supported, in_use;
+	struct sw_bytes sw = { .magic1 = fp_magic1 };
+
+	if (ptrace(PTRACE_GETREGSET, thread->tid, NT_X86_XSTATE, &io) < 0)
+		return -errno;
+	if (io.iov_len < XSAVE_LEGACY || io.iov_len > XSTATE_MAX - sizeof(fp_magic2))
+		return -ENOTSUP;
+	memcpy(&supported, area + SW_BYTES_AT, sizeof(supported)); /* NT_X86_XSTATE keeps XCR0 here */
+	memcpy(&in_use, area + XSAVE_HEADER_AT, sizeof(in_use));
+	sw.xfeatures = in_use & xfeatures_amx ? supported : supported & ~xfeatures_amx;
+	size_t size = xsave_size(sw.xfeatures);
+
+	size = size < io.iov_len ? size : io.iov_len;
+	sw.xstate_size = (uint32_t)size;
+	sw.extended_size = (uint32_t)(size + sizeof(fp_magic2));
+	memcpy(area + SW_BYTES_AT, &sw, sizeof(sw));
+	memcpy(area + size, &fp_magic2, sizeof(fp_magic2));
+	return (ssize_t)(size + sizeof(fp_magic2));
+}
+
+static struct sigcontext_image context_of(const struct user_regs_struct *r, uint64_t fpstate)
+{
+	return (struct sigcontext_image){
+		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11, .r12 = r->r12, .r13 = r->r13,
+		.r14 = r->r14, .r15 = r->r15, .di = r->rdi, .si = r->rsi, .bp = r->rbp, .bx = r->rbx,
+		.dx = r->rdx, .ax = r->rax, .cx = r->rcx, .sp = r->rsp, .ip = r->rip,
+		.flags = r->eflags, .cs = (uint16_t)r->cs, .ss = (uint16_t)r->ss, .fpstate = fpstate,
+	};
+}
+
+int sigframe_write(struct proc *proc, const struct thread *thread, const struct user_regs_struct *back,
+		   const struct gadgets *gadgets, uint64_t *ret_rsp)
+{
+	static uint8_t xstate[XSTATE_MAX] __attribute__((aligned(64)));
+	struct frame_image image = {
+		.return_address = gadgets->restorer,
+		.uc_flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
+		.ss_flags = SS_NO_SUCH_MODE,
+	};
+	ssize_t len = get_xstate(thread, xstate);
+
+	if (len < 0)
+		return (int)len;
+	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(image.mask), &image.mask) < 0)
+		return -errno;
+	uint64_t fpstate = (back->rsp - RED_ZONE - (uint64_t)len) & ~63ull;
+	uint64_t rsp = (fpstate - sizeof(image)) & ~15ull;
+
+	image.context = context_of(back, fpstate);
+	int r = rmem_write(proc, fpstate, xstate, (size_t)len);
+
+	if (r == 0)
+		r = rmem_write(proc, rsp, &image, sizeof(image));
+	if (r == 0)
+		*ret_rsp = rsp;
+	return r;
+}

@@ -1,0 +1,182 @@
+#include "tracer/remote/thread.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tracer/remote/proc.h"
+
+static int request(enum __ptrace_request what, const struct thread *thread, const void *addr, const void *data)
+{
+	return ptrace(what, thread->tid, addr, data) < 0 ? -errno : 0;
+}
+
+static void runs(struct proc *proc, const struct thread *thread)
+{
+	if (proc->stopped == thread)
+		proc->stopped = NULL;
+}
+
+int thread_resume(struct proc *proc, struct thread *thread, int sig)
+{
+	runs(proc, thread);
+	return request(PTRACE_CONT, thread, NULL, (void *)(intptr_t)sig);
+}
+
+int thread_listen(struct proc *proc, struct thread *thread)
+{
+	runs(proc, thread);
+	return request(PTRACE_LISTEN, thread, NULL, NULL);
+}
+
+int thread_interrupt(struct thread *thread)
+{
+	int r = request(PTRACE_INTERRUPT, thread, NULL, NULL);
+
+	thread->interrupted = r == 0;
+	return r;
+}
+
+int thread_detach(struct proc *proc, struct thread *thread, int sig)
+{
+	runs(proc, thread);
+	return request(PTRACE_DETACH, thread, NULL, (void *)(intptr_t)sig);
+}
+
+int thread_get_regs(const struct thread *thread, struct user_regs_struct *ret)
+{
+	return request(PTRACE_GETREGS, thread, NULL, ret);
+}
+
+int thread_set_regs(const struct thread *thread, const struct user_regs_struct *regs)
+{
+	return request(PTRACE_SETREGS, thread, NULL, regs);
+}
+
+int thread_get_fpregs(const struct thread *thread, struct user_fpregs_struct *ret)
+{
+	return request(PTRACE_GETFPREGS, thread, NULL, ret);
+}
+
+int thread_set_rip(const struct thread *thread, uint64_t rip)
+{
+	return request(PTRACE_POKEUSER, thread, (void *)offsetof(struct user_regs_struct, rip), (void *)rip);
+}
+
+int thread_set_rsp(const struct thread *thread, uint64_t rsp)
+{
+	return request(PTRACE_POKEUSER, thread, (void *)offsetof(struct user_regs_struct, rsp), (void *)rsp);
+}
+
+int thread_get_siginfo(const struct thread *thread, siginfo_t *ret)
+{
+	return request(PTRACE_GETSIGINFO, thread, NULL, ret);
+}
+
+int thread_set_siginfo(const struct thread *thread, const siginfo_t *info)
+{
+	return request(PTRACE_SETSIGINFO, thread, NULL, info);
+}
+
+int thread_event_message(const struct thread *thread, pid_t *ret)
+{
+	unsigned long message = 0;
+	int r = request(PTRACE_GETEVENTMSG, thread, NULL, &message);
+
+	if (r == 0)
+		*ret = (pid_t)message;
+	return r;
+}
+
+/* Errors that never leave the kernel: include/linux/errno.h. */
+enum { ERESTARTSYS = 512, ERESTARTNOINTR = 513, ERESTARTNOHAND = 514, ERESTART_RESTARTBLOCK = 516 };
+enum { SYSCALL_INSN_LEN = 2 };
+
+bool regs_settle(struct user_regs_struct *regs)
+{
+	if ((int64_t)regs->orig_rax < 0)
+		return true;
+	switch (-(int64_t)regs->rax) {
+	case ERESTARTSYS:
+	case ERESTARTNOINTR:
+	case ERESTARTNOHAND:
+		regs->rip -= SYSCALL_INSN_LEN;
+		regs->rax = regs->orig_rax;
+		break;
+	case ERESTART_RESTARTBLOCK:
+		regs->rip -= SYSCALL_INSN_LEN;
+		/* poll without a timeout needs no kept state */
+		if (regs->orig_rax == SYS_poll && (int32_t)regs->rdx < 0) {
+			regs->rax = SYS_poll;
+			break;
+		}
+		regs->rax = SYS_restart_syscall;
+		regs->orig_rax = (uint64_t)-1;
+		return false;
+	default:
+		break;
+	}
+	regs->orig_rax = (uint64_t)-1;
+	return true;
+}
+
+/* Those that answer EINTR to any wake-up, and whether this one would wait for ever. */
+static bool waits_for_ever(const struct user_regs_struct *regs)
+{
+	switch (regs->orig_rax) {
+	case SYS_epoll_wait:
+		return (int32_t)regs->r10 < 0;
+	case SYS_epoll_pwait: /* with a mask of its own, signals are let in just for the wait */
+		return (int32_t)regs->r10 < 0 && !regs->r8;
+	case SYS_epoll_pwait2:
+		return !regs->r10 && !regs->r8;
+	case SYS_semop:
+		return true;
+	case SYS_semtimedop:
+		return !regs->r10;
+	case SYS_rt_sigtimedwait:
+		return !regs->rdx;
+	case SYS_io_getevents:
+		return !regs->r8;
+	default:
+		return false;
+	}
+}
+
+static bool signal_waits(pid_t tid)
+{
+	char path[64], text[4096];
+	unsigned long long pending = 0, shared = 0, blocked = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	const char *a = strstr(text, "\nSigPnd:"), *b = strstr(text, "\nShdPnd:"), *c = strstr(text, "\nSigBlk:");
+
+	if (!a || !b || !c || sscanf(a, "\nSigPnd: %llx", &pending) != 1 ||
+	    sscanf(b, "\nShdPnd: %llx", &shared) != 1 || sscanf(c, "\nSigBlk: %llx", &blocked) != 1)
+		return true;
+	return ((pending | shared) & ~blocked) != 0;
+}
+
+void thread_undo_eintr(const struct thread *thread)
+{
+	struct user_regs_struct regs;
+
+	if (thread_get_regs(thread, &regs) < 0 || (int64_t)regs.orig_rax < 0 ||
+	    (int64_t)regs.rax != -EINTR || !waits_for_ever(&regs) || signal_waits(thread->tid))
+		return;
+	regs.rip -= SYSCALL_INSN_LEN;
+	regs.rax = regs.orig_rax;
+	regs.orig_rax = (uint64_t)-1;
+	thread_set_regs(thread, &regs);
+}

@@ -1,0 +1,55 @@
+/**
+ * Requests to one stopped (or to be stopped) thread.
+ *
+ * All return 0 or a negative errno.  -ESRCH means that the thread is not stopped any more because it was killed: never an error,
+ * its end is reported by an event.
+ */
+#ifndef REMOTE_THREAD_H
+#define REMOTE_THREAD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+struct proc;
+struct thread;
+
+/** Let it go on, with `sig` delivered if not 0. */
+int thread_resume(struct proc *proc, struct thread *thread, int sig);
+/** Leave it in its group stop, but be told of its end. */
+int thread_listen(struct proc *proc, struct thread *thread);
+/** Make it stop soon; what stops it first may be something else. */
+int thread_interrupt(struct thread *thread);
+/** Let it go on untraced, with `sig` delivered if not 0; the record stays. */
+int thread_detach(struct proc *proc, struct thread *thread, int sig);
+
+int thread_get_regs(const struct thread *thread, struct user_regs_struct *ret);
+int thread_set_regs(const struct thread *thread, const struct user_regs_struct *regs);
+int thread_get_fpregs(const struct thread *thread, struct user_fpregs_struct *ret);
+/** Set only one register: cheaper than the whole set, and touches nothing else. */
+int thread_set_rip(const struct thread *thread, uint64_t rip);
+int thread_set_rsp(const struct thread *thread, uint64_t rsp);
+
+int thread_get_siginfo(const struct thread *thread, siginfo_t *ret);
+int thread_set_siginfo(const struct thread *thread, const siginfo_t *info);
+
+/** PTRACE_GETEVENTMSG: the new task, or after exec the old tid. */
+int thread_event_message(const struct thread *thread, pid_t *ret);
+
+/**
+ * Registers as they would be after the kernel's own syscall restart, of a thread that stopped inside a system call
+ * (arch/x86/kernel/signal.c, arch_do_signal_or_restart).  Returns false if the kernel holds the state of the restart
+ * (restart_syscall: timed waits), which would be lost if the thread did another call before it.
+ */
+bool regs_settle(struct user_regs_struct *regs);
+
+/**
+ * Undo the EINTR that a mere stop gives to the few system calls that do not restart (signal(7), "Interruption by stop
+ * signals"), where the call has no timeout and no signal waits: then doing it again is exactly what would have been.
+ * For a thread that stands in an EVENT_PAUSED stop.
+ */
+void thread_undo_eintr(const struct thread *thread);
+
+#endif
