@@ -1,0 +1,371 @@
+/*
+ * Adding a probe
+ *
+ * engine_add_probe() does all that can take long and all that can fail: disassembly, comparing the text with the file, room for
+ * slots, the slots themselves.  No int3 is planted before engine_run() goes on (or, inside ops->modules, before the thread
+ * that called dlopen does): so no event can come of a probe its owner has not yet finished describing, and the undo
+ * information of all sites is complete before the first byte is changed.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "symbols/function.h"
+#include "symbols/module.h"
+#include "symbols/plan.h"
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/probe/engine_state.h"
+#include "tracer/probe/site.h"
+#include "tracer/probe/slots.h"
+#include "tracer/remote/rcall.h"
+#include "tracer/remote/rmem.h"
+#include "tracer/remote/thread.h"
+
+enum { CALLS_IN_STOCK = 16 };
+
+static int read_code(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	return module_read(ctx, addr, buf, len);
+}
+
+static void serve(void *ctx, struct thread *thread)
+{
+	if (thread)
+		engine_serve_quietly(ctx, thread);
+	else
+		engine_serve_all(ctx);
+}
+
+/* A thread held at exec stands at no site: give it one for the time of the call.  No other thread can run into it. */
+static int reserve_at_exec(struct engine *engine, const struct rcall *call, uint64_t lo, uint64_t hi, size_t n)
+{
+	static const uint8_t int3 = 0xcc;
+	uint64_t rip = engine->held_regs.rip;
+	uint8_t orig;
+
+	if (rmem_read(engine->proc, rip, &orig, 1) != 1 || rmem_write(engine->proc, rip, &int3, 1) < 0)
+		return err_set(-EFAULT, "cannot write to the text at %#lx", (unsigned long)rip);
+	int r = slots_reserve(engine->slots, call, lo, hi, n);
+
+	rmem_write(engine->proc, rip, &orig, 1);
+	if (engine->held)
+		thread_set_rip(engine->held, rip);
+	return r;
+}
+
+int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n)
+{
+	struct rcall call = { .proc = engine->proc, .serve = serve, .ctx = engine,
+			      .held = engine->held, .back = &engine->held_regs };
+	int r = engine->held_at_exec ? reserve_at_exec(engine, &call, lo, hi, n)
+				     : slots_reserve(engine->slots, &call, lo, hi, n);
+
+	if (r == -ETIMEDOUT)
+		engine->held = NULL; /* it is somewhere, running; its next stop is handled like any other */
+	return r;
+}
+
+/* All that belongs to the module mapped at `addr`: its mappings, and anonymous memory right behind (.bss). */
+static int module_span(const struct maps *maps, uint64_t addr, uint64_t *ret_lo, uint64_t *ret_hi)
+{
+	const struct mapping *m = maps_find(maps, addr), *end = maps->items + maps->n;
+
+	if (!m)
+		return err_set(-ENOTSUP, "there is no code mapped at %#lx", (unsigned long)addr);
+	const struct mapping *first = m, *last = m;
+
+	while (first > maps->items && first[-1].inode == m->inode && first[-1].dev == m->dev)
+		first--;
+	while (last + 1 < end && ((last[1].inode == m->inode && last[1].dev == m->dev) ||
+				  (!last[1].inode && last[1].lo == last->hi && !last[1].path[0])))
+		last++;
+	*ret_lo = first->lo;
+	*ret_hi = last->hi;
+	return 0;
+}
+
+void engine_reserve_for_callers(struct engine *engine, const struct maps *maps)
+{
+	uint64_t lo, hi;
+	bool tails = false;
+
+	for (size_t i = 0; i < engine->probes.n && !tails; i++) {
+		const struct scan *scan = &engine->probes.items[i]->scan;
+
+		for (size_t k = 0; k < scan->n_exits && !tails; k++)
+			tails = scan->exits[k].kind != EXIT_RET;
+	}
+	for (size_t i = 0; tails && i < maps->n; i++) {
+		const struct mapping *m = &maps->items[i];
+
+		if (!m->executable || !m->inode || module_span(maps, m->lo, &lo, &hi) < 0)
+			continue;
+		if (engine_reserve(engine, lo, hi, 1) < 0)
+			log_debug("arm", "no slots near %s: %s", m->path, err_text());
+	}
+}
+
+struct call *probe_take_call(struct probe *probe)
+{
+	if (!probe->free_calls)
+		probe_refill(probe);
+	struct call *call = probe->free_calls;
+
+	if (call) {
+		probe->free_calls = call->below;
+		probe->n_free_calls--;
+		call->below = NULL;
+	}
+	return call;
+}
+
+void probe_give_call(struct probe *probe, struct call *call)
+{
+	call->below = probe->free_calls;
+	probe->free_calls = call;
+	probe->n_free_calls++;
+}
+
+/* A call with the memory it may need, in one piece. */
+static struct call *new_call(struct probe *probe)
+{
+	const struct plan *plan = probe->plan;
+	bool deferred = plan->filter_at_return;
+	size_t saved = plan->saved_params ? (sizeof(struct saved) + 7) & ~7ul : 0;
+	size_t stack = deferred ? probe->options.stack_frames * sizeof(uint64_t) : 0;
+	size_t payload = deferred ? plan->entry_max + 1 : 0;
+	char *memory = calloc(1, sizeof(struct call) + saved + stack + payload);
+	struct call *call = (struct call *)memory;
+
+	if (!call)
+		return NULL;
+	memory += sizeof(*call);
+	call->probe = probe;
+	call->saved = saved ? (struct saved *)memory : NULL;
+	call->stack = (uint64_t *)(memory + saved);
+	call->deferred = deferred ? (uint8_t *)(memory + saved + stack) : NULL;
+	return call;
+}
+
+void probe_refill(struct probe *probe)
+{
+	while (probe->n_free_calls < CALLS_IN_STOCK) {
+		struct call *call = new_call(probe);
+
+		if (!call)
+			return;
+		probe_give_call(probe, call);
+	}
+}
+
+void probe_free(struct probe *probe)
+{
+	if (!probe)
+		return;
+	while (probe->free_calls) {
+		struct call *call = probe->free_calls;
+
+		probe->free_calls = call->below;
+		free(call);
+	}
+	scan_free(&probe->scan);
+	free(probe->exit_sites);
+	free(probe->return_sites);
+	free(probe->return_index);
+	free(probe);
+}
+
+static int alloc_exits(struct probe *probe)
+{
+	size_t n = probe->scan.n_exits;
+
+	probe->exit_sites = calloc(n + 1, sizeof(*probe->exit_sites));
+	probe->return_sites = calloc(n + 1, sizeof(*probe->return_sites));
+	probe->return_index = calloc(n + 1, sizeof(*probe->return_index));
+	if (!probe->exit_sites || !probe->return_sites || !probe->return_index)
+		return err_set(-ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		if (probe->scan.exits[i].kind != EXIT_RET)
+			continue;
+		probe->return_index[i] = probe->n_return_sites;
+		probe->return_sites[probe->n_return_sites++] = probe->scan.exits[i].addr;
+	}
+	probe->n_return_sites++; /* the last one: by a tail call */
+	return 0;
+}
+
+static int prepare_site(struct probe *probe, uint64_t addr, const struct maps *maps, struct site **ret)
+{
+	const struct function *function = probe->plan->function;
+	uint8_t expect[INSN_MAX];
+	size_t len = 0;
+
+	for (size_t i = 0; i < function->n_ranges; i++)
+		if (addr >= function->ranges[i].lo && addr < function->ranges[i].hi)
+			len = function->ranges[i].hi - addr;
+	len = len < sizeof(expect) ? len : sizeof(expect);
+	if (module_read(function->module, addr, expect, len) < 0)
+		return err_set(-ENOTSUP, "its code is not in the file at %#lx", (unsigned long)addr);
+	return site_prepare(probe->engine->sites, addr, expect, len, maps, ret);
+}
+
+static int prepare_sites(struct probe *probe, const struct maps *maps)
+{
+	const struct scan *scan = &probe->scan;
+	int r = prepare_site(probe, scan->entry, maps, &probe->entry_site);
+
+	for (size_t i = 0; r == 0 && i < scan->n_exits; i++)
+		r = prepare_site(probe, scan->exits[i].addr, maps, &probe->exit_sites[i]);
+	if (r == 0)
+		r = site_add_role(probe->entry_site, probe, ROLE_ENTRY);
+	for (size_t i = 0; r == 0 && i < scan->n_exits; i++)
+		r = site_add_role(probe->exit_sites[i], probe, (int)i);
+	return r;
+}
+
+static int bind_probe(struct probe *probe)
+{
+	struct engine *engine = probe->engine;
+	const struct function *function = probe->plan->function;
+	struct maps maps;
+	uint64_t lo, hi;
+	int r = scan_function(function->entry, function->ranges, function->n_ranges, read_code,
+			      function->module, &probe->scan);
+
+	if (r == 0)
+		r = alloc_exits(probe);
+	if (r == 0)
+		r = maps_read(engine->proc->live, &maps);
+	if (r < 0)
+		return r;
+	r = module_span(&maps, function->entry, &lo, &hi);
+	if (r == 0)
+		r = engine_reserve(engine, lo, hi, probe->scan.n_exits + 1);
+	if (r == 0)
+		r = prepare_sites(probe, &maps);
+	maps_free(&maps);
+	return r;
+}
+
+static int make_room_for(struct engine *engine, const struct plan *plan)
+{
+	size_t largest = plan->entry_max > plan->return_max ? plan->entry_max : plan->return_max;
+
+	return outbox_grow(&engine->outbox, largest);
+}
+
+/* Roles point at the probe: take them back. */
+static void remove_roles(struct site *site, const struct probe *probe)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; site && i < site->roles.n; i++)
+		if (site->roles.items[i].probe != probe)
+			site->roles.items[kept++] = site->roles.items[i];
+	if (site)
+		site->roles.n = kept;
+}
+
+static void undo_add(struct probe *probe)
+{
+	remove_roles(probe->entry_site, probe);
+	for (size_t i = 0; probe->exit_sites && i < probe->scan.n_exits; i++)
+		remove_roles(probe->exit_sites[i], probe);
+	probe_free(probe);
+}
+
+int engine_add_probe(struct engine *engine, const struct plan *plan, const struct probe_options *options,
+		     void *user, struct probe **ret)
+{
+	struct probe *probe = calloc(1, sizeof(*probe));
+	struct probe **place = probe ? array_push(&engine->probes) : NULL;
+
+	if (!place) {
+		free(probe);
+		return err_set(-ENOMEM, "out of memory");
+	}
+	engine->probes.n--; /* not before it is complete */
+	*probe = (struct probe){ .engine = engine, .plan = plan, .options = *options, .user = user };
+	if (probe->options.stack_frames > STACK_FRAMES_MAX)
+		probe->options.stack_frames = STACK_FRAMES_MAX;
+	int r = make_room_for(engine, plan);
+
+	if (r == 0)
+		r = bind_probe(probe);
+	if (r < 0) {
+		undo_add(probe);
+		return r;
+	}
+	probe_refill(probe);
+	engine->probes.items[engine->probes.n++] = probe;
+	engine_serve_all(engine);
+	*ret = probe;
+	return 0;
+}
+
+/* Exits first: so no call is ever entered that could return unseen.  A call that is under way is unknown and ignored. */
+static int hold_sites(struct engine *engine, struct probe *probe)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < probe->scan.n_exits; i++)
+		r = site_hold(engine->sites, probe->exit_sites[i]);
+	if (r == 0)
+		r = site_hold(engine->sites, probe->entry_site);
+	probe->held = true;
+	return r == -ENOENT ? 0 : r; /* unmapped meanwhile */
+}
+
+int engine_arm(struct engine *engine)
+{
+	bool news = false;
+
+	for (size_t i = 0; i < engine->probes.n; i++)
+		news |= !engine->probes.items[i]->held;
+	if (!news)
+		return 0;
+	struct maps maps;
+	int r = maps_read(engine->proc->live, &maps);
+
+	if (r < 0)
+		return r;
+	engine_reserve_for_callers(engine, &maps);
+	maps_free(&maps);
+	for (size_t i = 0; r == 0 && i < engine->probes.n; i++)
+		if (!engine->probes.items[i]->held)
+			r = hold_sites(engine, engine->probes.items[i]);
+	engine->phase = ENGINE_ARMED;
+	return r;
+}
+
+void *probe_user(const struct probe *probe)
+{
+	return probe->user;
+}
+
+const struct plan *probe_plan(const struct probe *probe)
+{
+	return probe->plan;
+}
+
+uint64_t probe_calls(const struct probe *probe)
+{
+	return probe->calls;
+}
+
+uint64_t probe_longest_stop_ns(const struct probe *probe)
+{
+	return probe->longest_stop_ns;
+}
+
+uint64_t probe_stopped_ns(const struct probe *probe)
+{
+	return probe->stopped_ns;
+}
+
+size_t probe_return_sites(const struct probe *probe, const uint64_t **ret)
+{
+	*ret = probe->return_sites;
+	return probe->n_return_sites;
+}

@@ -1,0 +1,113 @@
+/*
+ * Leaving
+ *
+ *	1. the text is restored; from now on nobody traps any more
+ *	2. every task is asked to stop
+ *	3. whatever it stops for, the decisions of dispatch.c are taken, and it is detached instead of continued
+ *
+ * Hits that were under way in 1 are recorded like all others.  A task that was made meanwhile is known from its maker's event, which
+ * the maker has to stop for before it can be detached; so when no record is left, no task is.  A record whose task has
+ * ended, or never was ours, goes when the kernel says ESRCH.
+ *
+ * A task in an uninterruptible call (a parent in vfork, waiting for its child) cannot stop now.  It is waited for as
+ * long as that is bearable; after that the kernel lets it go when our thread ends: the text is restored, and what is in the
+ * slots stays.
+ *
+ * All this works whatever failed before: on a process of which only some threads were seized, on one that has ended, on
+ * one that runs another program but has left vfork children in its old memory.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/probe/engine_state.h"
+#include "tracer/probe/site.h"
+#include "tracer/remote/event.h"
+#include "tracer/remote/thread.h"
+
+static const uint64_t patience_ns = 5ull * 1000 * 1000 * 1000;
+static const uint64_t ask_again_ns = 20 * 1000 * 1000;
+
+static int restore_text(struct engine *engine)
+{
+	struct maps maps;
+
+	if (!engine->sites)
+		return 0;
+	if (engine->end != TARGET_RUNNING && proc_find_live(engine->proc) < 0) {
+		site_drop_all(engine->sites);
+		return 0;
+	}
+	if (maps_read(engine->proc->live, &maps) == 0) {
+		site_drop_unmapped(engine->sites, &maps);
+		maps_free(&maps);
+	}
+	return site_disarm_all(engine->sites);
+}
+
+/* Those who cannot answer any more are forgotten. */
+static void ask_all(struct engine *engine)
+{
+	struct thread *thread, *next;
+
+	HASH_ITER(hh, engine->proc->threads, thread, next) {
+		char state = proc_state(thread->tid, thread->tid);
+
+		/* A zombie leader of living threads tells its end only after theirs; a reaped one never. */
+		if (state == 'Z' || state == 'X' || thread_interrupt(thread) == -ESRCH)
+			proc_forget(engine->proc, thread);
+	}
+}
+
+static int let_all_go(struct engine *engine)
+{
+	uint64_t start_ns = engine_now_ns(), asked_ns = start_ns;
+	struct event event;
+
+	ask_all(engine);
+	while (proc_count(engine->proc)) {
+		if (event_next(engine->proc, true, &event) < 0)
+			break; /* nothing is ours any more */
+		engine_handle(engine, &event);
+		uint64_t now_ns = engine_now_ns();
+
+		if (event.kind != EVENT_NONE || now_ns - asked_ns < ask_again_ns)
+			continue;
+		if (now_ns - start_ns > patience_ns)
+			return err_set(-ETIMEDOUT, "%zu threads do not answer: they go free when virtrace ends",
+				       proc_count(engine->proc));
+		ask_all(engine);
+		asked_ns = now_ns;
+	}
+	return 0;
+}
+
+static void release_held(struct engine *engine)
+{
+	if (!engine->held)
+		return;
+	thread_detach(engine->proc, engine->held, 0);
+	proc_forget(engine->proc, engine->held);
+}
+
+int engine_detach(struct engine *engine)
+{
+	uint64_t start_ns = engine_now_ns();
+
+	if (engine->phase == ENGINE_DETACHED)
+		return 0;
+	engine->phase = ENGINE_DETACHING;
+	hit_deliver(engine);
+	int r = restore_text(engine);
+
+	release_held(engine);
+	int ticks = tick_start(), r_go = let_all_go(engine);
+
+	if (ticks == 0)
+		tick_stop();
+	engine->phase = ENGINE_DETACHED;
+	engine->stats.threads = 0;
+	engine->stats.detach_ns = engine_now_ns() - start_ns;
+	return r ? r : r_go;
+}

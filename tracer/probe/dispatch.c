@@ -1,0 +1,352 @@
+/*
+ * Acting on stops
+ *
+ * A stopped task is, in this order:
+ *
+ *	not known, or only announced   its first stop.  A thread of the target, or a process that shares its memory (vfork,
+ *	                               posix_spawn): traced on.  A forked copy: its int3s are replaced by the original bytes,
+ *	                               and it is let go.  The first stop may come before or after its maker's event.
+ *	at a site                      SIGTRAP sent by the kernel (SI_KERNEL) with rip behind an int3 of ours: recorded, sent to the
+ *	                               slot.  A SIGTRAP that anybody sent has another si_code, wherever the thread stands.
+ *	at a site no longer armed      it trapped just before the byte was restored: sent to the slot.
+ *	about to get a signal          it gets it, unchanged.  Except that a fault of a displaced instruction is moved back to
+ *	                               the original one, which is exact as the instruction did not execute.
+ *	stopped by job control         PTRACE_LISTEN: continuing it would undo the stop.
+ *	anything else                  continued.
+ *
+ * Processes that share the memory hit our sites too; they are sent to the slots, not recorded: their calls are not the target's.
+ * They are traced until they exec or exit, for only a traced task survives an int3.
+ *
+ * While detaching the same decisions end in PTRACE_DETACH instead of PTRACE_CONT, with rip moved out of the slots: every
+ * boundary in a slot stands for a place of the original code, so no thread need run on to leave one.
+ *
+ * -ESRCH from any request means that the task was killed while stopped.  Nothing is to be done; its end is an event.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/probe/engine_state.h"
+#include "tracer/probe/site.h"
+#include "tracer/probe/slots.h"
+#include "tracer/remote/event.h"
+#include "tracer/remote/thread.h"
+
+enum { SERVE_MAX = 10000 }; /* events handled in one go while attaching: a storm must not keep us from going on */
+
+struct tracee *engine_tracee(struct thread *thread)
+{
+	if (!thread->user) {
+		struct tracee *tracee = calloc(1, sizeof(*tracee));
+
+		if (tracee)
+			tracee->tid = thread->tid;
+		thread->user = tracee;
+	}
+	return thread->user;
+}
+
+/* Where a stop of a task leads: on, or away from us. */
+static void release(struct engine *engine, struct thread *thread, int sig)
+{
+	if (engine->phase != ENGINE_DETACHING) {
+		thread_resume(engine->proc, thread, sig);
+		return;
+	}
+	if (thread_detach(engine->proc, thread, sig) == 0)
+		proc_forget(engine->proc, thread);
+}
+
+bool engine_leave_slot(struct engine *engine, struct user_regs_struct *regs)
+{
+	const struct slot *slot = slots_find(engine->slots, regs->rip);
+	const struct slot_point *point = slot ? slot_point_at(slot, regs->rip) : NULL;
+
+	if (!point)
+		return false;
+	regs->rip = point->addr;
+	regs->rsp += point->rsp_add;
+	return true;
+}
+
+static void leave_slot(struct engine *engine, const struct thread *thread)
+{
+	struct user_regs_struct regs;
+
+	if (!engine->slots || thread_get_regs(thread, &regs) < 0)
+		return;
+	uint64_t rsp = regs.rsp;
+
+	if (!engine_leave_slot(engine, &regs))
+		return;
+	if (regs.rsp != rsp)
+		thread_set_rsp(thread, regs.rsp);
+	thread_set_rip(thread, regs.rip);
+}
+
+/* Faults of the instruction at rip; SI_USER and the like are <= 0. */
+static bool is_fault(int sig, const siginfo_t *info)
+{
+	return (sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL) && info->si_code > 0;
+}
+
+static void pass_signal(struct engine *engine, struct thread *thread, int sig)
+{
+	siginfo_t info;
+
+	if ((sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL) && engine->slots &&
+	    thread_get_siginfo(thread, &info) == 0 && is_fault(sig, &info)) {
+		struct user_regs_struct regs;
+
+		/* Some of them tell the address of the instruction, too. */
+		if (thread_get_regs(thread, &regs) == 0 && (uint64_t)info.si_addr == regs.rip &&
+		    engine_leave_slot(engine, &regs)) {
+			info.si_addr = (void *)regs.rip;
+			thread_set_siginfo(thread, &info);
+		}
+		leave_slot(engine, thread);
+	} else if (engine->phase == ENGINE_DETACHING) {
+		leave_slot(engine, thread);
+	}
+	release(engine, thread, sig);
+}
+
+static void count_stop(struct engine *engine, const struct site *site, uint64_t ns)
+{
+	engine->stats.stopped_ns += ns;
+	if (ns > engine->stats.longest_stop_ns)
+		engine->stats.longest_stop_ns = ns;
+	for (size_t i = 0; i < site->roles.n; i++) {
+		struct probe *probe = site->roles.items[i].probe;
+
+		probe->stopped_ns += ns;
+		if (ns > probe->longest_stop_ns)
+			probe->longest_stop_ns = ns;
+	}
+}
+
+static void refill(const struct site *site)
+{
+	for (size_t i = 0; i < site->roles.n; i++)
+		if (site->roles.items[i].probe->n_free_calls < 4)
+			probe_refill(site->roles.items[i].probe);
+}
+
+/* Send a thread on from a site: through the slot, or, when the text is restored, to the instruction itself. */
+static void pass_site(struct engine *engine, struct thread *thread, const struct site *site)
+{
+	thread_set_rip(thread, engine->phase == ENGINE_DETACHING ? site->addr : site->slot->addr);
+	release(engine, thread, 0);
+}
+
+static void handle_hit(struct engine *engine, struct thread *thread, struct site *site,
+		       struct user_regs_struct *regs, uint64_t now_ns)
+{
+	regs->rip = site->addr;
+	if (thread->kind == THREAD_OWN && site == engine->loader_site && engine->phase == ENGINE_ARMED) {
+		libraries_changed(engine, thread, regs);
+		return;
+	}
+	bool recorded = thread->kind == THREAD_OWN && site->holds > 0;
+
+	if (recorded) {
+		engine->stats.hits++;
+		hit_record(engine, thread, site, regs, now_ns);
+	}
+	pass_site(engine, thread, site);
+	if (recorded) {
+		count_stop(engine, site, engine_now_ns() - now_ns);
+		hit_deliver(engine);
+		refill(site);
+	}
+}
+
+/* The site a thread in a SIGTRAP stop stands at; NULL if the signal is not ours. */
+static struct site *site_of(struct engine *engine, const struct thread *thread, struct user_regs_struct *regs)
+{
+	siginfo_t info;
+
+	if (!engine->sites || thread_get_regs(thread, regs) < 0)
+		return NULL;
+	struct site *site = site_find(engine->sites, regs->rip - 1);
+
+	if (!site || thread_get_siginfo(thread, &info) < 0 || info.si_code != SI_KERNEL)
+		return NULL;
+	return site;
+}
+
+static void handle_trap(struct engine *engine, struct thread *thread)
+{
+	uint64_t now_ns = engine_now_ns();
+	struct user_regs_struct regs;
+	struct site *site = site_of(engine, thread, &regs);
+
+	if (site)
+		handle_hit(engine, thread, site, &regs, now_ns);
+	else
+		pass_signal(engine, thread, SIGTRAP);
+}
+
+/* The first stop of a task tells what it is.  False if it is not ours to trace: then it has been let go. */
+static bool receive(struct engine *engine, struct thread *thread, const struct event *event)
+{
+	int sig = event->kind == EVENT_SIGNAL || event->kind == EVENT_TRAP ? event->value : 0;
+
+	thread->kind = proc_classify(engine->proc, thread->tid);
+	if (thread->kind == THREAD_OWN || thread->kind == THREAD_SHARER)
+		return true;
+	if (thread->kind == THREAD_FORKED && engine->sites) {
+		int r = site_clean_child(engine->sites, thread->tid);
+
+		if (r < 0 && r != -ESRCH)
+			log_debug("fork", "cannot clean child %d: %s", (int)thread->tid, strerror(-r));
+	}
+	thread_detach(engine->proc, thread, sig);
+	proc_forget(engine->proc, thread);
+	return false;
+}
+
+/* A task was made.  Unless its first stop came before this and it is gone again, its record says that it is to be expected. */
+static void expect_task(struct engine *engine, const struct thread *maker)
+{
+	struct event event;
+	pid_t tid;
+
+	if (thread_event_message(maker, &tid) < 0 || proc_thread(engine->proc, tid))
+		return;
+	if (event_of(tid, &event) == 0)
+		proc_add_thread(engine->proc, tid, THREAD_NEW);
+}
+
+static void forget_own_threads(struct engine *engine)
+{
+	struct thread *thread, *next;
+
+	HASH_ITER(hh, engine->proc->threads, thread, next)
+		if (thread->kind == THREAD_OWN)
+			proc_forget(engine->proc, thread);
+}
+
+/* The target is another program now; what still runs in the old memory is only processes that shared it. */
+static void handle_exec(struct engine *engine, struct thread *thread)
+{
+	pid_t tid = thread->tid;
+
+	if (tid == engine->proc->pid)
+		engine->end = TARGET_EXECED;
+	thread_detach(engine->proc, thread, 0);
+	proc_forget(engine->proc, thread);
+	if (tid == engine->proc->pid)
+		forget_own_threads(engine);
+}
+
+static void handle_end(struct engine *engine, const struct event *event)
+{
+	struct thread *thread = proc_thread(engine->proc, event->tid);
+
+	event_reap(event->tid);
+	if (thread)
+		proc_forget(engine->proc, thread);
+	if (event->tid != engine->proc->pid)
+		return;
+	engine->end = event->kind == EVENT_EXITED ? TARGET_EXITED : TARGET_KILLED;
+	engine->end_status = event->value;
+	forget_own_threads(engine);
+}
+
+static void handle_stop(struct engine *engine, struct thread *thread, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_TRAP:
+		handle_trap(engine, thread);
+		break;
+	case EVENT_SIGNAL:
+		pass_signal(engine, thread, event->value);
+		break;
+	case EVENT_GROUP_STOP:
+		if (engine->phase == ENGINE_DETACHING) {
+			leave_slot(engine, thread);
+			release(engine, thread, 0); /* the kernel keeps the group stop */
+		} else {
+			thread_listen(engine->proc, thread);
+		}
+		break;
+	case EVENT_PAUSED:
+		if (thread->interrupted)
+			thread_undo_eintr(thread);
+		thread->interrupted = false;
+		if (engine->phase == ENGINE_DETACHING)
+			leave_slot(engine, thread);
+		release(engine, thread, 0);
+		break;
+	case EVENT_NEW_TASK:
+		expect_task(engine, thread);
+		release(engine, thread, 0);
+		break;
+	case EVENT_EXECED:
+		handle_exec(engine, thread);
+		break;
+	default:
+		release(engine, thread, 0);
+	}
+}
+
+void engine_handle(struct engine *engine, const struct event *event)
+{
+	if (event->kind == EVENT_NONE)
+		return;
+	if (event->kind == EVENT_EXITED || event->kind == EVENT_KILLED) {
+		handle_end(engine, event);
+		return;
+	}
+	struct thread *thread = proc_thread(engine->proc, event->tid);
+
+	if (!thread)
+		thread = proc_add_thread(engine->proc, event->tid, THREAD_NEW);
+	if (!thread) {
+		log_debug("engine", "out of memory: task %d stays stopped until later", (int)event->tid);
+		return;
+	}
+	engine->proc->stopped = thread;
+	if (thread->kind != THREAD_NEW || receive(engine, thread, event))
+		handle_stop(engine, thread, event);
+}
+
+void engine_serve_all(struct engine *engine)
+{
+	struct event event;
+	bool any = false;
+
+	if (engine->phase != ENGINE_ATTACHED || engine->held)
+		return;
+	for (int i = 0; i < SERVE_MAX; i++) {
+		if (event_next(engine->proc, false, &event) < 0 || event.kind == EVENT_NONE)
+			break;
+		engine_handle(engine, &event);
+		any = true;
+	}
+	uint64_t now_ns = engine_now_ns(), held_ns = now_ns - engine->last_serve_ns;
+
+	if (any && held_ns > engine->stats.start_pause_ns)
+		engine->stats.start_pause_ns = held_ns;
+	engine->last_serve_ns = now_ns;
+}
+
+void engine_serve_quietly(struct engine *engine, struct thread *thread)
+{
+	struct user_regs_struct regs;
+	struct event event;
+
+	if (event_of(thread->tid, &event) < 0 || event.kind == EVENT_NONE)
+		return;
+	struct site *site = event.kind == EVENT_TRAP ? site_of(engine, thread, &regs) : NULL;
+
+	if (!site) {
+		engine_handle(engine, &event);
+		return;
+	}
+	engine->stats.missed++;
+	pass_site(engine, thread, site);
+}

@@ -1,0 +1,320 @@
+/*
+ * How the engine works, and why the target is safe
+ *
+ * Every thread of the target is seized (PTRACE_SEIZE: no signal is sent, nothing stops).  A site is an int3 over the first byte of an
+ * instruction.  It is never removed while anyone wants it: a thread that hits it stops, is looked at, and goes on in the
+ * site's slot, where a copy of the instruction followed by a jump back runs (slots.c, insn.c).  Other threads never stop
+ * for it, none can slip through, and nothing is single-stepped.  A hit costs one stop: waitid, GETREGS, GETSIGINFO, the reads
+ * of what is to be captured, POKEUSER rip, CONT.
+ *
+ *	engine.c       the loop, attaching
+ *	arm.c          adding probes: scan.c finds the sites, site.c and slots.c make them
+ *	dispatch.c     what to do with each stop
+ *	hit.c          from a hit to calls, with callstack.c; outbox.c keeps what is to be told until the thread runs again
+ *	libraries.c    dlopen and dlclose, with loader.c
+ *	detach.c       leaving
+ *
+ * What keeps the target unharmed, also if we are killed at any moment:
+ *   - a stop is only looked at (WNOWAIT), never consumed: event.c
+ *   - PTRACE_SINGLESTEP is never used: the kernel leaves the trap flag set when a tracer dies, which kills the target
+ *   - PTRACE_O_EXITKILL is never used
+ *   - slots are complete, and hold the original bytes, before the int3 is there; they stay for ever
+ *   - the one remote system call restores its thread by itself: rcall.c
+ *   - forked children have the int3s cleaned from their memory before they run: dispatch.c
+ *
+ * A limit of this back end: an int3 hit by a thread that has SIGTRAP blocked makes the kernel reset the process' SIGTRAP handler
+ * and unblock the signal (kernel/signal.c, force_sig_info_to_task), also under a tracer.  A program that handles SIGTRAP
+ * itself loses its handler then.
+ */
+#include "tracer/probe/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/probe/engine_state.h"
+#include "tracer/probe/site.h"
+#include "tracer/probe/slots.h"
+#include "tracer/probe/unwind.h"
+#include "tracer/remote/event.h"
+#include "tracer/remote/gate.h"
+#include "tracer/remote/rmem.h"
+#include "tracer/remote/spawn.h"
+#include "tracer/remote/thread.h"
+
+static const uint64_t idle_at_least_ns = 250 * 1000 * 1000;
+
+uint64_t engine_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void on_forget(void *ctx, struct thread *thread)
+{
+	struct engine *engine = ctx;
+	struct tracee *tracee = thread->user;
+
+	if (engine->held == thread)
+		engine->held = NULL;
+	if (engine->live.thread == thread)
+		engine->live.thread = NULL;
+	if (tracee)
+		hit_close_calls(engine, tracee, engine->phase >= ENGINE_DETACHING ? CALL_OPEN : CALL_EXITED);
+	free(tracee);
+	thread->user = NULL;
+}
+
+static struct module *module_at(void *ctx, uint64_t addr)
+{
+	struct engine *engine = ctx;
+
+	return engine->ops->module_at ? engine->ops->module_at(engine->ctx, addr) : NULL;
+}
+
+static int engine_new(pid_t pid, const struct engine_ops *ops, void *ctx, struct engine **ret)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine)
+		return err_set(-ENOMEM, "out of memory");
+	engine->ops = ops;
+	engine->ctx = ctx;
+	engine->last_serve_ns = engine_now_ns();
+	int r = proc_open(pid, &engine->proc);
+
+	if (r < 0) {
+		free(engine);
+		return r;
+	}
+	engine->proc->forget = on_forget;
+	engine->proc->ctx = engine;
+	engine->scratch_saved = calloc(1, sizeof(*engine->scratch_saved));
+	engine->unwinder = unwinder_new(module_at, engine);
+	r = engine->scratch_saved && engine->unwinder ? outbox_init(&engine->outbox)
+						      : err_set(-ENOMEM, "out of memory");
+	if (r < 0) {
+		engine_free(engine);
+		return r;
+	}
+	*ret = engine;
+	return 0;
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	if (engine->phase != ENGINE_DETACHED)
+		engine_detach(engine);
+	for (size_t i = 0; i < engine->probes.n; i++)
+		probe_free(engine->probes.items[i]);
+	array_free(&engine->probes);
+	site_table_free(engine->sites);
+	slots_free(engine->slots);
+	unwinder_free(engine->unwinder);
+	outbox_fini(&engine->outbox);
+	maps_free(&engine->maps);
+	free(engine->scratch_saved);
+	proc_close(engine->proc);
+	free(engine);
+}
+
+static uint64_t some_text(const struct maps *maps)
+{
+	for (size_t i = 0; i < maps->n; i++)
+		if (maps->items[i].executable && maps->items[i].inode)
+			return maps->items[i].lo;
+	return 0;
+}
+
+/* What is needed of the target's memory; its threads are seized. */
+static int look_around(struct engine *engine)
+{
+	int r = maps_read(engine->proc->live, &engine->maps);
+	uint64_t text = r == 0 ? some_text(&engine->maps) : 0;
+
+	if (r == 0 && !text)
+		r = err_set(-ENOTSUP, "process %d has no code mapped from a file", (int)engine->proc->pid);
+	if (r == 0)
+		r = rmem_probe_write(engine->proc, text);
+	if (r == 0)
+		r = slots_open(engine->proc, &engine->slots);
+	if (r == 0)
+		r = site_table_new(engine->proc, engine->slots, &engine->sites);
+	return r;
+}
+
+/* Let go what was seized, and keep the message of what went wrong first. */
+static int give_up(struct engine *engine, int error)
+{
+	char *text = strdup(err_text());
+
+	engine_free(engine);
+	err_set(error, "%s", text ? text : "out of memory");
+	free(text);
+	return error;
+}
+
+int engine_attach(pid_t pid, const struct engine_ops *ops, void *ctx, struct engine **ret)
+{
+	uint64_t start_ns = engine_now_ns();
+	struct engine *engine;
+	int r = gate_check(pid);
+
+	if (r == 0)
+		r = engine_new(pid, ops, ctx, &engine);
+	if (r < 0)
+		return r;
+	r = proc_seize(engine->proc);
+	engine_serve_all(engine);
+	if (r == 0)
+		r = look_around(engine);
+	if (r < 0)
+		return give_up(engine, r);
+	engine_serve_all(engine);
+	engine->stats.attach_ns = engine_now_ns() - start_ns;
+	*ret = engine;
+	return 0;
+}
+
+/* The new program stands at its first instruction. */
+static int hold_at_exec(struct engine *engine, pid_t pid)
+{
+	struct thread *thread = proc_add_thread(engine->proc, pid, THREAD_OWN);
+
+	if (!thread)
+		return err_set(-ENOMEM, "out of memory");
+	engine->held = thread;
+	engine->held_at_exec = true;
+	engine->proc->stopped = thread;
+	if (thread_get_regs(thread, &engine->held_regs) < 0)
+		return err_set(-ESRCH, "the command was killed before it ran");
+	return look_around(engine);
+}
+
+int engine_spawn(char *const argv[], const struct engine_ops *ops, void *ctx, struct engine **ret)
+{
+	uint64_t start_ns = engine_now_ns();
+	struct engine *engine;
+	pid_t pid;
+	int r = spawn_traced(argv, &pid);
+
+	if (r < 0)
+		return r;
+	r = engine_new(pid, ops, ctx, &engine);
+	if (r < 0) {
+		kill(pid, SIGKILL);
+		event_reap(pid);
+		return r;
+	}
+	r = hold_at_exec(engine, pid);
+	if (r < 0)
+		return give_up(engine, r);
+	engine->stats.attach_ns = engine_now_ns() - start_ns;
+	*ret = engine;
+	return 0;
+}
+
+pid_t engine_pid(const struct engine *engine)
+{
+	return engine->proc->pid;
+}
+
+static void release_at_exec(struct engine *engine)
+{
+	struct thread *thread = engine->held;
+
+	engine->held = NULL;
+	engine->held_at_exec = false;
+	if (thread)
+		thread_resume(engine->proc, thread, 0);
+}
+
+static int start(struct engine *engine)
+{
+	uint64_t start_ns = engine_now_ns();
+	bool first = engine->phase == ENGINE_ATTACHED;
+
+	libraries_watch(engine);
+	int r = engine_arm(engine);
+
+	if (engine->held_at_exec)
+		release_at_exec(engine);
+	uint64_t held_ns = engine_now_ns() - start_ns;
+
+	if (first && held_ns > engine->stats.start_pause_ns)
+		engine->stats.start_pause_ns = held_ns;
+	return r;
+}
+
+static void idle(struct engine *engine, uint64_t now_ns)
+{
+	engine->last_idle_ns = now_ns;
+	libraries_poll(engine, now_ns);
+	if (engine->ops->idle)
+		engine->ops->idle(engine->ctx);
+}
+
+/* One event, or one wait for it. */
+static int step(struct engine *engine)
+{
+	struct event event;
+	int r = event_next(engine->proc, true, &event);
+
+	if (r < 0)
+		return err_set(r, "process %d is not traced by us any more", (int)engine->proc->pid);
+	engine_handle(engine, &event);
+	uint64_t now_ns = engine_now_ns();
+
+	/* EVENT_NONE: nothing came for a tick.  Under load slow work gets its turn now and then. */
+	if (event.kind == EVENT_NONE || now_ns - engine->last_idle_ns > idle_at_least_ns)
+		idle(engine, now_ns);
+	return 0;
+}
+
+static int loop(struct engine *engine, uint64_t deadline_ns)
+{
+	int r = start(engine);
+
+	while (r == 0 && engine->end == TARGET_RUNNING && !engine->stop && engine_now_ns() < deadline_ns)
+		r = step(engine);
+	return r;
+}
+
+enum target_end engine_run(struct engine *engine, uint64_t deadline_ns, int *status)
+{
+	int r = engine->end == TARGET_RUNNING ? tick_start() : 0;
+
+	if (engine->end == TARGET_RUNNING && r == 0) {
+		engine->last_idle_ns = engine_now_ns();
+		r = loop(engine, deadline_ns);
+		tick_stop();
+	}
+	engine->stop = 0;
+	if (r < 0 && engine->end == TARGET_RUNNING)
+		engine->end = TARGET_LOST;
+	*status = engine->end_status;
+	return engine->end;
+}
+
+void engine_stop(struct engine *engine)
+{
+	engine->stop = 1;
+}
+
+void engine_get_stats(const struct engine *engine, struct engine_stats *ret)
+{
+	*ret = engine->stats;
+	if (engine->phase < ENGINE_DETACHING)
+		ret->threads = proc_count(engine->proc);
+	ret->sites = engine->sites ? site_count_armed(engine->sites) : 0;
+}

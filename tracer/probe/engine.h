@@ -1,0 +1,135 @@
+/**
+ * The engine: attaches to a process, plants the sites of probes, and turns hits into calls.
+ *
+ * One engine traces one process (all its threads) from one thread of ours: the one that calls engine_attach() must make
+ * all other calls too (ptrace belongs to a thread).  How a hit works and why the target is safe is told at the head of
+ * engine.c; the facts are tested one by one in tests/.
+ */
+#ifndef PROBE_ENGINE_H
+#define PROBE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct engine;
+struct function;
+struct module;
+struct plan;
+struct probe;
+
+/** How a call ended. */
+enum call_end {
+	CALL_RETURNED,
+	CALL_UNWOUND, /**< its frame is gone without a return: longjmp, exception, stack switch */
+	CALL_OPEN,    /**< tracing ended first */
+	CALL_EXITED,  /**< the thread ended first */
+};
+
+/** One event of a call; pointers are valid during the callback only. */
+struct call_event {
+	struct probe *probe;
+	pid_t tid;
+	uint64_t id;     /**< number of the call, from 1 */
+	uint64_t parent; /**< enclosing recorded call of the same thread, 0 if none */
+	unsigned depth;  /**< 0 for a call without parent */
+	uint64_t time_ns;      /**< CLOCK_MONOTONIC when the stop was seen */
+	const uint8_t *payload; /**< as plan->entry or plan->ret describes it */
+	size_t len;
+	/* entry */
+	const uint64_t *stack; /**< if the probe wants a backtrace: as unwind_stack() (unwind.h) gives it, return addresses as they are */
+	size_t n_stack;
+	/* end */
+	enum call_end end;
+	unsigned return_site; /**< RETURNED: index for probe_return_sites(); the last one means by a tail call */
+	uint64_t entry_time_ns;
+	/* deferred: a filter on $ret held the entry back; it comes right before the return, with this entry payload */
+	bool deferred;
+};
+
+enum target_end {
+	TARGET_RUNNING,
+	TARGET_EXITED,   /**< status: exit code */
+	TARGET_KILLED,   /**< status: signal */
+	TARGET_EXECED,   /**< it is another program now; we are detached from it */
+	TARGET_LOST,     /**< tracing failed, err_text() says why */
+};
+
+/** What the engine tells its owner.  No callback may call back into the engine but where said. */
+struct engine_ops {
+	void (*enter)(void *ctx, const struct call_event *event);
+	void (*leave)(void *ctx, const struct call_event *event);
+	void (*thread)(void *ctx, pid_t tid, const char *comm); /**< first hit of a thread, or its name changed */
+	/** dlopen or dlclose happened; the calling thread is held, constructors have not run: probes may be added here. */
+	void (*modules)(void *ctx);
+	void (*saw_code)(void *ctx, uint64_t addr); /**< a captured value is this code address */
+	/**
+	 * The module that is mapped at `addr`, opened if need be (without downloads); NULL if none.  Used to unwind
+	 * and to plant return sites in callers; called only while no thread waits for us.
+	 */
+	struct module *(*module_at)(void *ctx, uint64_t addr);
+	/** The engine has nothing to do right now: time for slow work (at most a few ms).  */
+	void (*idle)(void *ctx);
+};
+
+struct engine_stats {
+	size_t threads, sites;
+	uint64_t hits, calls;
+	uint64_t stopped_ns, longest_stop_ns; /**< from seeing a stop to letting the thread go on, summed, and the longest */
+	uint64_t missed;  /**< hits that could not be recorded (thread gone, memory gone) */
+	uint64_t attach_ns, detach_ns; /**< what attaching and detaching took */
+	uint64_t start_pause_ns; /**< longest time any thread was held while attaching and arming */
+};
+
+/**
+ * Seize every thread of `pid`.  Nothing is changed in the target yet.
+ * -ESRCH no such process, -EPERM not permitted (message says which gate), -EBUSY traced by another, -ENOTSUP 32-bit.
+ */
+int engine_attach(pid_t pid, const struct engine_ops *ops, void *ctx, struct engine **ret);
+
+/** Start a command under trace; it is held at its first instruction (after exec) until engine_run(). */
+int engine_spawn(char *const argv[], const struct engine_ops *ops, void *ctx, struct engine **ret);
+
+pid_t engine_pid(const struct engine *engine);
+
+struct probe_options {
+	unsigned stack_frames; /**< -k: how many; 0 none */
+	bool nested_only;      /**< record a call only inside another recorded call of its thread */
+};
+
+/**
+ * Arm a probe: sites at the entry, every `ret` and tail jump of the plan's function.
+ * A function that cannot be traced gives -ENOTSUP with a reason (foreign breakpoint there, instruction that cannot run out of
+ * line, no address space near); the target is unchanged then.
+ */
+int engine_add_probe(struct engine *engine, const struct plan *plan, const struct probe_options *options,
+		     void *user, struct probe **ret);
+
+void *probe_user(const struct probe *probe);
+const struct plan *probe_plan(const struct probe *probe);
+uint64_t probe_calls(const struct probe *probe);
+uint64_t probe_longest_stop_ns(const struct probe *probe);
+uint64_t probe_stopped_ns(const struct probe *probe);
+/** Live addresses of the function's return sites, in the order of call_event.return_site. */
+size_t probe_return_sites(const struct probe *probe, const uint64_t **ret);
+
+/**
+ * Handle stops until `deadline_ns` (CLOCK_MONOTONIC), engine_stop(), or the end of the target.
+ * Returns why: TARGET_RUNNING if the target lives on; `*status` as enum target_end says.
+ */
+enum target_end engine_run(struct engine *engine, uint64_t deadline_ns, int *status);
+
+/** Make engine_run() return soon; may be called from a signal handler or a callback. */
+void engine_stop(struct engine *engine);
+
+void engine_get_stats(const struct engine *engine, struct engine_stats *ret);
+
+/**
+ * Restore every byte, bring every thread out of the slots, close open calls (CALL_OPEN is told to ops->leave), detach.
+ * Works in every state, also after the target's end; 0, or the first error (all that can be restored is).
+ */
+int engine_detach(struct engine *engine);
+void engine_free(struct engine *engine);
+
+#endif

@@ -1,0 +1,138 @@
+/**
+ * The engine's insides, for the files that make it up.
+ */
+#ifndef PROBE_ENGINE_STATE_H
+#define PROBE_ENGINE_STATE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+#include "symbols/expr.h"
+#include "tracer/base/array.h"
+#include "tracer/probe/callstack.h"
+#include "tracer/probe/engine.h"
+#include "tracer/probe/insn.h"
+#include "tracer/probe/loader.h"
+#include "tracer/probe/outbox.h"
+#include "tracer/remote/live.h"
+#include "tracer/remote/maps.h"
+#include "tracer/remote/proc.h"
+
+struct event;
+struct site;
+struct site_table;
+struct slots;
+
+/** A probe: what the user asked for, bound to planted sites. */
+struct probe {
+	struct engine *engine;
+	const struct plan *plan;
+	struct probe_options options;
+	void *user;
+	struct scan scan;
+	struct site *entry_site;
+	struct site **exit_sites; /**< by index in scan.exits */
+	bool held;                /**< its sites are armed */
+	uint64_t *return_sites;   /**< addresses of the `ret`s, then 0: left by a tail call */
+	unsigned n_return_sites;
+	unsigned *return_index;   /**< by index in scan.exits: which of return_sites */
+	struct call *free_calls;  /**< calls to use; made when no thread is held */
+	size_t n_free_calls;
+	uint64_t calls, stopped_ns, longest_stop_ns;
+};
+
+/** What we know about a thread of the target: thread->user. */
+struct tracee {
+	pid_t tid;
+	struct callstack calls;
+	char comm[16];
+	uint64_t comm_read_ns; /**< 0: never */
+};
+
+enum engine_phase {
+	ENGINE_ATTACHED,  /**< all threads are seized; nothing is armed */
+	ENGINE_ARMED,     /**< int3s are in the text */
+	ENGINE_DETACHING, /**< the text is restored; threads are let go as they stop */
+	ENGINE_DETACHED,
+};
+
+struct engine {
+	struct proc *proc;
+	const struct engine_ops *ops;
+	void *ctx;
+	enum engine_phase phase;
+	struct slots *slots;
+	struct site_table *sites;
+	ARRAY(struct probe *) probes;
+	uint64_t last_id;
+	struct unwinder *unwinder;
+	struct outbox outbox;
+	struct call *ended; /**< calls to be given back to their probes after delivery */
+	struct saved *scratch_saved; /**< for plans that save nothing */
+	struct maps maps;   /**< snapshot: which stack an address is on */
+	struct live_frame live; /**< of the stop at hand */
+
+	/** A thread that is kept stopped while probes are added: at exec, or in the loader's hook. */
+	struct thread *held;
+	bool held_at_exec;  /**< it has not run yet, and nothing armed is at its rip */
+	struct user_regs_struct held_regs;
+
+	struct loader loader;
+	struct site *loader_site; /**< NULL: libraries are watched by polling */
+	bool watches_libraries;
+	uint64_t libraries_seen_ns, libraries_hash;
+
+	enum target_end end;
+	int end_status;
+	volatile sig_atomic_t stop; /**< engine_stop() */
+	uint64_t last_serve_ns, last_idle_ns;
+	struct engine_stats stats;
+};
+
+uint64_t engine_now_ns(void);
+
+/* dispatch.c */
+/** Act on one event: afterwards the task runs, or is not ours any more. */
+void engine_handle(struct engine *engine, const struct event *event);
+/** Handle what has stopped, unless sites are armed or a thread is held; for the time of attaching. */
+void engine_serve_all(struct engine *engine);
+/** For a thread that works for us: handle its stop, record nothing. */
+void engine_serve_quietly(struct engine *engine, struct thread *thread);
+/** rip (and rsp) in a slot to the place in the original code they stand for; whether anything was changed. */
+bool engine_leave_slot(struct engine *engine, struct user_regs_struct *regs);
+struct tracee *engine_tracee(struct thread *thread);
+
+/* hit.c */
+/** Record what a thread that stands at a site does there; regs->rip is the site's address. */
+void hit_record(struct engine *engine, struct thread *thread, struct site *site,
+		const struct user_regs_struct *regs, uint64_t now_ns);
+/** Tell the owner what was recorded; no thread need be held. */
+void hit_deliver(struct engine *engine);
+/** End all open calls of a thread. */
+void hit_close_calls(struct engine *engine, struct tracee *tracee, enum call_end end);
+
+/* arm.c */
+/** Plant the int3s of probes that were added since. */
+int engine_arm(struct engine *engine);
+/** Make room for slots near a range. */
+int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n);
+/** Make room near every module, if calls may have to be caught where they return to. */
+void engine_reserve_for_callers(struct engine *engine, const struct maps *maps);
+struct call *probe_take_call(struct probe *probe);
+void probe_give_call(struct probe *probe, struct call *call);
+void probe_refill(struct probe *probe);
+void probe_free(struct probe *probe);
+
+/* libraries.c */
+/** Start to watch what the process loads. */
+void libraries_watch(struct engine *engine);
+/** `thread` stands in the loader's hook: tell the owner, arm what he adds, let it go on. */
+void libraries_changed(struct engine *engine, struct thread *thread, const struct user_regs_struct *regs);
+/** Look for changes from time to time where there is no hook. */
+void libraries_poll(struct engine *engine, uint64_t now_ns);
+
+#endif

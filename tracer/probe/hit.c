@@ -1,0 +1,447 @@
+/*
+ * From a hit to calls
+ *
+ * Order within one stop: calls that return to this very address (they left by a tail call); then calls whose frames are gone; then
+ * entries; then exits.  So a function whose first instruction is its `ret` is entered and left by one stop, and a function
+ * called at the place where another one returns to is entered after that return.
+ *
+ * While the thread is held nothing is told to the owner: payloads are fetched into the outbox.  (Only if that is full, with many
+ * calls ending at once, it is emptied at once.)  Memory for calls is taken from stocks that are filled up when nobody waits.
+ *
+ * A jump out of the function ends no call: the call returns when what was jumped to returns, to the address that lies at
+ * entry_rsp.  There a site is held for this one call; the hit counts if thread and stack pointer are the call's.  The jump may also
+ * lead to a part of the function that the symbols do not know (.cold) and come back: then the function's own `ret` is
+ * hit first, and the site is let go.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "symbols/function.h"
+#include "symbols/plan.h"
+#include "tracer/base/log.h"
+#include "tracer/probe/engine_state.h"
+#include "tracer/probe/site.h"
+#include "tracer/probe/unwind.h"
+#include "tracer/remote/regs.h"
+#include "tracer/remote/rmem.h"
+
+static const uint64_t comm_again_ns = 100 * 1000 * 1000;
+
+static bool same_stack(void *ctx, uint64_t a, uint64_t b)
+{
+	struct engine *engine = ctx;
+	const struct mapping *x = maps_find(&engine->maps, a), *y = maps_find(&engine->maps, b);
+
+	if (a >> 12 == b >> 12)
+		return true;
+	if (!x || !y) {
+		struct maps fresh;
+
+		if (maps_read(engine->proc->live, &fresh) < 0)
+			return true;
+		maps_free(&engine->maps);
+		engine->maps = fresh;
+		x = maps_find(&engine->maps, a);
+		y = maps_find(&engine->maps, b);
+	}
+	return x == y;
+}
+
+static struct outbox_event *push_event(struct engine *engine, enum outbox_kind kind, struct call *call, pid_t tid,
+				       uint64_t now_ns)
+{
+	struct outbox_event *out = outbox_push(&engine->outbox);
+
+	out->kind = kind;
+	out->call = call;
+	out->event = (struct call_event){
+		.probe = call->probe,
+		.tid = tid,
+		.id = call->id,
+		.parent = call->parent,
+		.depth = call->depth,
+		.time_ns = now_ns,
+		.entry_time_ns = call->entry_time_ns,
+	};
+	return out;
+}
+
+static void make_room(struct engine *engine, size_t len)
+{
+	if (!outbox_has_room(&engine->outbox, len))
+		hit_deliver(engine);
+}
+
+static struct payload payload_space(struct engine *engine)
+{
+	struct outbox *outbox = &engine->outbox;
+
+	return (struct payload){ .data = outbox->data + outbox->used, .cap = outbox->cap - outbox->used };
+}
+
+static void use_payload(struct engine *engine, struct outbox_event *out, const struct payload *payload)
+{
+	out->event.payload = payload->data;
+	out->event.len = payload->len;
+	engine->outbox.used += payload->len;
+}
+
+/* Take a call off its thread; its memory is kept until what refers to it is delivered. */
+static void remove_call(struct engine *engine, struct tracee *tracee, struct call *call)
+{
+	callstack_remove(&tracee->calls, call);
+	if (call->return_site)
+		site_release(engine->sites, call->return_site);
+	call->return_site = NULL;
+	call->below = engine->ended;
+	engine->ended = call;
+}
+
+/* End a call that has no return to fetch.  One that was to be recorded only for its return value was never told. */
+static void end_call(struct engine *engine, struct tracee *tracee, struct call *call, enum call_end end,
+		     uint64_t now_ns)
+{
+	if (!call->deferred) {
+		make_room(engine, 0);
+		push_event(engine, OUT_LEAVE, call, tracee->tid, now_ns)->event.end = end;
+	}
+	remove_call(engine, tracee, call);
+}
+
+static void count_call(struct engine *engine, struct probe *probe)
+{
+	probe->calls++;
+	engine->stats.calls++;
+}
+
+static void return_call(struct engine *engine, struct tracee *tracee, struct call *call, unsigned return_site,
+			uint64_t now_ns)
+{
+	const struct plan *plan = call->probe->plan;
+
+	make_room(engine, plan->return_max);
+	if (engine->outbox.n + 2 > OUTBOX_EVENTS)
+		hit_deliver(engine);
+	struct payload payload = payload_space(engine);
+
+	if (fetch_return(plan, &engine->live.frame, call->saved ? call->saved : engine->scratch_saved,
+			 &payload)) {
+		if (call->deferred) {
+			push_event(engine, OUT_DEFERRED, call, tracee->tid, now_ns);
+			count_call(engine, call->probe);
+		}
+		struct outbox_event *out = push_event(engine, OUT_LEAVE, call, tracee->tid, now_ns);
+
+		out->event.end = CALL_RETURNED;
+		out->event.return_site = return_site;
+		use_payload(engine, out, &payload);
+	}
+	remove_call(engine, tracee, call);
+}
+
+static void copy_stack(struct engine *engine, const struct user_regs_struct *regs)
+{
+	struct outbox *outbox = &engine->outbox;
+
+	if (outbox->has_stack)
+		return;
+	outbox->has_stack = true;
+	outbox->stack_regs = *regs;
+	outbox->stack_len = rmem_read(engine->proc, regs->rsp, outbox->stack, STACK_COPY);
+}
+
+static void open_call(struct engine *engine, struct tracee *tracee, struct call *call, uint64_t rsp,
+		      uint64_t now_ns)
+{
+	const struct call *parent = tracee->calls.top;
+
+	call->id = ++engine->last_id;
+	call->parent = parent ? parent->id : 0;
+	call->depth = parent ? parent->depth + 1 : 0;
+	call->entry_rsp = rsp;
+	call->entry_time_ns = now_ns;
+	call->loops = call->probe->scan.loops_to_entry;
+	callstack_push(&tracee->calls, call);
+}
+
+/* The entry waits in the call until its filter on $ret can be asked. */
+static void keep_entry(struct engine *engine, const struct tracee *tracee, struct call *call,
+		       const struct payload *payload, uint64_t now_ns)
+{
+	memcpy(call->deferred, payload->data, payload->len);
+	call->deferred_len = payload->len;
+	call->n_stack = 0;
+	if (call->probe->options.stack_frames)
+		push_event(engine, OUT_KEEP_STACK, call, tracee->tid, now_ns);
+}
+
+static void tell_entry(struct engine *engine, const struct tracee *tracee, struct call *call,
+		       const struct payload *payload, uint64_t now_ns)
+{
+	struct outbox_event *out = push_event(engine, OUT_ENTER, call, tracee->tid, now_ns);
+
+	out->wants_stack = call->probe->options.stack_frames > 0;
+	use_payload(engine, out, payload);
+	count_call(engine, call->probe);
+}
+
+static void enter(struct engine *engine, struct tracee *tracee, struct probe *probe, uint64_t now_ns)
+{
+	const struct plan *plan = probe->plan;
+	uint64_t rsp = engine->live.regs.rsp;
+	const struct call *same = callstack_find(&tracee->calls, probe, rsp);
+
+	if (same && same->loops && !same->return_site)
+		return; /* a jump inside the function: see callstack.c */
+	if (probe->options.nested_only && !tracee->calls.top)
+		return;
+	struct call *call = tracee->calls.n < CALLS_MAX ? probe_take_call(probe) : NULL;
+
+	if (!call) {
+		engine->stats.missed++;
+		return;
+	}
+	make_room(engine, plan->entry_max);
+	struct payload payload = payload_space(engine);
+
+	engine->live.frame.pc = plan->function->entry;
+	if (!fetch_entry(plan, &engine->live.frame, call->saved ? call->saved : engine->scratch_saved, &payload)) {
+		probe_give_call(probe, call);
+		return;
+	}
+	open_call(engine, tracee, call, rsp, now_ns);
+	if (probe->options.stack_frames)
+		copy_stack(engine, &engine->live.regs);
+	if (call->deferred)
+		keep_entry(engine, tracee, call, &payload, now_ns);
+	else
+		tell_entry(engine, tracee, call, &payload, now_ns);
+}
+
+static bool is_inside(const struct probe *probe, uint64_t addr)
+{
+	const struct function *function = probe->plan->function;
+
+	for (size_t i = 0; i < function->n_ranges; i++)
+		if (addr >= function->ranges[i].lo && addr < function->ranges[i].hi)
+			return true;
+	return false;
+}
+
+/* Whether a jump that a thread stands at takes it out of the function. */
+static bool leaves(struct engine *engine, const struct probe *probe, const struct exit_point *exit)
+{
+	const struct user_regs_struct *regs = &engine->live.regs;
+	uint64_t target;
+
+	if (exit->kind == EXIT_JUMP)
+		return exit_is_taken(exit, regs);
+	/* An operand that cannot be read faults: the thread goes nowhere. */
+	return exit_target(exit, regs, engine->live.frame.ops->read_mem, &engine->live, &target) &&
+	       !is_inside(probe, target);
+}
+
+/*
+ * The call that a jump out of its function belongs to.  A tail call is made with rsp as at entry.  A jump to a .cold part that
+ * the symbols do not know (without DWARF) is made from within the frame, below that.
+ */
+static struct call *jumping_call(const struct callstack *stack, const struct probe *probe, uint64_t rsp)
+{
+	bool exact = probe->plan->function->has_types;
+
+	for (struct call *call = stack->top; call; call = call->below)
+		if (call->probe == probe && (call->entry_rsp == rsp || (!exact && call->entry_rsp > rsp)))
+			return call;
+	return NULL;
+}
+
+static void tail_call(struct engine *engine, struct tracee *tracee, struct probe *probe)
+{
+	struct call *call = jumping_call(&tracee->calls, probe, engine->live.regs.rsp);
+	uint64_t addr;
+	struct site *site;
+
+	if (!call || call->return_site)
+		return;
+	if (rmem_read(engine->proc, call->entry_rsp, &addr, sizeof(addr)) != sizeof(addr) ||
+	    site_prepare(engine->sites, addr, NULL, 0, NULL, &site) < 0 || site_hold(engine->sites, site) < 0) {
+		log_debug("hit", "the return of a tail call is lost");
+		engine->stats.missed++;
+		return;
+	}
+	call->return_site = site;
+}
+
+static void leave(struct engine *engine, struct tracee *tracee, struct probe *probe, int index, uint64_t now_ns)
+{
+	const struct exit_point *exit = &probe->scan.exits[index];
+
+	engine->live.frame.pc = exit->addr;
+	if (exit->kind == EXIT_RET) {
+		struct call *call = callstack_find(&tracee->calls, probe, engine->live.regs.rsp);
+
+		if (call)
+			return_call(engine, tracee, call, probe->return_index[index], now_ns);
+	} else if (leaves(engine, probe, exit)) {
+		tail_call(engine, tracee, probe);
+	}
+}
+
+static void note_code(void *ctx, uint64_t addr)
+{
+	struct engine *engine = ctx;
+
+	outbox_note_code(&engine->outbox, addr);
+}
+
+static void end_gone_calls(struct engine *engine, struct tracee *tracee, bool entering, uint64_t now_ns)
+{
+	struct call *call;
+
+	while ((call = callstack_gone(&tracee->calls, engine->live.regs.rsp, entering, same_stack, engine)))
+		end_call(engine, tracee, call, CALL_UNWOUND, now_ns);
+}
+
+static bool has_entry(const struct site *site)
+{
+	for (size_t i = 0; i < site->roles.n; i++)
+		if (site->roles.items[i].exit == ROLE_ENTRY)
+			return true;
+	return false;
+}
+
+void hit_record(struct engine *engine, struct thread *thread, struct site *site,
+		const struct user_regs_struct *regs, uint64_t now_ns)
+{
+	struct tracee *tracee = engine_tracee(thread);
+	struct call *call;
+
+	if (!tracee) {
+		engine->stats.missed++;
+		return;
+	}
+	live_frame_init(&engine->live, engine->proc, thread, regs);
+	engine->live.saw_code = note_code;
+	engine->live.ctx = engine;
+	while ((call = callstack_returning(&tracee->calls, site, regs->rsp)))
+		return_call(engine, tracee, call, call->probe->n_return_sites - 1, now_ns);
+	end_gone_calls(engine, tracee, has_entry(site), now_ns);
+	for (size_t i = 0; i < site->roles.n; i++)
+		if (site->roles.items[i].exit == ROLE_ENTRY && site->roles.items[i].probe->held)
+			enter(engine, tracee, site->roles.items[i].probe, now_ns);
+	/* The innermost call ends first: of several probes on one function that is the last. */
+	for (size_t i = site->roles.n; i-- > 0;)
+		if (site->roles.items[i].exit != ROLE_ENTRY && site->roles.items[i].probe->held)
+			leave(engine, tracee, site->roles.items[i].probe, site->roles.items[i].exit, now_ns);
+}
+
+/* A thread's name, when it is first seen and when it has changed. */
+static void announce(struct engine *engine, struct tracee *tracee, uint64_t now_ns)
+{
+	char path[64], comm[sizeof(tracee->comm)] = "";
+	bool first = !tracee->comm_read_ns;
+
+	if (!first && now_ns - tracee->comm_read_ns < comm_again_ns)
+		return;
+	tracee->comm_read_ns = now_ns;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", (int)engine->proc->pid, (int)tracee->tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, comm, sizeof(comm) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	comm[n > 0 ? n : 0] = '\0';
+	comm[strcspn(comm, "\n")] = '\0';
+	if (!first && !strcmp(comm, tracee->comm))
+		return;
+	memcpy(tracee->comm, comm, sizeof(comm));
+	if (engine->ops->thread)
+		engine->ops->thread(engine->ctx, tracee->tid, tracee->comm);
+}
+
+static size_t unwind(struct engine *engine, const struct probe *probe)
+{
+	struct outbox *outbox = &engine->outbox;
+	struct unwind_sample sample = {
+		.stack_addr = outbox->stack_regs.rsp,
+		.stack = outbox->stack,
+		.stack_len = outbox->stack_len,
+	};
+
+	for (unsigned i = 0; i < REGS_GENERAL; i++)
+		sample.regs[i] = regs_get(&outbox->stack_regs, i);
+	sample.regs[DWARF_RIP] = probe->plan->function->entry;
+	return unwind_stack(engine->unwinder, &sample, outbox->frames, probe->options.stack_frames, NULL);
+}
+
+static void deliver_enter(struct engine *engine, struct outbox_event *out)
+{
+	if (out->wants_stack) {
+		out->event.stack = engine->outbox.frames;
+		out->event.n_stack = unwind(engine, out->event.probe);
+	}
+	engine->ops->enter(engine->ctx, &out->event);
+}
+
+static void deliver_deferred(struct engine *engine, struct outbox_event *out)
+{
+	out->event.payload = out->call->deferred;
+	out->event.len = out->call->deferred_len;
+	out->event.stack = out->call->stack;
+	out->event.n_stack = out->call->n_stack;
+	out->event.deferred = true;
+	engine->ops->enter(engine->ctx, &out->event);
+}
+
+static void deliver_event(struct engine *engine, struct outbox_event *out)
+{
+	switch (out->kind) {
+	case OUT_ENTER:
+		deliver_enter(engine, out);
+		break;
+	case OUT_KEEP_STACK:
+		out->call->n_stack = unwind(engine, out->event.probe);
+		memcpy(out->call->stack, engine->outbox.frames, out->call->n_stack * sizeof(uint64_t));
+		break;
+	case OUT_DEFERRED:
+		deliver_deferred(engine, out);
+		break;
+	case OUT_LEAVE:
+		engine->ops->leave(engine->ctx, &out->event);
+		break;
+	}
+}
+
+void hit_deliver(struct engine *engine)
+{
+	struct outbox *outbox = &engine->outbox;
+	struct tracee *tracee = engine->live.thread ? engine->live.thread->user : NULL;
+
+	if (outbox->n && tracee)
+		announce(engine, tracee, outbox->events[0].event.time_ns);
+	for (size_t i = 0; i < outbox->n; i++)
+		deliver_event(engine, &outbox->events[i]);
+	for (size_t i = 0; i < outbox->n_code && engine->ops->saw_code; i++)
+		engine->ops->saw_code(engine->ctx, outbox->code[i]);
+	outbox_clear(outbox);
+	while (engine->ended) {
+		struct call *call = engine->ended;
+
+		engine->ended = call->below;
+		probe_give_call(call->probe, call);
+	}
+}
+
+void hit_close_calls(struct engine *engine, struct tracee *tracee, enum call_end end)
+{
+	uint64_t now_ns = engine_now_ns();
+
+	engine->live.thread = NULL; /* nobody stands at a site */
+	while (tracee->calls.top)
+		end_call(engine, tracee, tracee->calls.top, end, now_ns);
+	hit_deliver(engine);
+}

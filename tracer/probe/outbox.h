@@ -1,0 +1,62 @@
+/**
+ * What a stop has to tell the owner, kept until the thread runs again.
+ */
+#ifndef PROBE_OUTBOX_H
+#define PROBE_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/user.h>
+
+#include "tracer/probe/engine.h"
+
+struct call;
+
+enum {
+	OUTBOX_EVENTS = 64,
+	OUTBOX_CODE = 128,           /* code addresses a stop may tell; more get no name */
+	STACK_COPY = 32 * 1024,      /* bytes from rsp up, for a backtrace */
+	STACK_FRAMES_MAX = 1024,
+};
+
+enum outbox_kind {
+	OUT_ENTER,
+	OUT_LEAVE,
+	OUT_KEEP_STACK, /**< not told: unwind the stack copy into `call`, whose entry is held back */
+	OUT_DEFERRED,   /**< the entry that was held back in `call` */
+};
+
+struct outbox_event {
+	enum outbox_kind kind;
+	struct call_event event;
+	struct call *call;
+	bool wants_stack; /**< OUT_ENTER: unwind the stack copy for it */
+};
+
+struct outbox {
+	struct outbox_event events[OUTBOX_EVENTS];
+	size_t n;
+	uint8_t *data; /**< payloads */
+	size_t used, cap;
+	uint64_t code[OUTBOX_CODE];
+	size_t n_code;
+	/* Registers and stack of the thread at the stop. */
+	bool has_stack;
+	struct user_regs_struct stack_regs;
+	uint8_t *stack;
+	size_t stack_len;
+	uint64_t frames[STACK_FRAMES_MAX];
+};
+
+int outbox_init(struct outbox *outbox);
+void outbox_fini(struct outbox *outbox);
+/** Make payloads of `len` bytes fit; only while it is empty. */
+int outbox_grow(struct outbox *outbox, size_t len);
+bool outbox_has_room(const struct outbox *outbox, size_t len);
+/** The next event, zeroed. */
+struct outbox_event *outbox_push(struct outbox *outbox);
+void outbox_note_code(struct outbox *outbox, uint64_t addr);
+void outbox_clear(struct outbox *outbox);
+
+#endif

@@ -1,0 +1,312 @@
+/*
+ * Sites: states and invariants
+ *
+ *	IDLE --hold--> ARMED --last release--> IDLE        any --module unmapped--> GONE
+ *
+ *	IDLE    memory holds the original byte; the slot is complete, so a late hit can still be sent there
+ *	ARMED   memory holds int3; exactly when holds > 0
+ *	GONE    what is at the address now is not ours; never written again, found no more
+ *
+ * Only one byte is ever written, by one pwrite() or one word by PTRACE_POKETEXT: other processors see the old or the new
+ * instruction, never a mixture (Intel SDM volume 3, 8.1.3, and what the kernel's own int3 patching relies on).  The undo
+ * information, slot->orig, is in the process itself before the int3 is.
+ */
+#include "tracer/probe/site.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/probe/slots.h"
+#include "tracer/remote/maps.h"
+#include "tracer/remote/proc.h"
+#include "tracer/remote/rmem.h"
+
+static const uint8_t int3 = 0xcc;
+
+struct site_table {
+	struct proc *proc;
+	struct slots *slots;
+	struct site *sites;
+	ARRAY(struct site *) gone;
+	size_t n_armed;
+};
+
+int site_table_new(struct proc *proc, struct slots *slots, struct site_table **ret)
+{
+	struct site_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return err_set(-ENOMEM, "out of memory");
+	table->proc = proc;
+	table->slots = slots;
+	*ret = table;
+	return 0;
+}
+
+static void site_free(struct site *site)
+{
+	array_free(&site->roles);
+	free(site);
+}
+
+void site_table_free(struct site_table *table)
+{
+	struct site *site, *next;
+
+	if (!table)
+		return;
+	HASH_ITER(hh, table->sites, site, next) {
+		HASH_DEL(table->sites, site);
+		site_free(site);
+	}
+	for (size_t i = 0; i < table->gone.n; i++)
+		site_free(table->gone.items[i]);
+	array_free(&table->gone);
+	free(table);
+}
+
+struct site *site_find(struct site_table *table, uint64_t addr)
+{
+	struct site *site = NULL;
+
+	HASH_FIND(hh, table->sites, &addr, sizeof(addr), site);
+	return site;
+}
+
+static int check_bytes(uint64_t addr, const uint8_t *there, const struct slot *slot)
+{
+	if (!memcmp(there, slot->orig, slot->insn_len))
+		return 0;
+	if (there[0] == int3)
+		return err_set(-ENOTSUP, "there is a breakpoint of somebody else (a debugger, a uprobe) at %#lx",
+			       (unsigned long)addr);
+	return err_set(-ENOTSUP, "the code at %#lx was changed in memory: it is not what the file has",
+		       (unsigned long)addr);
+}
+
+static int find_slot(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
+		     const struct slot **ret)
+{
+	uint8_t there[INSN_MAX];
+	size_t n = rmem_read(table->proc, addr, there, sizeof(there));
+
+	if (!n)
+		return err_set(-ENOTSUP, "there is no code mapped at %#lx", (unsigned long)addr);
+	/* An int3 that a killed virtrace left: then its slot is still there and says what belongs under it. */
+	const struct slot *left = there[0] == int3 ? slots_recall(table->slots, addr, there + 1, n - 1) : NULL;
+
+	if (left && (!expect || (len >= left->insn_len && !memcmp(expect, left->orig, left->insn_len)))) {
+		*ret = left;
+		return 0;
+	}
+	if (!expect && there[0] == int3)
+		return err_set(-ENOTSUP, "there is a breakpoint of somebody else at %#lx", (unsigned long)addr);
+	int r = slots_get(table->slots, addr, expect ? expect : there, expect ? len : n, ret);
+
+	return r < 0 || !expect ? r : check_bytes(addr, there, *ret);
+}
+
+static void remember_mapping(struct site *site, const struct maps *maps)
+{
+	const struct mapping *m = maps ? maps_find(maps, site->addr) : NULL;
+
+	if (!m)
+		return;
+	site->dev = m->dev;
+	site->inode = m->inode;
+	site->text_base = m->lo - m->offset;
+}
+
+int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
+		 const struct maps *maps, struct site **ret)
+{
+	struct site *site = site_find(table, addr);
+	const struct slot *slot;
+
+	if (site) {
+		*ret = site;
+		return 0;
+	}
+	int r = find_slot(table, addr, expect, len, &slot);
+
+	if (r < 0)
+		return r;
+	site = calloc(1, sizeof(*site));
+	if (!site)
+		return err_set(-ENOMEM, "out of memory");
+	site->addr = addr;
+	site->slot = slot;
+	remember_mapping(site, maps);
+	HASH_ADD(hh, table->sites, addr, sizeof(site->addr), site);
+	if (!hash_added(site)) {
+		site_free(site);
+		return err_set(-ENOMEM, "out of memory");
+	}
+	*ret = site;
+	return 0;
+}
+
+int site_add_role(struct site *site, struct probe *probe, int exit)
+{
+	struct role *role = array_push(&site->roles);
+
+	if (!role)
+		return err_set(-ENOMEM, "out of memory");
+	*role = (struct role){ probe, exit };
+	return 0;
+}
+
+int site_hold(struct site_table *table, struct site *site)
+{
+	if (site->gone)
+		return -ENOENT;
+	if (!site->armed) {
+		int r = rmem_write(table->proc, site->addr, &int3, 1);
+
+		if (r < 0)
+			return err_set(r, "cannot write to the text at %#lx: %s", (unsigned long)site->addr,
+				       strerror(-r));
+		site->armed = true;
+		table->n_armed++;
+	}
+	site->holds++;
+	return 0;
+}
+
+/* Somebody may have mapped something else there without our noticing: only an int3 is replaced. */
+static int disarm(struct site_table *table, struct site *site)
+{
+	uint8_t there = 0;
+
+	if (!site->armed)
+		return 0;
+	site->armed = false;
+	table->n_armed--;
+	if (rmem_read(table->proc, site->addr, &there, 1) != 1 || there != int3)
+		return 0;
+	return rmem_write(table->proc, site->addr, site->slot->orig, 1);
+}
+
+void site_release(struct site_table *table, struct site *site)
+{
+	assert(site->holds > 0);
+	if (--site->holds > 0 || site->gone)
+		return;
+	int r = disarm(table, site);
+
+	if (r < 0) {
+		/* Harmless while we trace: hits of an idle site go to its slot.  Tried again when detaching. */
+		log_debug("site", "cannot restore %#lx: %s", (unsigned long)site->addr, strerror(-r));
+		site->armed = true;
+		table->n_armed++;
+	}
+}
+
+int site_disarm_all(struct site_table *table)
+{
+	struct site *site, *next;
+	int first = 0;
+
+	HASH_ITER(hh, table->sites, site, next) {
+		int r = disarm(table, site);
+
+		if (r < 0 && r != -ESRCH && first == 0)
+			first = err_set(r, "cannot restore the text at %#lx: %s", (unsigned long)site->addr,
+					strerror(-r));
+	}
+	return first;
+}
+
+static void drop(struct site_table *table, struct site *site)
+{
+	struct site **place = array_push(&table->gone);
+
+	if (site->armed)
+		table->n_armed--;
+	site->armed = false;
+	site->gone = true;
+	HASH_DEL(table->sites, site);
+	if (place)
+		*place = site; /* probes and calls may still point at it */
+}
+
+static bool is_still_mapped(const struct site *site, const struct maps *maps)
+{
+	const struct mapping *m = maps_find(maps, site->addr);
+
+	return !site->inode || (m && m->dev == site->dev && m->inode == site->inode &&
+				m->lo - m->offset == site->text_base);
+}
+
+size_t site_drop_unmapped(struct site_table *table, const struct maps *maps)
+{
+	struct site *site, *next;
+	size_t n = 0;
+
+	HASH_ITER(hh, table->sites, site, next) {
+		if (is_still_mapped(site, maps))
+			continue;
+		drop(table, site);
+		n++;
+	}
+	return n;
+}
+
+void site_drop_all(struct site_table *table)
+{
+	struct site *site, *next;
+
+	HASH_ITER(hh, table->sites, site, next)
+		drop(table, site);
+}
+
+static int clean(int fd, pid_t child, struct site *const *sites, const uint8_t *there, size_t n)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (there[i] != int3)
+			continue;
+		int r = rmem_write_child(fd, child, sites[i]->addr, sites[i]->slot->orig, 1);
+
+		if (r < 0 && first == 0)
+			first = r;
+	}
+	return first;
+}
+
+int site_clean_child(struct site_table *table, pid_t child)
+{
+	enum { BATCH = 64 };
+	struct site *batch[BATCH], *site, *next;
+	uint64_t addrs[BATCH];
+	uint8_t there[BATCH];
+	size_t n = 0;
+	int first = 0, fd = rmem_open_child(child);
+
+	/* What is armed now need not be what was armed when it forked: look at all. */
+	HASH_ITER(hh, table->sites, site, next) {
+		batch[n] = site;
+		addrs[n++] = site->addr;
+		if (n < BATCH && next)
+			continue;
+		rmem_read_bytes(child, addrs, there, n);
+		int r = clean(fd, child, batch, there, n);
+
+		first = first ? first : r;
+		n = 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	return first;
+}
+
+size_t site_count_armed(const struct site_table *table)
+{
+	return table->n_armed;
+}

@@ -1,0 +1,81 @@
+/**
+ * A site is one patched instruction in the traced process.
+ *
+ * Several probes may share a site; it is planted while anyone holds it.  The record and its slot stay for ever: a thread may
+ * have trapped just before the byte was restored.
+ */
+#ifndef PROBE_SITE_H
+#define PROBE_SITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "tracer/base/array.h"
+#include "tracer/base/hash.h"
+
+struct maps;
+struct probe;
+struct proc;
+struct site_table;
+struct slot;
+struct slots;
+
+enum { ROLE_ENTRY = -1 };
+
+/** What a site means to a probe. */
+struct role {
+	struct probe *probe;
+	int exit; /**< index of the exit in the probe's scan, or ROLE_ENTRY */
+};
+
+struct site {
+	uint64_t addr;
+	const struct slot *slot; /**< holds the original bytes */
+	unsigned holds;
+	bool armed; /**< int3 is there */
+	bool gone;  /**< its module was unmapped: never written to again */
+	uint64_t dev, inode, text_base; /**< of its mapping; text_base = address minus file offset */
+	ARRAY(struct role) roles;
+	UT_hash_handle hh;
+};
+
+int site_table_new(struct proc *proc, struct slots *slots, struct site_table **ret);
+/** Frees the records; disarms nothing. */
+void site_table_free(struct site_table *table);
+
+/** The site at an address, armed or not; NULL if there never was one, or its module was unmapped. */
+struct site *site_find(struct site_table *table, uint64_t addr);
+
+/**
+ * Find or prepare the site at `addr`: everything but the int3.  slots_reserve() must have made room.
+ *
+ * `expect`, `len`: the bytes that belong there, from the file, at least the whole instruction; NULL if they are not known.
+ * `maps`: to know the mapping by; NULL: it is not watched for being unmapped.
+ * -ENOTSUP with a reason: somebody else has patched it, or it cannot run out of line.
+ */
+int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
+		 const struct maps *maps, struct site **ret);
+
+int site_add_role(struct site *site, struct probe *probe, int exit);
+
+/** Arm unless it is armed already; to be undone by site_release(). */
+int site_hold(struct site_table *table, struct site *site);
+/** The last one restores the original byte. */
+void site_release(struct site_table *table, struct site *site);
+
+/** Restore the original bytes of all; returns the first error, having done what can be done. */
+int site_disarm_all(struct site_table *table);
+
+/** Forget, without writing, the sites whose mapping is not there any more; returns how many. */
+size_t site_drop_unmapped(struct site_table *table, const struct maps *maps);
+/** The process runs another program: nothing of ours is there. */
+void site_drop_all(struct site_table *table);
+
+/** Restore the original bytes in the memory of a forked child that stands in its first stop. */
+int site_clean_child(struct site_table *table, pid_t child);
+
+size_t site_count_armed(const struct site_table *table);
+
+#endif
