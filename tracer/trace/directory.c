@@ -1,0 +1,213 @@
+#include "tracer/trace/directory.h"
+
+#include "tracer/base/err.h"
+#include "tracer/trace/packet.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEMP_SUFFIX ".tmp"
+
+static int fail(int error, const char *what, const char *path)
+{
+	return err_set(-error, "cannot %s %s: %s", what, path, strerror(error));
+}
+
+/* Removing an old trace */
+
+/** Names a trace may have in its directory, and in its side directory. */
+static bool is_trace_file(const char *name, bool in_side_dir)
+{
+	if (in_side_dir)
+		return strcmp(name, "schema.json") == 0 || strcmp(name, "info.json") == 0 ||
+		       strcmp(name, "schema.json" TEMP_SUFFIX) == 0 || strcmp(name, "info.json" TEMP_SUFFIX) == 0 ||
+		       strcmp(name, "index") == 0;
+	return strcmp(name, METADATA_FILE) == 0 || strcmp(name, "." METADATA_FILE TEMP_SUFFIX) == 0 ||
+	       strcmp(name, SIDE_DIR) == 0 || strcmp(name, PACKET_TEMP) == 0 ||
+	       strncmp(name, PACKET_PREFIX, strlen(PACKET_PREFIX)) == 0;
+}
+
+/** Check the names in `path` relative to `dirfd`; if `remove`, unlink them. */
+static int clear_directory(int dirfd, const char *path, bool in_side_dir, bool remove)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int r = 0;
+
+	if (!dir) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	for (struct dirent *d; r == 0 && (d = readdir(dir));) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		if (!is_trace_file(d->d_name, in_side_dir))
+			r = err_set(-EEXIST, "there is a file that is not a trace's: %s", d->d_name);
+		else if (remove && unlinkat(fd, d->d_name, 0) < 0 && errno != EISDIR)
+			r = -errno;
+	}
+	closedir(dir);
+	return r;
+}
+
+int directory_remove(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0)
+		return fail(errno, "open", path);
+	/* First look at all, then remove. */
+	for (int remove = 0; remove <= 1 && r == 0; remove++) {
+		r = clear_directory(fd, SIDE_DIR, true, remove);
+		if (r == 0 || r == -ENOENT)
+			r = clear_directory(fd, ".", false, remove);
+	}
+	if (r == 0 && unlinkat(fd, SIDE_DIR, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = -errno;
+	close(fd);
+	if (r == -EEXIST)
+		return err_context(r, "%s is not overwritten", path);
+	if (r < 0 || rmdir(path) < 0)
+		return fail(r < 0 ? -r : errno, "remove", path);
+	return 0;
+}
+
+static bool is_trace(const char *path)
+{
+	struct stat metadata, side;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool yes = fd >= 0 && fstatat(fd, METADATA_FILE, &metadata, AT_SYMLINK_NOFOLLOW) == 0 &&
+		   fstatat(fd, SIDE_DIR, &side, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(metadata.st_mode) &&
+		   S_ISDIR(side.st_mode);
+
+	if (fd >= 0)
+		close(fd);
+	return yes;
+}
+
+/** Make way for a new trace. */
+static int replace(const char *path, bool force)
+{
+	if (!force)
+		return err_set(-EEXIST, "%s exists already", path);
+	if (is_trace(path))
+		return directory_remove(path);
+	/* An empty directory, then. */
+	if (rmdir(path) == 0)
+		return 0;
+	return err_set(-EEXIST, "%s exists and is not a trace: it is not overwritten", path);
+}
+
+int directory_create(const char *path, bool force, int *fd_ret)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0) {
+		int r = replace(path, force);
+
+		if (r < 0)
+			return r;
+	}
+	if (mkdir(path, 0700) < 0)
+		return fail(errno, "create", path);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	/* The umask may have taken what we need. */
+	if (fd < 0 || fchmod(fd, 0700) < 0 || mkdirat(fd, SIDE_DIR, 0700) < 0 ||
+	    fchmodat(fd, SIDE_DIR, 0700, 0) < 0) {
+		int error = errno;
+
+		if (fd >= 0)
+			close(fd);
+		directory_remove(path);
+		return fail(error, "create a trace in", path);
+	}
+	*fd_ret = fd;
+	return 0;
+}
+
+static int write_file(int dirfd, const char *name, const char *text, size_t len, bool sync)
+{
+	unlinkat(dirfd, name, 0);
+	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (size_t done = 0; done < len && r == 0;) {
+		ssize_t n = write(fd, text + done, len - done);
+
+		if (n < 0 && errno != EINTR)
+			r = -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (r == 0 && sync && fsync(fd) < 0)
+		r = -errno;
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	return r;
+}
+
+int directory_put(int dirfd, const char *name, const char *text, size_t len, bool sync)
+{
+	const char *slash = strrchr(name, '/');
+	char temp[64];
+
+	/* In the trace's own directory a temporary file needs a dot name. */
+	snprintf(temp, sizeof(temp), "%s%s" TEMP_SUFFIX, slash ? "" : ".", name);
+	int r = write_file(dirfd, temp, text, len, sync);
+
+	if (r == 0 && renameat(dirfd, temp, dirfd, name) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlinkat(dirfd, temp, 0);
+		return fail(-r, "write the trace's", name);
+	}
+	return 0;
+}
+
+int directory_get(int dirfd, const char *name, size_t max, char **text_ret, size_t *len_ret)
+{
+	/* O_NONBLOCK: an untrusted directory may have a FIFO of this name. */
+	int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	char *text = NULL;
+	size_t len = 0;
+	int r = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : fail(errno, "open", name);
+	if (fstat(fd, &st) < 0)
+		r = fail(errno, "read", name);
+	else if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uint64_t)st.st_size > max)
+		r = err_set(-EBADMSG, "%s is not a file of a trace", name);
+	else if (!(text = malloc((size_t)st.st_size + 1)))
+		r = err_set(-ENOMEM, "no memory");
+	while (r == 0 && len < (size_t)st.st_size) {
+		ssize_t n = read(fd, text + len, (size_t)st.st_size - len);
+
+		if (n == 0)
+			break;
+		if (n < 0 && errno != EINTR)
+			r = fail(errno, "read", name);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	close(fd);
+	if (r < 0) {
+		free(text);
+		return r;
+	}
+	text[len] = '\0';
+	*text_ret = text;
+	*len_ret = len;
+	return 0;
+}

@@ -1,0 +1,56 @@
+/**
+ * The data stream: files of one packet each, written so that what is in the directory is a valid stream at any moment.
+ */
+#ifndef TRACE_PACKET_H
+#define TRACE_PACKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct iovec;
+struct packets;
+
+/**
+ * Packet header and context as they are in the files, little endian; the TSDL is in metadata.c.  Sizes are in bits.
+ * `content_size` is before `timestamp_end` on purpose, see packet.c.
+ */
+struct packet_header {
+	uint32_t magic;
+	uint8_t uuid[16];
+	uint32_t stream_id;
+	uint64_t stream_instance_id;
+	uint64_t timestamp_begin;
+	uint64_t content_size;
+	uint64_t packet_size;
+	uint64_t timestamp_end;
+	uint64_t packet_seq_num;
+	uint64_t events_discarded;
+};
+
+#define PACKET_MAGIC    0xc1fc1fc1u
+#define PACKET_PREFIX   "stream_" /* then the packet's number in 6 or more digits */
+#define PACKET_TEMP     ".stream.tmp"
+
+/** Start a stream in directory `dirfd` (borrowed).  No file is made before the first event. */
+int packets_new(int dirfd, const uint8_t uuid[16], struct packets **ret);
+
+/** The time an event gets that happened at `time_ns`: that of the event before, if it is later. */
+uint64_t packets_time(const struct packets *packets, uint64_t time_ns);
+
+/**
+ * Append one event made of `n` parts.  `time_ns` comes from packets_time() and is what the event says itself.
+ * On failure the event is counted as discarded; after the first failure every event is.
+ */
+int packets_append(struct packets *packets, uint64_t time_ns, const struct iovec *parts, size_t n);
+
+/** Count `n` events that are not in the stream. */
+void packets_discard(struct packets *packets, uint64_t n);
+
+uint64_t packets_discarded(const struct packets *packets);
+/** Bytes of events so far. */
+uint64_t packets_bytes(const struct packets *packets);
+
+/** Cut the last packet to its content and write all to disk.  Frees also on error; NULL is allowed. */
+int packets_close(struct packets *packets);
+
+#endif

@@ -1,0 +1,298 @@
+#include "tracer/trace/reader_view.h"
+
+#include "tracer/base/array.h"
+#include "tracer/base/err.h"
+#include "tracer/trace/directory.h"
+#include "tracer/trace/packet.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/**
+ * babeltrace2 refuses a whole trace for one file that is not a whole packet, be it an empty one that a power loss left, the half of one
+ * that a copy did not finish, or somebody's README.  So what is not whole is left out: the trace is read through a temporary
+ * directory of links to what is, and a copy of what ends too early, with a header that says where.
+ */
+
+enum file_state {
+	FILE_WHOLE,
+	FILE_LONG,  /**< something follows the packet */
+	FILE_SHORT, /**< it ends within the packet */
+	FILE_WRONG, /**< it is no packet of this trace */
+};
+
+struct packet_file {
+	uint64_t number;
+	char name[32];
+	enum file_state state;
+	struct packet_header header; /**< with the sizes that hold for this file */
+};
+
+struct scan {
+	ARRAY(struct packet_file) files;
+	bool has_others; /**< files that are not a trace's */
+};
+
+static bool header_valid(const struct packet_header *h, const uint8_t uuid[16])
+{
+	return h->magic == PACKET_MAGIC && memcmp(h->uuid, uuid, 16) == 0 && h->stream_id == 0 &&
+	       h->stream_instance_id == 0 && h->content_size % 8 == 0 && h->packet_size % 8 == 0 &&
+	       h->content_size >= sizeof(*h) * 8 && h->content_size <= h->packet_size &&
+	       h->timestamp_begin <= h->timestamp_end;
+}
+
+static enum file_state check_header(int fd, const uint8_t uuid[16], struct packet_header *ret)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || pread(fd, ret, sizeof(*ret), 0) != sizeof(*ret) ||
+	    !header_valid(ret, uuid))
+		return FILE_WRONG;
+	uint64_t bits = (uint64_t)st.st_size * 8, claimed = ret->packet_size;
+
+	if (claimed == bits)
+		return FILE_WHOLE;
+	if (claimed < bits)
+		return FILE_LONG;
+	ret->packet_size = bits;
+	if (ret->content_size <= bits)
+		return FILE_SHORT;
+	ret->content_size = bits;
+	return FILE_SHORT;
+}
+
+/** Whether the name is one that packet.c gives, and which. */
+static bool packet_number(const char *name, uint64_t *ret)
+{
+	char again[40];
+
+	if (strlen(name) >= sizeof(((struct packet_file *)NULL)->name) ||
+	    sscanf(name, PACKET_PREFIX "%" SCNu64, ret) != 1)
+		return false;
+	snprintf(again, sizeof(again), PACKET_PREFIX "%06" PRIu64, *ret);
+	return strcmp(name, again) == 0;
+}
+
+static int scan_name(struct scan *scan, int dirfd, const uint8_t uuid[16], const char *name)
+{
+	uint64_t number;
+
+	if (name[0] == '.' || strcmp(name, METADATA_FILE) == 0)
+		return 0;
+	if (!packet_number(name, &number)) {
+		scan->has_others = true;
+		return 0;
+	}
+	struct packet_file *file = array_push(&scan->files);
+
+	if (!file)
+		return err_set(-ENOMEM, "no memory");
+	file->number = number;
+	strcpy(file->name, name);
+	file->state = FILE_WRONG;
+	int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_set(-errno, "cannot open %s: %s", name, strerror(errno));
+	file->state = check_header(fd, uuid, &file->header);
+	close(fd);
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = ((const struct packet_file *)a)->number, y = ((const struct packet_file *)b)->number;
+
+	return x < y ? -1 : x > y;
+}
+
+static int scan_directory(struct scan *scan, int dirfd, const uint8_t uuid[16])
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir) {
+		r = err_set(-errno, "cannot read the trace's directory: %s", strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	for (struct dirent *d; r == 0 && (d = readdir(dir));)
+		r = scan_name(scan, dirfd, uuid, d->d_name);
+	closedir(dir);
+	if (scan->files.n)
+		qsort(scan->files.items, scan->files.n, sizeof(*scan->files.items), by_number);
+	return r;
+}
+
+/** The first thing that is wrong, in words; NULL if nothing is. */
+static char *describe(const struct scan *scan)
+{
+	static const char *const texts[] = {
+		[FILE_LONG] = "has something behind its end",
+		[FILE_SHORT] = "is cut",
+		[FILE_WRONG] = "is no packet of it",
+	};
+	struct packet_file *file;
+	uint64_t expected = 0;
+	char *text = NULL;
+	int n = 0;
+
+	array_foreach(&scan->files, file) {
+		if (file->number != expected)
+			n = asprintf(&text, "the trace is damaged: " PACKET_PREFIX "%06" PRIu64
+				     " is missing; what is there is shown", expected);
+		else if (file->state != FILE_WHOLE)
+			n = asprintf(&text, "the trace is damaged: %s %s; what is whole is shown", file->name,
+				     texts[file->state]);
+		if (text || n < 0)
+			break;
+		expected++;
+	}
+	return n < 0 ? NULL : text;
+}
+
+static int copy_bytes(int from, int to, uint64_t len)
+{
+	char buffer[64 * 1024];
+
+	for (uint64_t done = 0; done < len;) {
+		size_t want = len - done < sizeof(buffer) ? (size_t)(len - done) : sizeof(buffer);
+		ssize_t n = pread(from, buffer, want, (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EBADMSG;
+		if (pwrite(to, buffer, (size_t)n, (off_t)done) != n)
+			return errno ? -errno : -EIO;
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
+/** Copy the content of a packet to directory `to`, with the header of `file`. */
+static int copy_packet(int dirfd, int to, const struct packet_file *file)
+{
+	struct packet_header header = file->header;
+	uint64_t len = header.content_size / 8;
+	int in = openat(dirfd, file->name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int out = openat(to, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int r = in < 0 || out < 0 ? -errno : copy_bytes(in, out, len);
+
+	header.packet_size = header.content_size;
+	if (r == 0 && pwrite(out, &header, sizeof(header), 0) != sizeof(header))
+		r = errno ? -errno : -EIO;
+	if (in >= 0)
+		close(in);
+	if (out >= 0)
+		close(out);
+	return r;
+}
+
+static int link_file(const char *real, const char *name, int to)
+{
+	char *target = NULL;
+
+	if (asprintf(&target, "%s/%s", real, name) < 0)
+		return -ENOMEM;
+	int r = symlinkat(target, to, name) < 0 ? -errno : 0;
+
+	free(target);
+	return r;
+}
+
+static int fill(const struct scan *scan, const char *dir, int dirfd, int to)
+{
+	char *real = realpath(dir, NULL);
+	int r = real ? link_file(real, METADATA_FILE, to) : -errno;
+	struct packet_file *file;
+
+	array_foreach(&scan->files, file) {
+		if (r == 0 && file->state == FILE_WHOLE)
+			r = link_file(real, file->name, to);
+		else if (r == 0 && file->state != FILE_WRONG)
+			r = copy_packet(dirfd, to, file);
+	}
+	free(real);
+	return r;
+}
+
+static int make_temporary(const struct scan *scan, const char *dir, int dirfd, struct view *view)
+{
+	const char *base = getenv("TMPDIR");
+	int r;
+
+	if (asprintf(&view->path, "%s/virtrace.XXXXXX", base && *base ? base : "/tmp") < 0) {
+		view->path = NULL;
+		return err_set(-ENOMEM, "no memory");
+	}
+	if (!mkdtemp(view->path))
+		return err_set(-errno, "cannot make a directory like %s: %s", view->path, strerror(errno));
+	view->is_temporary = true;
+	int to = open(view->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	r = to < 0 ? -errno : fill(scan, dir, dirfd, to);
+	if (to >= 0)
+		close(to);
+	return r < 0 ? err_set(r, "cannot repair the trace in %s: %s", view->path, strerror(-r)) : 0;
+}
+
+int view_open(const char *dir, int dirfd, const uint8_t uuid[16], struct view *ret)
+{
+	struct scan scan = { 0 };
+	struct view view = { 0 };
+	int r = scan_directory(&scan, dirfd, uuid);
+	bool needs_copy = scan.has_others;
+
+	for (size_t i = 0; i < scan.files.n; i++) {
+		needs_copy |= scan.files.items[i].state != FILE_WHOLE;
+		view.is_cut |= scan.files.items[i].state == FILE_SHORT;
+	}
+	if (r == 0)
+		view.note = describe(&scan);
+	if (r == 0 && needs_copy) {
+		r = make_temporary(&scan, dir, dirfd, &view);
+	} else if (r == 0) {
+		view.path = strdup(dir);
+		r = view.path ? 0 : err_set(-ENOMEM, "no memory");
+	}
+	array_free(&scan.files);
+	if (r < 0) {
+		view_close(&view);
+		return r;
+	}
+	*ret = view;
+	return 0;
+}
+
+/** Remove the temporary directory: it has only what fill() made. */
+static void remove_temporary(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	for (struct dirent *d; dir && (d = readdir(dir));)
+		unlinkat(fd, d->d_name, 0);
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+	rmdir(path);
+}
+
+void view_close(struct view *view)
+{
+	if (view->is_temporary)
+		remove_temporary(view->path);
+	free(view->path);
+	free(view->note);
+	*view = (struct view){ 0 };
+}

@@ -1,0 +1,411 @@
+#include "tracer/trace/writer.h"
+
+#include "symbols/schema.h"
+#include "tracer/base/arena.h"
+#include "tracer/base/array.h"
+#include "tracer/base/err.h"
+#include "tracer/base/utf8.h"
+#include "tracer/trace/class.h"
+#include "tracer/trace/directory.h"
+#include "tracer/trace/metadata.h"
+#include "tracer/trace/packet.h"
+#include "tracer/trace/schema_json.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+/**
+ * The order in which things reach the directory, so that it can be read at any moment: schema.json knows a class before the
+ * metadata does, and the metadata knows it before the first event of it.  A directory without metadata is not a trace yet.
+ */
+
+enum {
+	TEXT_MAX = 4096,         /* of names, places and reasons */
+	STACK_MAX = UINT16_MAX,  /* a sequence's count is 16 bits */
+};
+
+/** What is in front of each event's payload; the TSDL is in metadata.c. */
+struct __attribute__((packed)) event_header {
+	uint16_t id;
+	uint64_t timestamp;
+	uint32_t tid;
+	uint64_t call;
+	uint64_t parent;
+	uint16_t depth;
+};
+
+struct class_info {
+	const char *name;
+	bool has_stack, deferred;
+};
+
+struct trace_writer {
+	char *path;
+	int dirfd;
+	struct arena arena;
+	struct metadata *metadata;
+	struct schema_json *schemas;
+	struct packets *packets;
+	ARRAY(struct class_info) classes;
+	size_t n_committed;
+};
+
+/** Nanoseconds from 1970 to the zero of CLOCK_MONOTONIC. */
+static int64_t clock_offset(void)
+{
+	int64_t best = 0, best_gap = INT64_MAX;
+
+	/* The pair that was read in the shortest time is the most exact. */
+	for (int i = 0; i < 10; i++) {
+		struct timespec before, real, after;
+
+		clock_gettime(CLOCK_MONOTONIC, &before);
+		clock_gettime(CLOCK_REALTIME, &real);
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		int64_t from = before.tv_sec * 1000000000 + before.tv_nsec;
+		int64_t gap = after.tv_sec * 1000000000 + after.tv_nsec - from;
+
+		if (gap < best_gap) {
+			best_gap = gap;
+			best = real.tv_sec * 1000000000 + real.tv_nsec - from - gap / 2;
+		}
+	}
+	return best;
+}
+
+static void make_uuid(uint8_t uuid[16])
+{
+	/* Random numbers that cannot be had would only make two traces look like one: go on. */
+	if (getrandom(uuid, 16, GRND_NONBLOCK) != 16)
+		memcpy(uuid, &(int64_t){ clock_offset() }, 8);
+	uuid[6] = (uuid[6] & 0x0f) | 0x40;
+	uuid[8] = (uuid[8] & 0x3f) | 0x80;
+}
+
+static struct class_info *class_new(struct trace_writer *w, const char *name)
+{
+	struct class_info *info = array_push(&w->classes);
+
+	if (info)
+		info->name = name;
+	return info;
+}
+
+static int add_builtins(struct trace_writer *w)
+{
+	for (enum trace_class i = 0; i < CLASS_BUILTIN_COUNT; i++) {
+		const char *name = class_builtin_name(i);
+		int r = metadata_add_class(w->metadata, i, name, NULL, class_builtin_schema(i));
+
+		if (r < 0)
+			return r;
+		if (!class_new(w, name))
+			return err_set(-ENOMEM, "no memory");
+	}
+	return 0;
+}
+
+static void writer_free(struct trace_writer *w)
+{
+	if (w->dirfd >= 0)
+		close(w->dirfd);
+	metadata_free(w->metadata);
+	schema_json_free(w->schemas);
+	array_free(&w->classes);
+	arena_free(&w->arena);
+	free(w->path);
+	free(w);
+}
+
+int trace_create(const char *dir, bool force, const char *info, struct trace_writer **ret)
+{
+	struct trace_writer *w = calloc(1, sizeof(*w));
+	int64_t offset = clock_offset();
+	uint8_t uuid[16] = { 0 };
+
+	if (!w)
+		return err_set(-ENOMEM, "no memory");
+	w->dirfd = -1;
+	w->path = strdup(dir);
+	make_uuid(uuid);
+	int r = w->path ? metadata_new(uuid, offset, &w->metadata) : err_set(-ENOMEM, "no memory");
+
+	if (r == 0)
+		r = schema_json_new(uuid, offset, &w->schemas);
+	if (r == 0)
+		r = add_builtins(w);
+	if (r == 0)
+		r = directory_create(dir, force, &w->dirfd);
+	if (r == 0)
+		r = packets_new(w->dirfd, uuid, &w->packets);
+	if (r == 0)
+		r = trace_set_info(w, info);
+	if (r == 0)
+		r = trace_commit(w);
+	if (r < 0) {
+		packets_close(w->packets);
+		if (w->dirfd >= 0)
+			directory_remove(dir);
+		writer_free(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+static bool name_taken(const struct trace_writer *w, const char *name)
+{
+	for (size_t i = 0; i < w->classes.n; i++)
+		if (strcmp(w->classes.items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/** FUNCTION; or MODULE!FUNCTION if another probe's is called so; or that with a number, for two static ones in a module. */
+static const char *class_name(struct trace_writer *w, const struct trace_probe_desc *desc)
+{
+	const char *slash = strrchr(desc->module, '/');
+	const char *name = arena_strdup(&w->arena, desc->function);
+
+	if (!name || !name_taken(w, name))
+		return name;
+	const char *base = arena_printf(&w->arena, "%s!%s", slash ? slash + 1 : desc->module, desc->function);
+
+	name = base;
+	for (unsigned i = 2; name && name_taken(w, name); i++)
+		name = arena_printf(&w->arena, "%s#%u", base, i);
+	return name;
+}
+
+int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)
+{
+	unsigned id = (unsigned)w->classes.n;
+
+	assert(desc->n_return_sites <= UINT16_MAX);
+	if (id + 1 > UINT16_MAX)
+		return err_set(-E2BIG, "too many probes for one trace");
+	const char *entry_name = class_name(w, desc);
+	const char *return_name = entry_name ? arena_printf(&w->arena, "%s:return", entry_name) : NULL;
+	const struct schema *entry = class_entry_schema(&w->arena, desc->entry, desc->has_stack, desc->deferred);
+	const struct schema *ret = class_return_schema(&w->arena, desc->ret, desc->return_sites, desc->n_return_sites);
+
+	if (!return_name || !entry || !ret)
+		return err_set(-ENOMEM, "no memory");
+	int r = metadata_add_class(w->metadata, id, entry_name, desc->module, entry);
+
+	if (r == 0)
+		r = metadata_add_class(w->metadata, id + 1, return_name, desc->module, ret);
+	if (r == 0)
+		r = schema_json_add(w->schemas, desc, id);
+	if (r < 0)
+		return err_context(r, "%s", desc->function);
+	struct class_info *info = class_new(w, entry_name);
+
+	if (!info)
+		return err_set(-ENOMEM, "no memory");
+	info->has_stack = desc->has_stack;
+	info->deferred = desc->deferred;
+	if (!class_new(w, return_name))
+		return err_set(-ENOMEM, "no memory");
+	return (int)id;
+}
+
+int trace_commit(struct trace_writer *w)
+{
+	/* Before the first event nothing is being traced, and there is time to wait for the disk. */
+	bool sync = packets_bytes(w->packets) == 0;
+	char *text;
+	size_t len;
+	int r = schema_json_text(w->schemas, &text, &len);
+
+	if (r < 0)
+		return r;
+	r = directory_put(w->dirfd, SCHEMA_FILE, text, len, sync);
+	free(text);
+	if (r == 0)
+		r = metadata_text(w->metadata, &text, &len);
+	if (r < 0)
+		return r;
+	r = directory_put(w->dirfd, METADATA_FILE, text, len, sync);
+	free(text);
+	if (r == 0)
+		w->n_committed = w->classes.n;
+	return r;
+}
+
+/* Events */
+
+enum { PARTS_MAX = 8 };
+
+/** An event being put together: its header, then parts that others own. */
+struct event {
+	struct event_header header;
+	struct iovec parts[PARTS_MAX];
+	size_t n;
+};
+
+static void event_add(struct event *event, const void *data, size_t len)
+{
+	assert(event->n < PARTS_MAX);
+	event->parts[event->n++] = (struct iovec){ (void *)(uintptr_t)data, len };
+}
+
+static void event_begin(struct event *event, const struct trace_writer *w, int class, const struct event_context *context)
+{
+	assert(class >= 0 && (size_t)class < w->n_committed);
+	event->header = (struct event_header){
+		.id = (uint16_t)class,
+		.timestamp = packets_time(w->packets, context->time_ns),
+		.tid = (uint32_t)context->tid,
+		.call = context->call,
+		.parent = context->parent,
+		.depth = context->depth,
+	};
+	event->n = 0;
+	event_add(event, &event->header, sizeof(event->header));
+}
+
+static int event_end(struct trace_writer *w, const struct event *event)
+{
+	return packets_append(w->packets, event->header.timestamp, event->parts, event->n);
+}
+
+int trace_entry(struct trace_writer *w, int class, const struct event_context *context, const void *payload, size_t len,
+		const uint64_t *stack, size_t n_stack, uint64_t entered_ns)
+{
+	uint16_t n = (uint16_t)(n_stack < STACK_MAX ? n_stack : STACK_MAX);
+	struct event event;
+
+	event_begin(&event, w, class, context);
+	event_add(&event, payload, len);
+	if (w->classes.items[class].has_stack) {
+		event_add(&event, &n, sizeof(n));
+		event_add(&event, stack, n * sizeof(*stack));
+	}
+	if (w->classes.items[class].deferred)
+		event_add(&event, &entered_ns, sizeof(entered_ns));
+	return event_end(w, &event);
+}
+
+int trace_return(struct trace_writer *w, int class, const struct event_context *context, unsigned return_site,
+		 const void *payload, size_t len)
+{
+	uint16_t site = (uint16_t)return_site;
+	struct event event;
+
+	event_begin(&event, w, class, context);
+	event_add(&event, &site, sizeof(site));
+	event_add(&event, payload, len);
+	return event_end(w, &event);
+}
+
+int trace_closed(struct trace_writer *w, const struct event_context *context, enum call_closed end)
+{
+	uint8_t byte = (uint8_t)end;
+	struct event event;
+
+	event_begin(&event, w, CLASS_CLOSED, context);
+	event_add(&event, &byte, sizeof(byte));
+	return event_end(w, &event);
+}
+
+/** A TEXT: option(text) of schema.h. */
+struct __attribute__((packed)) text_head {
+	uint8_t status;
+	uint16_t len;
+};
+
+static void event_add_text(struct event *event, struct text_head *head, const char *text)
+{
+	size_t len = text ? strnlen(text, TEXT_MAX) : 0;
+	bool cut = len == TEXT_MAX;
+
+	/* Not within a character. */
+	while (cut && len && (text[len] & 0xc0) == 0x80)
+		len--;
+	bool valid = utf8_valid(text, len);
+
+	head->status = valid ? cut ? STATUS_CUT : STATUS_OK : cut ? STATUS_BYTES_CUT : STATUS_BYTES;
+	head->len = (uint16_t)len;
+	event_add(event, head, sizeof(*head));
+	event_add(event, text, len);
+}
+
+int trace_thread(struct trace_writer *w, uint64_t time_ns, pid_t tid, const char *comm)
+{
+	struct text_head head;
+	struct event event;
+
+	event_begin(&event, w, CLASS_THREAD, &(struct event_context){ .time_ns = time_ns, .tid = tid });
+	event_add_text(&event, &head, comm);
+	return event_end(w, &event);
+}
+
+int trace_frame(struct trace_writer *w, uint64_t time_ns, uint64_t addr, unsigned index, bool inlined,
+		const char *function, const char *module, const char *source)
+{
+	struct __attribute__((packed)) {
+		uint64_t addr;
+		uint16_t index;
+		uint8_t inlined;
+	} numbers = { addr, (uint16_t)index, inlined };
+	struct text_head heads[3];
+	struct event event;
+
+	event_begin(&event, w, CLASS_FRAME, &(struct event_context){ .time_ns = time_ns });
+	event_add(&event, &numbers, sizeof(numbers));
+	event_add_text(&event, &heads[0], function);
+	event_add_text(&event, &heads[1], module);
+	event_add_text(&event, &heads[2], source);
+	return event_end(w, &event);
+}
+
+int trace_lost(struct trace_writer *w, uint64_t time_ns, const char *probe, uint64_t count, const char *reason)
+{
+	struct text_head heads[2];
+	struct event event;
+
+	packets_discard(w->packets, count);
+	event_begin(&event, w, CLASS_LOST, &(struct event_context){ .time_ns = time_ns });
+	event_add_text(&event, &heads[0], probe);
+	event_add(&event, &count, sizeof(count));
+	event_add_text(&event, &heads[1], reason);
+	return event_end(w, &event);
+}
+
+int trace_set_info(struct trace_writer *w, const char *info)
+{
+	return directory_put(w->dirfd, INFO_FILE, info, strlen(info), false);
+}
+
+const char *trace_path(const struct trace_writer *w)
+{
+	return w->path;
+}
+
+uint64_t trace_bytes(const struct trace_writer *w)
+{
+	return packets_bytes(w->packets);
+}
+
+uint64_t trace_lost_count(const struct trace_writer *w)
+{
+	return packets_discarded(w->packets);
+}
+
+int trace_close(struct trace_writer *w)
+{
+	if (!w)
+		return 0;
+	int r = packets_close(w->packets);
+
+	fsync(w->dirfd);
+	writer_free(w);
+	return r;
+}
