@@ -28,7 +28,7 @@ ALLCFLAGS := -std=gnu17 $(WARN) $(CFLAGS) -I. -MMD -MP -D_GNU_SOURCE -DVERSION='
 LDFLAGS += $(if $(SAN),-fsanitize=address$(,)undefined)
 
 # Layers from the lowest to the highest; each may use itself and those before it in NEEDS_.
-LAYERS  := base symbols remote probe trace
+LAYERS  := base symbols remote probe trace review
 folder   = $(if $(filter symbols,$1),symbols,tracer/$1)
 NEEDS_base    :=
 NEEDS_symbols := schema base

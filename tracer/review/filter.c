@@ -1,0 +1,484 @@
+#include "tracer/review/filter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "symbols/schema.h"
+#include "tracer/base/arena.h"
+#include "tracer/base/array.h"
+#include "tracer/base/cexpr.h"
+#include "tracer/base/err.h"
+#include "tracer/review/calls.h"
+#include "tracer/review/filter_bound.h"
+#include "tracer/review/text.h"
+#include "tracer/trace/reader.h"
+
+enum { TYPES_SEARCHED = 100000, NAMES_SHOWN = 40 };
+
+static const struct {
+	const char *name;
+	enum special special;
+} specials[] = {
+	{ "$depth", SPECIAL_DEPTH },   { "$duration", SPECIAL_DURATION }, { "$function", SPECIAL_FUNCTION },
+	{ "$id", SPECIAL_ID },         { "$module", SPECIAL_MODULE },     { "$status", SPECIAL_STATUS },
+	{ "$thread", SPECIAL_THREAD }, { "$tid", SPECIAL_TID },
+};
+
+/* The captures of one side of a probe, as expressions; NULL where the name is none. */
+struct captures {
+	const struct schema *schema; /* STRUCT of CAPTUREs; may be NULL */
+	const struct cexpr **exprs;
+};
+
+/*
+ * An operand that was not found: as `a->b->c` is written, in how many functions, and which part of it is the cause where
+ * most of it was found.
+ */
+struct unknown {
+	const struct cexpr *expr, *cause;
+	size_t n;
+};
+
+struct filter {
+	struct arena arena;
+	const char *source;
+	const struct cexpr *expr;
+	const struct trace_probe *const *probes;
+	const struct bound **bound; /* of each probe */
+	size_t n;
+	ARRAY(struct unknown) unknown;
+};
+
+struct binder {
+	struct filter *filter;
+	struct captures in, out;
+	bool failed; /* without memory */
+};
+
+/* a->m is (*a).m: one form for both; returns the object before the member. */
+static const struct cexpr *object_of(const struct cexpr *expr, struct cexpr *deref)
+{
+	if (expr->kind == CEXPR_MEMBER)
+		return expr->a;
+	*deref = (struct cexpr){ .kind = CEXPR_UNARY, .op = '*', .a = expr->a };
+	return deref;
+}
+
+static bool is_member(const struct cexpr *expr)
+{
+	return expr->kind == CEXPR_MEMBER || expr->kind == CEXPR_ARROW;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool same_expr(const struct cexpr *a, const struct cexpr *b)
+{
+	struct cexpr deref_a, deref_b;
+
+	if (!a || !b)
+		return a == b;
+	if (is_member(a) && is_member(b))
+		return !strcmp(a->text, b->text) && same_expr(object_of(a, &deref_a), object_of(b, &deref_b));
+	return a->kind == b->kind && a->op == b->op && a->value == b->value && a->real == b->real &&
+	       same_text(a->text, b->text) && same_text(a->scope, b->scope) && same_expr(a->a, b->a) &&
+	       same_expr(a->b, b->b);
+}
+
+static int find_capture(const struct captures *captures, const struct cexpr *expr)
+{
+	for (uint32_t i = 0; captures->schema && i < captures->schema->n_members; i++)
+		if (captures->exprs[i] && same_expr(captures->exprs[i], expr))
+			return (int)i;
+	return -1;
+}
+
+static const struct schema *content(const struct schema *schema)
+{
+	return schema->kind == SCHEMA_CAPTURE && schema->target ? schema->target : schema;
+}
+
+static struct bound *new_bound(struct binder *binder, enum bound_kind kind, const struct cexpr *expr)
+{
+	struct bound *bound = arena_alloc(&binder->filter->arena, sizeof(*bound));
+
+	if (!bound) {
+		binder->failed = true;
+		return NULL;
+	}
+	bound->kind = kind;
+	bound->expr = expr;
+	return bound;
+}
+
+static const struct bound *bind_capture(struct binder *binder, const struct cexpr *expr)
+{
+	int in = find_capture(&binder->in, expr), out = find_capture(&binder->out, expr);
+
+	if (in < 0 && out < 0)
+		return NULL;
+	struct bound *bound = new_bound(binder, BOUND_CAPTURE, expr);
+
+	if (bound) {
+		bound->in = in;
+		bound->out = out;
+		bound->schema = content(out >= 0 ? binder->out.schema->members[out]
+						 : binder->in.schema->members[in]);
+	}
+	return bound;
+}
+
+/* `budget`: how many types to look at; a hostile trace may share them so that the walk would never end. */
+static const struct schema *find_member(const struct schema *schema, const char *name, unsigned *budget)
+{
+	if (!*budget || (schema->kind != SCHEMA_STRUCT && schema->kind != SCHEMA_UNION))
+		return NULL;
+	--*budget;
+	for (uint32_t i = 0; i < schema->n_members; i++) {
+		const struct schema *member = schema->members[i], *found;
+
+		if (member->name && !strcmp(member->name, name))
+			return member;
+		found = member->name && *member->name ? NULL : find_member(member, name, budget);
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+static bool find_enumerator(const struct schema *schema, const char *name, unsigned *budget, int64_t *ret)
+{
+	if (!schema || !*budget)
+		return false;
+	--*budget;
+	for (uint32_t i = 0; i < schema->n_enumerators; i++) {
+		if (!strcmp(schema->enumerators[i].name, name)) {
+			*ret = schema->enumerators[i].value;
+			return true;
+		}
+	}
+	for (uint32_t i = 0; i < schema->n_members; i++)
+		if (find_enumerator(schema->members[i], name, budget, ret))
+			return true;
+	return find_enumerator(schema->target, name, budget, ret);
+}
+
+/* Constants every C program has. */
+static bool find_keyword(const char *name, int64_t *ret)
+{
+	*ret = !strcmp(name, "true");
+	return *ret || !strcmp(name, "false") || !strcmp(name, "NULL");
+}
+
+static const struct bound *absent(struct binder *binder, const struct cexpr *cause)
+{
+	return new_bound(binder, BOUND_ABSENT, cause);
+}
+
+static const struct bound *bind(struct binder *binder, const struct cexpr *expr);
+
+static const struct bound *bind_name(struct binder *binder, const struct cexpr *expr)
+{
+	struct bound *bound;
+	unsigned budget = TYPES_SEARCHED;
+	int64_t constant = 0;
+
+	for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++) {
+		if (strcmp(specials[i].name, expr->text) != 0)
+			continue;
+		bound = new_bound(binder, BOUND_SPECIAL, expr);
+		if (bound)
+			bound->special = specials[i].special;
+		return bound;
+	}
+	if (!find_keyword(expr->text, &constant) &&
+	    !find_enumerator(binder->in.schema, expr->text, &budget, &constant) &&
+	    !find_enumerator(binder->out.schema, expr->text, &budget, &constant))
+		return absent(binder, expr);
+	bound = new_bound(binder, BOUND_CONSTANT, expr);
+	if (bound)
+		bound->constant = constant;
+	return bound;
+}
+
+/* What `a` points at: captured as such, or followed when `a` was captured. */
+static const struct bound *bind_deref(struct binder *binder, const struct cexpr *expr, const struct cexpr *a)
+{
+	const struct cexpr deref = { .kind = CEXPR_UNARY, .op = '*', .a = a };
+	const struct bound *found = bind_capture(binder, &deref);
+
+	if (found)
+		return found;
+	const struct bound *pointer = bind(binder, a);
+
+	if (!pointer || pointer->kind == BOUND_ABSENT)
+		return pointer;
+	if (!pointer->schema || !pointer->schema->target)
+		return absent(binder, expr);
+	struct bound *bound = new_bound(binder, BOUND_DEREF, expr);
+
+	if (bound) {
+		bound->a = pointer;
+		bound->schema = pointer->schema->target;
+	}
+	return bound;
+}
+
+static const struct bound *bind_member(struct binder *binder, const struct cexpr *expr)
+{
+	const struct bound *object = expr->kind == CEXPR_ARROW ? bind_deref(binder, expr, expr->a)
+							       : bind(binder, expr->a);
+	unsigned budget = TYPES_SEARCHED;
+	const struct schema *member;
+
+	if (!object || object->kind == BOUND_ABSENT)
+		return object;
+	member = object->schema ? find_member(object->schema, expr->text, &budget) : NULL;
+	if (!member)
+		return absent(binder, expr);
+	struct bound *bound = new_bound(binder, BOUND_MEMBER, expr);
+
+	if (bound) {
+		bound->a = object;
+		bound->schema = member;
+	}
+	return bound;
+}
+
+static const struct bound *bind_index(struct binder *binder, const struct cexpr *expr)
+{
+	const struct bound *array = bind(binder, expr->a), *index = bind(binder, expr->b);
+
+	if (!array || !index)
+		return NULL;
+	if (array->kind == BOUND_ABSENT || index->kind == BOUND_ABSENT)
+		return array->kind == BOUND_ABSENT ? array : index;
+	bool is_text = array->schema &&
+		       (array->schema->kind == SCHEMA_TEXT || array->schema->kind == SCHEMA_STRING);
+
+	if (!array->schema || (!array->schema->target && !is_text))
+		return absent(binder, expr);
+	struct bound *bound = new_bound(binder, BOUND_INDEX, expr);
+
+	if (bound) {
+		bound->a = array;
+		bound->b = index;
+		bound->schema = array->schema->target;
+	}
+	return bound;
+}
+
+static void note_unknown(struct binder *binder, const struct cexpr *expr, const struct cexpr *cause)
+{
+	struct filter *filter = binder->filter;
+	struct unknown *unknown;
+
+	array_foreach(&filter->unknown, unknown)
+		if (unknown->expr == expr)
+			break;
+	if (!filter->unknown.n || unknown == filter->unknown.items + filter->unknown.n)
+		unknown = array_push(&filter->unknown);
+	if (!unknown) {
+		binder->failed = true;
+		return;
+	}
+	unknown->expr = expr;
+	unknown->n++;
+	if (!unknown->cause || cause->kind != CEXPR_NAME)
+		unknown->cause = cause;
+}
+
+/* Operand of an operator, or the whole condition. */
+static const struct bound *bind_operand(struct binder *binder, const struct cexpr *expr)
+{
+	const struct bound *bound = bind(binder, expr);
+
+	if (bound && bound->kind == BOUND_ABSENT)
+		note_unknown(binder, expr, bound->expr);
+	return binder->failed ? NULL : bound;
+}
+
+static const struct bound *bind_operands(struct binder *binder, const struct cexpr *expr)
+{
+	struct bound *bound = new_bound(binder, BOUND_OTHER, expr);
+
+	if (!bound)
+		return NULL;
+	bound->a = expr->a ? bind_operand(binder, expr->a) : NULL;
+	bound->b = expr->b ? bind_operand(binder, expr->b) : NULL;
+	return (expr->a && !bound->a) || (expr->b && !bound->b) ? NULL : bound;
+}
+
+static const struct bound *bind(struct binder *binder, const struct cexpr *expr)
+{
+	const struct bound *capture = bind_capture(binder, expr);
+
+	if (capture || binder->failed)
+		return capture;
+	switch (expr->kind) {
+	case CEXPR_NAME:
+		return bind_name(binder, expr);
+	case CEXPR_MEMBER:
+	case CEXPR_ARROW:
+		return bind_member(binder, expr);
+	case CEXPR_INDEX:
+		return bind_index(binder, expr);
+	case CEXPR_UNARY:
+		if (expr->op == '*')
+			return bind_deref(binder, expr, expr->a);
+		if (expr->op == '&')
+			return absent(binder, expr);
+		return bind_operands(binder, expr);
+	case CEXPR_SCOPED:
+	case CEXPR_CAST: /* types are not in a trace: only as they were captured */
+	case CEXPR_SIZEOF:
+		return absent(binder, expr);
+	case CEXPR_INT:
+	case CEXPR_FLOAT:
+	case CEXPR_STRING:
+	case CEXPR_CHAR:
+	case CEXPR_BINARY:
+		return bind_operands(binder, expr);
+	}
+	return NULL;
+}
+
+/* Names of captures are expressions; one that is not is only not found. */
+static int parse_captures(struct filter *filter, const struct schema *schema, struct captures *ret)
+{
+	uint32_t n = schema ? schema->n_members : 0;
+	const struct cexpr **exprs = arena_alloc(&filter->arena, n * sizeof(const struct cexpr *));
+
+	if (!exprs)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		if (schema->members[i]->name)
+			cexpr_parse(schema->members[i]->name, &filter->arena, &exprs[i]);
+	*ret = (struct captures){ schema, exprs };
+	return 0;
+}
+
+static int bind_probe(struct filter *filter, const struct trace_probe *probe, const struct bound **ret)
+{
+	struct binder binder = { .filter = filter };
+
+	if (parse_captures(filter, probe->entry, &binder.in) < 0 ||
+	    parse_captures(filter, probe->ret, &binder.out) < 0)
+		return err_set(-ENOMEM, "out of memory");
+	*ret = bind_operand(&binder, filter->expr);
+	return *ret ? 0 : err_set(-ENOMEM, "out of memory");
+}
+
+/* The names one may use, each once, as advice. */
+static void add_names(const struct filter *filter)
+{
+	const char *seen[NAMES_SHOWN];
+	char list[2048] = "", harmless[256];
+	size_t n = 0;
+
+	for (size_t p = 0; p < 2 * filter->n; p++) {
+		const struct trace_probe *probe = filter->probes[p / 2];
+		const struct schema *side = p % 2 ? probe->ret : probe->entry;
+
+		for (uint32_t i = 0; side && i < side->n_members && n < NAMES_SHOWN; i++) {
+			const char *name = side->members[i]->name;
+			size_t known = 0;
+
+			while (known < n && strcmp(seen[known], name ? name : "") != 0)
+				known++;
+			if (known < n || !name)
+				continue;
+			text_harmless(harmless, sizeof(harmless), name);
+			if (strlen(list) + strlen(harmless) + 3 > sizeof(list))
+				continue;
+			strcat(strcat(list, n ? ", " : ""), harmless);
+			seen[n++] = name;
+		}
+	}
+	err_hint(0, "recorded here: %s%s", list, n == NAMES_SHOWN ? ", …" : "");
+	list[0] = '\0';
+	for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++)
+		strcat(strcat(list, i ? ", " : ""), specials[i].name);
+	err_hint(0, "of every call: %s", list);
+}
+
+/* A name is an error if no function has it. */
+static int check_unknown(const struct filter *filter)
+{
+	const struct unknown *unknown;
+
+	array_foreach(&filter->unknown, unknown) {
+		const struct cexpr *cause = unknown->cause;
+
+		if (unknown->n < filter->n)
+			continue;
+		if (cause->kind == CEXPR_NAME)
+			cexpr_error(-EINVAL, filter->source, cause->column, "no function of this trace has a '%s'",
+				    cause->text);
+		else if (is_member(cause))
+			cexpr_error(-EINVAL, filter->source, cause->column,
+				    "no function of this trace has a member '%s' here", cause->text);
+		else
+			cexpr_error(-EINVAL, filter->source, cause->column,
+				    "no function of this trace has recorded this");
+		add_names(filter);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int filter_init(struct filter *filter)
+{
+	int r = cexpr_parse(filter->source, &filter->arena, &filter->expr);
+
+	if (r < 0)
+		return r;
+	filter->bound = arena_alloc(&filter->arena, filter->n * sizeof(*filter->bound));
+	if (!filter->bound)
+		return err_set(-ENOMEM, "out of memory");
+	for (size_t i = 0; i < filter->n; i++) {
+		r = bind_probe(filter, filter->probes[i], &filter->bound[i]);
+		if (r < 0)
+			return r;
+	}
+	return check_unknown(filter);
+}
+
+int filter_new(const char *source, const struct trace_probe *const *probes, size_t n_probes, struct filter **ret)
+{
+	struct filter *filter = calloc(1, sizeof(*filter));
+
+	if (!filter)
+		return err_set(-ENOMEM, "out of memory");
+	filter->source = source;
+	filter->probes = probes;
+	filter->n = n_probes;
+	int r = filter_init(filter);
+
+	if (r < 0) {
+		filter_free(filter);
+		return r;
+	}
+	*ret = filter;
+	return 0;
+}
+
+void filter_free(struct filter *filter)
+{
+	if (!filter)
+		return;
+	array_free(&filter->unknown);
+	arena_free(&filter->arena);
+	free(filter);
+}
+
+bool filter_matches(const struct filter *filter, const struct call *call)
+{
+	for (size_t i = 0; i < filter->n; i++)
+		if (filter->probes[i] == call->probe)
+			return bound_test(filter->bound[i], call) > 0;
+	return false;
+}

@@ -1,0 +1,35 @@
+/**
+ * Which calls of a trace the user wants to see: all that is given must hold.
+ */
+#ifndef REVIEW_SELECT_H
+#define REVIEW_SELECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tracer/base/array.h"
+
+struct call;
+struct filter;
+struct trace_probe;
+
+struct selection {
+	const char *condition; /**< --if; NULL: any */
+	const char *function;  /**< --function: a glob; NULL: any */
+	long tid;              /**< --tid; 0: any */
+	ARRAY(uint64_t) ids;   /**< #ID; none: any */
+	struct filter *filter; /**< of `condition`, by selection_prepare() */
+};
+
+/** Bind the condition to a trace's probes, instead of those it was bound to before.  0, or a negative errno with a message; -EINVAL is the user's mistake. */
+int selection_prepare(struct selection *selection, const struct trace_probe *const *probes, size_t n_probes);
+void selection_fini(struct selection *selection);
+
+/** Add a call's number: "#12" or "12".  0 or -EINVAL. */
+int selection_add_id(struct selection *selection, const char *text);
+
+bool selection_is_all(const struct selection *selection);
+bool selection_has(const struct selection *selection, const struct call *call);
+
+#endif

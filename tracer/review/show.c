@@ -1,0 +1,325 @@
+#include "tracer/review/show.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tracer/review/calls.h"
+#include "tracer/review/stats.h"
+#include "tracer/review/text.h"
+#include "tracer/trace/reader.h"
+#include "tracer/trace/value.h"
+
+enum {
+	ID_WIDTH = 8,
+	CALL_COLUMN = 44,     /* where calls begin behind #ID, time, thread and duration */
+	LEVELS_INDENTED = 30, /* deeper calls are indented no further */
+	LINE_WIDTH = 110,     /* values go to a line of their own rather than past it, if the page has no width */
+	VERBOSE_INDENT = 4,
+};
+
+const char *show_duration(char buf[static SHOW_DURATION_MAX], uint64_t ns)
+{
+	static const char *const units[] = { "ns", "us", "ms", "s" };
+	double value = (double)ns;
+	size_t unit = 0;
+
+	while (value >= 999.5 && unit + 1 < sizeof(units) / sizeof(*units)) {
+		value /= 1000;
+		unit++;
+	}
+	int digits = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+
+	snprintf(buf, SHOW_DURATION_MAX, "%.*f %s", digits, value, units[unit]);
+	return buf;
+}
+
+const char *show_time(const struct show *show, char buf[static SHOW_TIME_MAX], uint64_t time_ns)
+{
+	uint64_t wall_ns = time_ns + show->wall_offset_ns;
+	time_t seconds = (time_t)(wall_ns / 1000000000);
+	struct tm tm = { 0 };
+
+	localtime_r(&seconds, &tm);
+	snprintf(buf, SHOW_TIME_MAX, "%02d:%02d:%02d.%06u", tm.tm_hour, tm.tm_min, tm.tm_sec,
+		 (unsigned)(wall_ns % 1000000000 / 1000));
+	return buf;
+}
+
+char *show_value_text(const struct show *show, const struct value_node *value)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return NULL;
+	print_c(out, value, &show->print);
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* A value on the same line with what stands before it: `before`, and its name if it has one. */
+static void put_value(struct show *show, enum page_colour colour, const char *before, const char *name,
+		      const struct value_node *value)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return;
+	fputs(before, out);
+	if (name) {
+		text_print(out, name, show->print.utf8);
+		putc('=', out);
+	}
+	print_c(out, value, &show->print);
+	if (fclose(out) == 0)
+		page_put(&show->page, colour, text);
+	free(text);
+}
+
+static void put_name(struct show *show, enum page_colour colour, const char *name)
+{
+	page_put_name(&show->page, colour, "", name ? name : "?", show->print.utf8);
+}
+
+static void put_place(struct show *show, const char *before, const char *name)
+{
+	page_put_name(&show->page, COLOUR_FAINT, before, name, show->print.utf8);
+}
+
+static unsigned indent_of(const struct show *show)
+{
+	return 2 * (show->level < LEVELS_INDENTED ? show->level : LEVELS_INDENTED);
+}
+
+void show_titles(struct show *show)
+{
+	if (show->verbose)
+		return;
+	page_putf(&show->page, COLOUR_FAINT, "%-*s%-15s %7s  %9s  %s", ID_WIDTH, "ID", "TIME", "TID",
+		  "DURATION", "CALL");
+	page_newline(&show->page);
+}
+
+static void put_columns(struct show *show, const struct call *call, uint64_t time_ns, bool has_duration)
+{
+	char id[32], time[SHOW_TIME_MAX], duration[SHOW_DURATION_MAX];
+
+	snprintf(id, sizeof(id), "#%" PRIu64, call->id);
+	page_putf(&show->page, COLOUR_FAINT, "%-*s%s %7d  ", ID_WIDTH, id, show_time(show, time, time_ns),
+		  (int)call->tid);
+	page_putf(&show->page, COLOUR_NONE, "%9s",
+		  has_duration ? show_duration(duration, call_duration(call)) : "");
+	page_pad(&show->page, CALL_COLUMN);
+}
+
+static void put_mark(struct show *show, char mark)
+{
+	page_pad(&show->page, show->page.column + indent_of(show));
+	page_putf(&show->page, COLOUR_NONE, "%c ", mark);
+	show->page.hang = show->page.column + 2;
+}
+
+/* What is shown again at the return is left to it. */
+static void put_arguments(struct show *show, const struct call *call)
+{
+	const char *separator = "";
+
+	page_put(&show->page, COLOUR_NONE, "(");
+	for (size_t i = 0; call->entry && i < call->entry->n; i++) {
+		const char *name = call_capture_name(call->entry, i);
+
+		if (call_capture(call->ret, name))
+			continue;
+		page_put(&show->page, COLOUR_NONE, separator);
+		put_value(show, COLOUR_NONE, "", name, &call->entry->items[i]);
+		separator = ", ";
+	}
+	page_put(&show->page, COLOUR_NONE, ")");
+}
+
+static void put_outcome(struct show *show, const struct call *call)
+{
+	const struct value_node *ret = call_capture(call->ret, "$ret");
+	bool failed = call_failed(call);
+
+	if (call->outcome != OUTCOME_RETURNED) {
+		page_putf(&show->page, COLOUR_BAD, " = <%s>", call_outcome_name(call->outcome));
+	} else if (ret) {
+		put_value(show, failed ? COLOUR_BAD : COLOUR_NONE, " = ", NULL, ret);
+	}
+	if (failed && call->return_source)
+		put_place(show, " at ", call->return_source);
+}
+
+/* Behind the return value what else was captured at the return, where it fits; else on lines below. */
+static void put_outputs(struct show *show, const struct call *call)
+{
+	struct page *page = &show->page;
+	unsigned limit = page->width ? page->width : LINE_WIDTH, hang = page->hang;
+	unsigned indent = page->width && hang > page->width / 2 ? page->width / 2 : hang;
+
+	for (size_t i = 0; call->ret && i < call->ret->n; i++) {
+		const char *name = call_capture_name(call->ret, i);
+		const struct value_node *value = &call->ret->items[i], *old = call_capture(call->entry, name);
+		char *text = show_value_text(show, value);
+		size_t columns = text ? page_columns(text, strlen(text)) + strlen(name) + 5 : 0;
+
+		free(text);
+		if (!strcmp(name, "$ret"))
+			continue;
+		if (page->column + columns > limit) {
+			page_newline(page);
+			page_pad(page, indent);
+			page->hang = indent + 2;
+		} else {
+			page_put(page, COLOUR_NONE, "  ");
+		}
+		if (old && !value_equal(old, value))
+			page_put(page, COLOUR_CHANGED, "~ ");
+		put_value(show, COLOUR_NONE, "", name, value);
+	}
+	page->hang = hang;
+}
+
+static void show_leaf(struct show *show, const struct call *call)
+{
+	put_columns(show, call, call->entered_ns, call->outcome != OUTCOME_OPEN);
+	put_mark(show, '=');
+	put_name(show, COLOUR_NAME, call->probe->function);
+	put_arguments(show, call);
+	put_outcome(show, call);
+	put_outputs(show, call);
+	page_newline(&show->page);
+}
+
+static void show_enter(struct show *show, const struct call *call)
+{
+	put_columns(show, call, call->entered_ns, false);
+	put_mark(show, '>');
+	put_name(show, COLOUR_NAME, call->probe->function);
+	put_arguments(show, call);
+	page_newline(&show->page);
+}
+
+static void show_leave(struct show *show, const struct call *call)
+{
+	bool has_ended = call->outcome != OUTCOME_OPEN;
+
+	put_columns(show, call, has_ended ? call->ended_ns : call->entered_ns, has_ended);
+	put_mark(show, '<');
+	put_name(show, COLOUR_NAME, call->probe->function);
+	put_outcome(show, call);
+	put_outputs(show, call);
+	page_newline(&show->page);
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path ? path : "?";
+}
+
+static void verbose_enter(struct show *show, const struct call *call)
+{
+	char time[SHOW_TIME_MAX];
+	struct page *page = &show->page;
+
+	put_mark(show, '>');
+	page_putf(page, COLOUR_NONE, "#%" PRIu64 " ", call->id);
+	put_name(show, COLOUR_NAME, call->probe->function);
+	page_putf(page, COLOUR_FAINT, "  %s  thread %d ", show_time(show, time, call->entered_ns), (int)call->tid);
+	put_name(show, COLOUR_FAINT, call->thread);
+	if (call->probe->source)
+		put_place(show, "  ", call->probe->source);
+	put_place(show, "  ", last_part(call->probe->module));
+	page_newline(page);
+	if (call->entry)
+		show_fields(show, call->entry, NULL, NULL, indent_of(show) + VERBOSE_INDENT);
+	show_backtrace(show, call, indent_of(show) + VERBOSE_INDENT);
+}
+
+static void verbose_leave(struct show *show, const struct call *call)
+{
+	const struct value_node *ret = call_capture(call->ret, "$ret");
+	bool is_short = ret && !print_c_members(ret);
+	char duration[SHOW_DURATION_MAX];
+	struct page *page = &show->page;
+
+	put_mark(show, '<');
+	page_putf(page, COLOUR_NONE, "#%" PRIu64 " ", call->id);
+	put_name(show, COLOUR_NAME, call->probe->function);
+	if (call->outcome != OUTCOME_RETURNED) {
+		page_putf(page, COLOUR_BAD, " = <%s>", call_outcome_name(call->outcome));
+	} else if (is_short) {
+		put_value(show, call_failed(call) ? COLOUR_BAD : COLOUR_NONE, " = ", NULL, ret);
+	}
+	if (call->outcome != OUTCOME_OPEN)
+		page_putf(page, COLOUR_FAINT, "  %s", show_duration(duration, call_duration(call)));
+	if (call->return_source)
+		put_place(show, "  at ", call->return_source);
+	page_newline(page);
+	if (call->ret)
+		show_fields(show, call->ret, call->entry, is_short ? ret : NULL, indent_of(show) + VERBOSE_INDENT);
+}
+
+static bool enter(void *ctx, const struct call *call)
+{
+	struct show *show = ctx;
+
+	if (show->verbose) {
+		verbose_enter(show, call);
+	} else if (!call->first) {
+		show_leaf(show, call);
+		return false;
+	} else {
+		show_enter(show, call);
+	}
+	show->level++;
+	return true;
+}
+
+static void leave(void *ctx, const struct call *call)
+{
+	struct show *show = ctx;
+
+	show->level--;
+	if (show->verbose)
+		verbose_leave(show, call);
+	else
+		show_leave(show, call);
+}
+
+/* A line between calls of different days, which their times do not tell. */
+static void show_day(struct show *show, const struct call *call)
+{
+	time_t seconds = (time_t)((call->entered_ns + show->wall_offset_ns) / 1000000000);
+	struct tm tm = { 0 };
+	char text[64];
+
+	localtime_r(&seconds, &tm);
+	if (show->has_day && tm.tm_yday != show->day) {
+		strftime(text, sizeof(text), "# %Y-%m-%d", &tm);
+		page_put(&show->page, COLOUR_NONE, text);
+		page_newline(&show->page);
+	}
+	show->has_day = true;
+	show->day = tm.tm_yday;
+}
+
+void show_tree(struct show *show, const struct call *root)
+{
+	show_day(show, root);
+	show->level = 0;
+	call_walk(root, &(struct call_visitor){ enter, leave }, show);
+	if (show->verbose)
+		page_newline(&show->page);
+}

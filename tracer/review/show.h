@@ -1,0 +1,64 @@
+/**
+ * Calls as text, a tree of nested calls at a time.
+ *
+ *	#388    09:14:07.221101     2131            > virDomainGetBlockInfo(dom->name="db2", disk="vdb", flags=0)
+ *	#389    09:14:07.221432     2131   29.9 ms    = qemuDomainGetBlockInfo(path="vdb", flags=0) = 0
+ *	#388    09:14:07.252341     2131   31.2 ms  < virDomainGetBlockInfo = 0  *info={capacity = 21474836480, …}
+ *
+ * `>` a call that made others, `<` its return, `=` one that made none. With `verbose` each value has a line of its own, and what
+ * changed between entry and return is marked `~`.
+ */
+#ifndef REVIEW_SHOW_H
+#define REVIEW_SHOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tracer/review/page.h"
+#include "tracer/review/print_c.h"
+
+struct call;
+struct value_node;
+
+struct show {
+	struct page page;
+	struct print_options print;
+	uint64_t wall_offset_ns; /**< of the trace's clock */
+	bool verbose;
+	unsigned level; /**< of nesting below the call that was shown first */
+	bool has_day;   /**< something was shown, of a day of the year */
+	int day;
+};
+
+/** The line above all calls; none with `verbose`. */
+void show_titles(struct show *show);
+
+/** A call and those it made. */
+void show_tree(struct show *show, const struct call *root);
+
+/** A call and those it made with a value a line, nothing left out or wrapped: for programs. */
+void show_plain(struct show *show, const struct call *root);
+
+/** "31.2 ms": three digits, for people. */
+enum { SHOW_DURATION_MAX = 24 };
+const char *show_duration(char buf[static SHOW_DURATION_MAX], uint64_t ns);
+
+/* Parts of the above, for show_*.c. */
+
+/** The text of a value; for free(). NULL without memory. */
+char *show_value_text(const struct show *show, const struct value_node *value);
+
+/**
+ * The captures of one side, one member a line from column `indent` on.
+ * `old`: those of the other side, or NULL; `but`: one that is left out, or NULL.
+ */
+void show_fields(struct show *show, const struct value_node *values, const struct value_node *old,
+		 const struct value_node *but, unsigned indent);
+
+void show_backtrace(struct show *show, const struct call *call, unsigned indent);
+
+/** "09:14:07.221101", local time. */
+enum { SHOW_TIME_MAX = 64 };
+const char *show_time(const struct show *show, char buf[static SHOW_TIME_MAX], uint64_t time_ns);
+
+#endif
