@@ -28,7 +28,7 @@ ALLCFLAGS := -std=gnu17 $(WARN) $(CFLAGS) -I. -MMD -MP -D_GNU_SOURCE -DVERSION='
 LDFLAGS += $(if $(SAN),-fsanitize=address$(,)undefined)
 
 # Layers from the lowest to the highest; each may use itself and those before it in NEEDS_.
-LAYERS  := base symbols remote probe trace review
+LAYERS  := base symbols remote probe trace review cmd
 folder   = $(if $(filter symbols,$1),symbols,tracer/$1)
 NEEDS_base    :=
 NEEDS_symbols := schema base
@@ -53,7 +53,7 @@ objs     = $(patsubst %.c,$(BUILD)/%.o,$1)
 .PHONY: all check check-targets tidy install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
-all: $(foreach l,$(LAYERS),$(call archive,$l))
+all: $(BUILD)/virtrace
 
 define layer_rules
 $(call archive,$1): $(call objs,$(call src,$1))

@@ -1,0 +1,13 @@
+/**
+ * The subcommands: each takes its own argc and argv (argv[0] is its name) and returns an exit status.
+ */
+#ifndef CMD_COMMAND_H
+#define CMD_COMMAND_H
+
+int cmd_doctor(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_record(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+
+#endif

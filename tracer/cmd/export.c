@@ -1,0 +1,168 @@
+/**
+ * export: a trace in formats of other programs
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracer/base/err.h"
+#include "tracer/cmd/command.h"
+#include "tracer/cmd/review.h"
+#include "tracer/review/calls.h"
+#include "tracer/review/export.h"
+#include "tracer/review/select.h"
+
+struct options {
+	const char *path, *output;
+	const struct exporter *exporter;
+	struct selection selection;
+};
+
+struct job {
+	const struct options *options;
+	struct export export;
+};
+
+static void print_help(FILE *out)
+{
+	fputs("usage: virtrace export -f FORMAT [-o FILE] [--if EXPR] TRACE\n"
+	      "\n"
+	      "Writes the calls of a trace in another format.\n"
+	      "\n"
+	      "  -f, --format FORMAT    the format; 'list' lists them\n"
+	      "  -o, --output FILE      where to, instead of the standard output\n"
+	      "      --if EXPR          only calls for which this is true, as '$ret < 0'\n"
+	      "  -h, --help\n"
+	      "\n"
+	      "Examples:\n"
+	      "  virtrace export -f jsonl -o calls.jsonl blk.trace\n"
+	      "  virtrace export -f jsonl --if '$ret < 0' blk.trace | jq -r '.entry.path'\n"
+	      "  virtrace export -f jsonl blk.trace | jq '.return[\"*info\"].allocation'\n"
+	      "\n"
+	      "Exit status: 0 done, 1 error, 2 usage.\n",
+	      out);
+}
+
+static void print_formats(FILE *out)
+{
+	const struct exporter *const *all;
+	size_t n = exporters(&all);
+
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%-8s %s\n", all[i]->name, all[i]->summary);
+}
+
+static const struct option long_options[] = {
+	{ "format", required_argument, NULL, 'f' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "if", required_argument, NULL, 'i' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static int parse_format(struct options *options, const char *name)
+{
+	if (!strcmp(name, "list")) {
+		print_formats(stdout);
+		return 1;
+	}
+	options->exporter = exporter_find(name);
+	return options->exporter ? 0 : err_set(-EINVAL, "there is no format '%s'; '-f list' lists them", name);
+}
+
+/* 0 go on, 1 all is said, negative: usage, with a message. */
+static int parse_arguments(struct options *options, int argc, char **argv)
+{
+	int opt, r;
+
+	optind = 1;
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":f:o:h", long_options, NULL)) != -1) {
+		switch (opt) {
+		case 'f':
+			r = parse_format(options, optarg);
+			if (r)
+				return r;
+			break;
+		case 'o':
+			options->output = optarg;
+			break;
+		case 'i':
+			options->selection.condition = optarg;
+			break;
+		case 'h':
+			print_help(stdout);
+			return 1;
+		case ':':
+			return err_set(-EINVAL, "option '%s' needs a value", argv[optind - 1]);
+		default:
+			return err_set(-EINVAL, "there is no option '%s'", argv[optind - 1]);
+		}
+	}
+	if (!options->exporter)
+		return err_set(-EINVAL, "which format? '-f list' lists them");
+	if (optind + 1 != argc)
+		return err_set(-EINVAL, optind == argc ? "which trace? 'virtrace export --help' tells more"
+						       : "one trace at a time");
+	options->path = argv[optind];
+	return 0;
+}
+
+static bool export_call(void *ctx, const struct call *call)
+{
+	const struct job *job = ctx;
+
+	if (selection_has(&job->options->selection, call))
+		job->options->exporter->call(&job->export, call);
+	return !ferror(job->export.out);
+}
+
+static int export_calls(const struct options *options, const struct review *review, FILE *out)
+{
+	struct job job = {
+		.options = options,
+		.export = {
+			.out = out,
+			.wall_offset_ns = review->wall_offset_ns,
+			.code = calls_code(review->calls),
+		},
+	};
+	const struct call *root;
+	int r;
+
+	while ((r = calls_next(review->calls, &root)) > 0 && !ferror(out))
+		call_walk(root, &(struct call_visitor){ export_call, NULL }, &job);
+	return review_flush(out, r < 0 ? r : 0);
+}
+
+static int export_trace(struct options *options)
+{
+	struct review review;
+	FILE *out = stdout;
+	int r = review_open(options->path, &options->selection, &review);
+
+	if (r < 0)
+		return r;
+	review_warn(&review);
+	if (options->output)
+		out = fopen(options->output, "we");
+	r = out ? export_calls(options, &review, out)
+		: err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
+	if (out && out != stdout && fclose(out) != 0 && r >= 0)
+		r = err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
+	review_close(&review);
+	return r;
+}
+
+int cmd_export(int argc, char **argv)
+{
+	struct options options = { 0 };
+	int r = parse_arguments(&options, argc, argv);
+
+	if (r == 0)
+		r = export_trace(&options);
+	selection_fini(&options.selection);
+	return review_exit_status(review_flush(stdout, r));
+}

@@ -1,0 +1,29 @@
+/**
+ * The text of a trace's info.json (its keys: trace/writer.h).
+ */
+#ifndef CMD_INFO_H
+#define CMD_INFO_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct binding_list;
+struct limits;
+struct module_set;
+struct session_report;
+
+struct info {
+	char *const *argv;
+	pid_t pid; /**< 0: not known yet */
+	const char *comm;
+	uint64_t start_wall_ns, end_wall_ns; /**< end 0: still recording */
+	const struct limits *limits;
+	struct module_set *modules; /**< NULL: not known yet */
+	const struct binding_list *bindings;
+	const struct session_report *report; /**< NULL: still recording */
+};
+
+/** JSON text for the caller to free; NULL without memory. */
+char *info_json(const struct info *info);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * virtrace: records calls of a running daemon's functions, and reviews what was recorded
+ *
+ *	record    cmd/record.c    the command line of a recording
+ *	          cmd/request.c     what to trace: -e and presets
+ *	          cmd/target.c      which process, and its modules
+ *	          cmd/resolve.c     requests -> functions and plans          (symbols/)
+ *	          cmd/session.c     engine callbacks -> trace events         (tracer/probe, tracer/trace)
+ *	          cmd/symbolizer.c  names for code addresses
+ *	          cmd/info.c        the trace's description
+ *	report    cmd/report.c    a trace as text                            (tracer/review)
+ *	export    cmd/export.c    a trace in other formats                   (tracer/review)
+ *	list      cmd/list.c      functions and types of a process or file   (symbols/)
+ *	doctor    cmd/doctor.c    what stands in the way of tracing
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tracer/base/log.h"
+#include "tracer/cmd/command.h"
+#include "tracer/cmd/target.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+static const struct command commands[] = {
+	{ "record", cmd_record, "attach to a process and write its calls into a trace" },
+	{ "report", cmd_report, "show a trace: summary, then the calls with their values" },
+	{ "export", cmd_export, "write a trace in another format" },
+	{ "list", cmd_list, "list the functions or print a type of a process or file" },
+	{ "doctor", cmd_doctor, "say what stands in the way of tracing, and the remedy" },
+};
+
+static void print_help(FILE *out)
+{
+	fprintf(out, "usage: virtrace COMMAND [OPTIONS]\n"
+		"\n"
+		"Records calls of functions of a running daemon, with arguments, structures and return values,\n"
+		"without stopping it, and shows them later, anywhere, without debug info.\n"
+		"\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+	fprintf(out, "\n"
+		"Examples:\n"
+		"  virtrace record -o blk.trace            trace libvirtd's block-info calls until Ctrl-C\n"
+		"  virtrace report blk.trace               look at them\n"
+		"  virtrace record -p 2114 -e 'qemu*Job*' -d 10\n"
+		"\n"
+		"'virtrace COMMAND --help' tells more.  --version prints the version.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	const char *name = argv[1];
+
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		print_help(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+		puts("virtrace " VERSION);
+		return EXIT_OK;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(name, commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	log_error("there is no command '%s'; 'virtrace --help' lists them", name);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,483 @@
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/cmd/command.h"
+#include "tracer/cmd/session.h"
+#include "tracer/cmd/target.h"
+#include "tracer/remote/gate.h"
+
+enum { STATUS_INTERVAL_NS = 250 * 1000 * 1000, STACK_DEFAULT = 32, STACK_MAX = 1024 };
+
+static const char default_preset[] = "block-info";
+
+/* What the command line says. */
+struct record_options {
+	struct session_options session;
+	struct request_list requests;
+	const char *name; /* -n */
+	bool quiet;
+};
+
+static void print_help(FILE *out)
+{
+	fprintf(out,
+"usage: virtrace record [-p PID | -n NAME | -- COMMAND ARG…] [-e PROBE]… [OPTIONS]\n"
+"\n"
+"Records calls into a trace directory until Ctrl-C, the limit, or the end of the process.\n"
+"\n"
+"Which process:\n"
+"  -p, --pid PID          this one\n"
+"  -n, --name NAME        the one of this name\n"
+"  -- COMMAND ARG…        start a command\n"
+"                         none of them: the libvirt daemon that runs QEMU guests\n"
+"Which functions:\n"
+"  -e, --probe PROBE      [MODULE!|FILE.c:]FUNCTION [EXPR, EXPR… [=> EXPR, EXPR…]]\n"
+"                         names may be globs; expressions are C: what to record at entry => at return\n"
+"      --preset NAME      a named list of probes, or a file with a slash in its name\n"
+"                         none of them: preset block-info\n"
+"  -x, --if EXPR          only calls for which this is true, as 'disk == \"vda\"' or '$ret < 0'\n"
+"How much:\n"
+"  -k, --stack[=N]        with a backtrace of at most N frames (%d)\n"
+"  -d, --duration SECONDS stop after this time\n"
+"  -c, --count CALLS      stop after so many calls\n"
+"  -s, --string-limit N   bytes of a string (%u)\n"
+"      --array-limit N    elements of an array (%u)\n"
+"      --struct-limit N   bytes of one structure (%u)\n"
+"      --depth N          levels of pointers to follow (%u)\n"
+"Where to:\n"
+"  -o, --output DIR       the trace (virtrace.NAME.PID.DATE)\n"
+"      --force            replace a trace that is there\n"
+"Other:\n"
+"      --debuginfo DIRS   search separate debug info here too (a:b:c)\n"
+"      --no-debuginfod    download nothing\n"
+"  -q, --quiet            only warnings and the summary\n"
+"  -h, --help\n"
+"\n"
+"Examples:\n"
+"  virtrace record -o blk.trace\n"
+"  virtrace record -n virtqemud -x 'path == \"vda\"' -c 100\n"
+"  virtrace record -p 2114 -e 'qemuDomainGetBlockInfo path, vm->def->name => $ret, *info' -k\n"
+"  virtrace record -e 'libc.so.6!malloc' -c 10 -- ls -l\n"
+"\n"
+"Exit status: 0 done, 1 error, 2 usage, 3 the process ended first, 4 no function to trace, 5 not permitted.\n",
+		STACK_DEFAULT, LIMITS_DEFAULT.string, LIMITS_DEFAULT.array, LIMITS_DEFAULT.object,
+		LIMITS_DEFAULT.depth);
+}
+
+enum { OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_FORCE, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD };
+
+static const struct option long_options[] = {
+	{ "pid", required_argument, NULL, 'p' },
+	{ "name", required_argument, NULL, 'n' },
+	{ "probe", required_argument, NULL, 'e' },
+	{ "preset", required_argument, NULL, OPT_PRESET },
+	{ "if", required_argument, NULL, 'x' },
+	{ "stack", optional_argument, NULL, 'k' },
+	{ "duration", required_argument, NULL, 'd' },
+	{ "count", required_argument, NULL, 'c' },
+	{ "string-limit", required_argument, NULL, 's' },
+	{ "array-limit", required_argument, NULL, OPT_ARRAY },
+	{ "struct-limit", required_argument, NULL, OPT_STRUCT },
+	{ "depth", required_argument, NULL, OPT_DEPTH },
+	{ "output", required_argument, NULL, 'o' },
+	{ "force", no_argument, NULL, OPT_FORCE },
+	{ "debuginfo", required_argument, NULL, OPT_DEBUGINFO },
+	{ "no-debuginfod", no_argument, NULL, OPT_NO_DEBUGINFOD },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+/* A whole number from `min` to `max`, or a usage error. */
+static int parse_number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long long value = strtoull(text, &end, 10);
+
+	if (end == text || *end || errno || strchr(text, '-') || value < min || value > max)
+		return err_set(-EINVAL, "%s needs a number from %llu to %llu, not '%s'", option,
+			       (unsigned long long)min, (unsigned long long)max, text);
+	*ret = value;
+	return 0;
+}
+
+static int parse_limit(const char *option, const char *text, uint32_t max, uint32_t *ret)
+{
+	uint64_t value = 0;
+	int r = parse_number(option, text, 0, max, &value);
+
+	if (!r)
+		*ret = (uint32_t)value;
+	return r;
+}
+
+static int parse_duration(const char *text, uint64_t *ret_ns)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || (*end && strcmp(end, "s") != 0) || !(seconds > 0) || seconds > 1e9)
+		return err_set(-EINVAL, "-d needs a number of seconds, not '%s'", text);
+	*ret_ns = (uint64_t)(seconds * 1e9);
+	return 0;
+}
+
+static int parse_option(struct record_options *options, int opt, const char *arg)
+{
+	struct session_options *session = &options->session;
+	struct limits *limits = &session->resolve.limits;
+	uint64_t value = 0;
+	int r = 0;
+
+	switch (opt) {
+	case 'p':
+		r = parse_number("-p", arg, 1, INT_MAX, &value);
+		session->pid = (pid_t)value;
+		break;
+	case 'n':
+		options->name = arg;
+		break;
+	case 'e':
+		r = request_add(&options->requests, arg);
+		break;
+	case OPT_PRESET:
+		r = request_add_preset(&options->requests, arg);
+		break;
+	case 'x':
+		session->resolve.filter = arg;
+		break;
+	case 'k':
+		value = STACK_DEFAULT;
+		r = arg ? parse_number("-k", arg, 0, STACK_MAX, &value) : 0;
+		session->stack_frames = (unsigned)value;
+		break;
+	case 'd':
+		r = parse_duration(arg, &session->duration_ns);
+		break;
+	case 'c':
+		r = parse_number("-c", arg, 1, UINT64_MAX, &session->max_calls);
+		break;
+	case 's':
+		r = parse_limit("-s", arg, 65535, &limits->string);
+		break;
+	case OPT_ARRAY:
+		r = parse_limit("--array-limit", arg, 65535, &limits->array);
+		break;
+	case OPT_STRUCT:
+		r = parse_limit("--struct-limit", arg, VALUE_MAX, &limits->object);
+		break;
+	case OPT_DEPTH:
+		r = parse_limit("--depth", arg, 8, &limits->depth);
+		break;
+	case 'o':
+		session->output = arg;
+		break;
+	case OPT_FORCE:
+		session->force = true;
+		break;
+	case OPT_DEBUGINFO:
+		session->modules.debuginfo = arg;
+		break;
+	case OPT_NO_DEBUGINFOD:
+		session->modules.no_debuginfod = true;
+		break;
+	case 'q':
+		options->quiet = true;
+		break;
+	default:
+		return -EINVAL;
+	}
+	return r;
+}
+
+/* 0, an exit status + 1 to leave with, or a negative errno. */
+static int parse_options(int argc, char **argv, struct record_options *options)
+{
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "+p:n:e:x:k::d:c:s:o:qh", long_options, NULL)) != -1) {
+		if (opt == 'h') {
+			print_help(stdout);
+			return EXIT_OK + 1;
+		}
+		if (opt == '?') /* getopt has told why */
+			return EXIT_USAGE + 1;
+		int r = parse_option(options, opt, optarg);
+
+		if (r < 0)
+			return r;
+	}
+	if (optind < argc)
+		options->session.command = argv + optind;
+	if ((options->session.pid != 0) + (options->name != NULL) + (options->session.command != NULL) > 1)
+		return err_set(-EINVAL, "-p, -n and a command exclude each other");
+	return 0;
+}
+
+/* Fill in what the user left open: target, probes, name of the trace. */
+static int complete_options(struct record_options *options, char *output, size_t len)
+{
+	struct session_options *session = &options->session;
+	int r = 0;
+
+	if (!options->requests.n)
+		r = request_add_preset(&options->requests, default_preset);
+	if (!r && options->name)
+		r = target_by_name(options->name, &session->pid);
+	else if (!r && !session->pid && !session->command)
+		r = target_libvirt(&session->pid);
+	if (!r && session->pid)
+		r = gate_check(session->pid);
+	if (r || session->output)
+		return r;
+	char comm[32] = "", date[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (session->command)
+		snprintf(comm, sizeof(comm), "%.31s", basename(session->command[0]));
+	else
+		target_comm(session->pid, comm, sizeof(comm));
+	for (char *c = comm; *c; c++)
+		if (*c == '/' || (unsigned char)*c <= ' ')
+			*c = '_';
+	strftime(date, sizeof(date), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
+	snprintf(output, len, "virtrace.%s.%s", comm, date);
+	session->output = output;
+	return 0;
+}
+
+static struct session *running;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	session_stop(running);
+}
+
+static void catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: waiting must end */
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Times and sizes as people read them; exact figures are in the trace. */
+static const char *human_ns(uint64_t ns, char buf[32])
+{
+	if (ns < 10000)
+		snprintf(buf, 32, "%.1f us", (double)ns / 1e3);
+	else if (ns < 10000000)
+		snprintf(buf, 32, "%.0f us", (double)ns / 1e3);
+	else if (ns < 10000000000)
+		snprintf(buf, 32, "%.0f ms", (double)ns / 1e6);
+	else
+		snprintf(buf, 32, "%.1f s", (double)ns / 1e9);
+	return buf;
+}
+
+static const char *human_bytes(uint64_t bytes, char buf[32])
+{
+	if (bytes < 10 * 1024)
+		snprintf(buf, 32, "%llu bytes", (unsigned long long)bytes);
+	else if (bytes < 10 * 1024 * 1024)
+		snprintf(buf, 32, "%.0f KiB", (double)bytes / 1024);
+	else
+		snprintf(buf, 32, "%.1f MiB", (double)bytes / (1024 * 1024));
+	return buf;
+}
+
+static bool status_shown;
+
+static void wipe_status(void)
+{
+	if (status_shown)
+		fputs("\r\033[K", stderr);
+	status_shown = false;
+}
+
+static void show_status(struct session *session, uint64_t *last_calls, uint64_t *last_ns)
+{
+	struct session_report report;
+	char bytes[32];
+
+	session_get_report(session, &report);
+	uint64_t span = report.elapsed_ns - *last_ns;
+	double rate = span ? (double)(report.calls - *last_calls) * 1e9 / (double)span : 0;
+	double share = report.elapsed_ns ? 100.0 * (double)report.engine.stopped_ns / (double)report.elapsed_ns : 0;
+	unsigned long s = (unsigned long)(report.elapsed_ns / 1000000000);
+
+	wipe_status();
+	fprintf(stderr, "  %02lu:%02lu  calls %llu  %.0f/s  lost %llu  stopped %.2f %%  %s", s / 60, s % 60,
+		(unsigned long long)report.calls, rate, (unsigned long long)report.lost, share,
+		human_bytes(report.bytes, bytes));
+	fflush(stderr);
+	status_shown = true;
+	*last_calls = report.calls;
+	*last_ns = report.elapsed_ns;
+}
+
+static void show_progress(const char *module, long done, long total)
+{
+	char have[32];
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	wipe_status();
+	fprintf(stderr, "  debuginfod: %s %s", module, human_bytes((uint64_t)done, have));
+	if (total > 0)
+		fprintf(stderr, " of %s", human_bytes((uint64_t)total, have));
+	fflush(stderr);
+	status_shown = true;
+}
+
+static void run(struct session *session, bool quiet)
+{
+	bool status = !quiet && isatty(STDERR_FILENO);
+	uint64_t calls = 0, ns = 0;
+
+	while (session_run(session, STATUS_INTERVAL_NS))
+		if (status)
+			show_status(session, &calls, &ns);
+	wipe_status();
+}
+
+static void print_start(struct session *session)
+{
+	struct session_report report;
+
+	session_get_report(session, &report);
+	log_info("recording %s[%d], %zu threads, %zu function%s%s, to %s - Ctrl-C stops", report.comm, (int)report.pid,
+		 report.engine.threads, report.n_probes, report.n_probes == 1 ? "" : "s",
+		 report.n_pending ? " (others when they are loaded)" : "", report.path);
+}
+
+static const char *quoted(const char *path, char *buf, size_t len)
+{
+	if (!strpbrk(path, " \t\n'\"\\$&;()<>|*?[]#~`!{}"))
+		return path;
+	snprintf(buf, len, "'%s'", path);
+	return strchr(path, '\'') ? path : buf;
+}
+
+static void print_summary(struct session *session)
+{
+	struct session_report report;
+	struct session_probe probe;
+	char a[32], b[32], c[32], path[4200];
+
+	session_get_report(session, &report);
+	log_plain("%12s %6s %12s %12s  %s", "CALLS", "LOST", "LONGEST STOP", "TOTAL STOP", "FUNCTION");
+	for (size_t i = 0; session_get_probe(session, i, &probe); i++)
+		log_plain("%12llu %6llu %12s %12s  %s", (unsigned long long)probe.calls,
+			(unsigned long long)probe.lost, human_ns(probe.longest_stop_ns, a),
+			human_ns(probe.stopped_ns, b), probe.function);
+	if (report.end == TARGET_RUNNING)
+		log_info("detached from %s[%d] after %s, it goes on", report.comm, (int)report.pid,
+			 human_ns(report.elapsed_ns, a));
+	else
+		log_warn("%s[%d] %s after %s", report.comm, (int)report.pid, report.reason,
+			 human_ns(report.elapsed_ns, a));
+	log_plain("virtrace: %llu calls, lost %llu, longest time a thread was held %s, %s in %s",
+		(unsigned long long)report.calls, (unsigned long long)report.lost,
+		human_ns(report.engine.longest_stop_ns, b), human_bytes(report.bytes, c), report.path);
+	if (report.calls)
+		log_plain("virtrace: next:  virtrace report %s", quoted(report.path, path, sizeof(path)));
+}
+
+/* The status of a whole recording that began. */
+static int outcome(struct session *session, int error, const struct record_options *options)
+{
+	struct session_report report;
+
+	session_get_report(session, &report);
+	if (error < 0)
+		return EXIT_ERROR;
+	if (report.end == TARGET_RUNNING)
+		return EXIT_OK;
+	/* A command that we started is expected to end. */
+	return options->session.command && report.end == TARGET_EXITED ? EXIT_OK : EXIT_TARGET_ENDED;
+}
+
+static int start_status(int error)
+{
+	return error == -ENOENT ? EXIT_NO_PROBE : error == -EINVAL || error == -EMLINK ? EXIT_USAGE
+										       : exit_status(error);
+}
+
+static int record(struct record_options *options)
+{
+	struct session *session;
+	int r = session_new(&options->session, &options->requests, &session);
+
+	wipe_status();
+	if (r < 0) {
+		log_error("%s", err_text());
+		return start_status(r);
+	}
+	running = session;
+	catch_signals();
+	r = session_start(session);
+	if (r == 0) {
+		print_start(session);
+		run(session, options->quiet);
+	} else {
+		log_error("%s", err_text());
+	}
+	int r_finish = session_finish(session);
+
+	if (r == 0 && r_finish < 0)
+		log_error("%s", err_text());
+	if (r == 0)
+		print_summary(session);
+	int status = r < 0 ? start_status(r) : outcome(session, r_finish, options);
+
+	running = NULL;
+	session_free(session);
+	return status;
+}
+
+int cmd_record(int argc, char **argv)
+{
+	struct record_options options = {
+		.session = {
+			.resolve.limits = LIMITS_DEFAULT,
+			.modules.progress = show_progress,
+			.argv = argv,
+		},
+	};
+	char output[128];
+	int r = parse_options(argc, argv, &options);
+	int status;
+
+	log_set_hook(wipe_status);
+	log_set_quiet(options.quiet);
+	if (r > 0) {
+		status = r - 1;
+	} else if (r < 0) {
+		log_error("%s", err_text());
+		status = EXIT_USAGE;
+	} else {
+		r = complete_options(&options, output, sizeof(output));
+		if (r < 0)
+			log_error("%s", err_text());
+		status = r < 0 ? start_status(r) : record(&options);
+	}
+	request_list_free(&options.requests);
+	return status;
+}

@@ -1,0 +1,292 @@
+#include "tracer/cmd/request.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracer/base/array.h"
+#include "tracer/base/err.h"
+
+enum { EXPRS_MAX = 64, PRESET_DIRS = 4, PRESET_PATH_MAX = 4096 };
+
+static int no_memory(void)
+{
+	return err_set(-ENOMEM, "out of memory");
+}
+
+static const char *skip_space(const char *s)
+{
+	while (isspace((unsigned char)*s))
+		s++;
+	return s;
+}
+
+/* End of the expression at `s`: a comma or `end` outside of brackets and quotes. */
+static const char *expr_end(const char *s, const char *end)
+{
+	int depth = 0;
+	char quote = 0;
+
+	for (; s < end; s++) {
+		if (quote) {
+			if (*s == '\\' && s + 1 < end)
+				s++;
+			else if (*s == quote)
+				quote = 0;
+		} else if (*s == '"' || *s == '\'') {
+			quote = *s;
+		} else if (*s == '(' || *s == '[') {
+			depth++;
+		} else if (*s == ')' || *s == ']') {
+			depth--;
+		} else if (*s == ',' && depth <= 0) {
+			break;
+		}
+	}
+	return s;
+}
+
+/* "a, b->c, *d" up to `end` as a NULL-terminated list; an empty text is an empty list. */
+static int split_exprs(struct arena *arena, const char *s, const char *end, const char *const **ret)
+{
+	const char **list = arena_alloc(arena, (EXPRS_MAX + 1) * sizeof(*list));
+	size_t n = 0;
+
+	if (!list)
+		return no_memory();
+	for (s = skip_space(s); s < end; s = skip_space(s)) {
+		const char *stop = expr_end(s, end), *last = stop;
+
+		while (last > s && isspace((unsigned char)last[-1]))
+			last--;
+		if (last == s)
+			return err_set(-EINVAL, "an expression is missing between two commas");
+		if (n == EXPRS_MAX)
+			return err_set(-EINVAL, "more than %d expressions", EXPRS_MAX);
+		list[n] = arena_strndup(arena, s, (size_t)(last - s));
+		if (!list[n++])
+			return no_memory();
+		s = stop < end ? stop + 1 : stop;
+	}
+	*ret = list;
+	return 0;
+}
+
+/* "=>" outside of quotes; `end` if there is none. */
+static const char *find_arrow(const char *s, const char *end)
+{
+	char quote = 0;
+
+	for (; s + 1 < end; s++) {
+		if (quote) {
+			if (*s == '\\')
+				s++;
+			else if (*s == quote)
+				quote = 0;
+		} else if (*s == '"' || *s == '\'') {
+			quote = *s;
+		} else if (s[0] == '=' && s[1] == '>') {
+			return s;
+		}
+	}
+	return end;
+}
+
+int request_add(struct request_list *list, const char *text)
+{
+	const char *pattern = skip_space(text), *rest = pattern, *end = text + strlen(text);
+	struct request request = { .stack = -1 };
+	int r;
+
+	while (*rest && !isspace((unsigned char)*rest))
+		rest++;
+	if (rest == pattern)
+		return err_set(-EINVAL, "an empty probe");
+	request.pattern = arena_strndup(&list->arena, pattern, (size_t)(rest - pattern));
+	if (!request.pattern)
+		return no_memory();
+	rest = skip_space(rest);
+	if (*rest) {
+		const char *arrow = find_arrow(rest, end);
+
+		r = split_exprs(&list->arena, rest, arrow, &request.in);
+		if (!r && arrow < end)
+			r = split_exprs(&list->arena, arrow + 2, end, &request.out);
+		if (r < 0)
+			return err_context(r, "probe '%s'", text);
+	}
+	struct request *item = array_push(list);
+
+	if (!item)
+		return no_memory();
+	*item = request;
+	return 0;
+}
+
+/* What the INI parser fills; it calls back for each key. */
+struct preset_reader {
+	struct request_list *list;
+	char section[256]; /* of the last request */
+	char problem[256];
+};
+
+static struct request *current_request(struct preset_reader *reader, const char *section)
+{
+	struct request_list *list = reader->list;
+
+	if (strcmp(reader->section, section) != 0 || !list->n) {
+		struct request *request = array_push(list);
+
+		if (!request)
+			return NULL;
+		snprintf(reader->section, sizeof(reader->section), "%s", section);
+		*request = (struct request){ .stack = -1, .lenient = true };
+		request->pattern = arena_strdup(&list->arena, section);
+		return request->pattern ? request : NULL;
+	}
+	return &list->items[list->n - 1];
+}
+
+static int parse_stack(const char *value, int *ret)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	if (*end || end == value || n < 0 || n > 1024)
+		return err_set(-EINVAL, "stack must be a number of frames from 0 to 1024, not '%s'", value);
+	*ret = (int)n;
+	return 0;
+}
+
+static int set_key(struct preset_reader *reader, struct request *request, const char *key, const char *value)
+{
+	struct arena *arena = &reader->list->arena;
+
+	if (!strcmp(key, "module")) {
+		request->pattern = arena_printf(arena, "%s!%s", value, reader->section);
+		return request->pattern ? 0 : no_memory();
+	}
+	if (!strcmp(key, "in"))
+		return split_exprs(arena, value, value + strlen(value), &request->in);
+	if (!strcmp(key, "out"))
+		return split_exprs(arena, value, value + strlen(value), &request->out);
+	if (!strcmp(key, "stack"))
+		return parse_stack(value, &request->stack);
+	if (!strcmp(key, "if")) {
+		request->filter = arena_strdup(arena, value);
+		return request->filter ? 0 : no_memory();
+	}
+	return err_set(-EINVAL, "unknown key '%s' (known: module, in, out, if, stack)", key);
+}
+
+/* Returns 1 to go on, 0 to stop at this line (inih's convention). */
+static int on_key(void *user, const char *section, const char *key, const char *value)
+{
+	struct preset_reader *reader = user;
+	int r = 0;
+
+	if (!strcmp(section, "preset"))
+		return 1;
+	if (!section[0])
+		r = err_set(-EINVAL, "'%s' stands before any [section]", key);
+	struct request *request = r < 0 ? NULL : current_request(reader, section);
+
+	if (!r)
+		r = request ? set_key(reader, request, key, value) : no_memory();
+	if (r < 0 && !reader->problem[0])
+		snprintf(reader->problem, sizeof(reader->problem), "%s", err_text());
+	return r == 0;
+}
+
+static int parse_preset(struct request_list *list, const char *path)
+{
+	struct preset_reader reader = { .list = list };
+	size_t before = list->n;
+	int line = ini_parse(path, on_key, &reader);
+
+	if (line < 0)
+		return err_set(-errno, "cannot read %s: %s", path, strerror(errno));
+	if (line > 0)
+		return err_set(-EINVAL, "%s:%d: %s", path, line,
+			       reader.problem[0] ? reader.problem : "not a key = value line");
+	if (list->n == before)
+		return err_set(-EINVAL, "%s: no [FUNCTION] section with a key in it", path);
+	return 0;
+}
+
+/* Where presets are searched, first match first; returns how many. */
+static size_t preset_dirs(char dirs[PRESET_DIRS][PRESET_PATH_MAX])
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	size_t n = 0;
+
+	if (config && config[0])
+		snprintf(dirs[n++], PRESET_PATH_MAX, "%s/virtrace/presets", config);
+	else if (home && home[0])
+		snprintf(dirs[n++], PRESET_PATH_MAX, "%s/.config/virtrace/presets", home);
+	snprintf(dirs[n++], PRESET_PATH_MAX, "/etc/virtrace/presets");
+	snprintf(dirs[n++], PRESET_PATH_MAX, "%s", PRESET_DIR);
+	/* Run from the build folder: build/virtrace finds tracer/presets. */
+	ssize_t len = readlink("/proc/self/exe", dirs[n], PRESET_PATH_MAX - 32);
+
+	if (len > 0) {
+		dirs[n][len] = '\0';
+		char *slash = strrchr(dirs[n], '/');
+
+		if (slash)
+			snprintf(slash, 32, "/../tracer/presets");
+		n++;
+	}
+	return n;
+}
+
+static void hint_presets(int code, char dirs[PRESET_DIRS][PRESET_PATH_MAX], size_t n)
+{
+	char names[1024] = "";
+
+	for (size_t i = 0; i < n; i++) {
+		DIR *dir = opendir(dirs[i]);
+
+		for (struct dirent *entry; dir && (entry = readdir(dir));) {
+			size_t len = strlen(entry->d_name), used = strlen(names);
+
+			if (len > 4 && !strcmp(entry->d_name + len - 4, ".ini"))
+				snprintf(names + used, sizeof(names) - used, " %.*s", (int)len - 4, entry->d_name);
+		}
+		if (dir)
+			closedir(dir);
+	}
+	err_hint(code, "Presets there are:%s", names[0] ? names : " none");
+}
+
+int request_add_preset(struct request_list *list, const char *name)
+{
+	static char dirs[PRESET_DIRS][PRESET_PATH_MAX];
+
+	if (strchr(name, '/'))
+		return parse_preset(list, name);
+	size_t n = preset_dirs(dirs);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *path = arena_printf(&list->arena, "%s/%s.ini", dirs[i], name);
+
+		if (!path)
+			return no_memory();
+		if (access(path, R_OK) == 0)
+			return parse_preset(list, path);
+	}
+	err_set(-ENOENT, "there is no preset '%s'", name);
+	hint_presets(-ENOENT, dirs, n);
+	return -ENOENT;
+}
+
+void request_list_free(struct request_list *list)
+{
+	arena_free(&list->arena);
+	array_free(list);
+}

@@ -1,0 +1,48 @@
+/**
+ * What the user wants traced: probe requests, from -e options and from presets.
+ *
+ * -e:      PATTERN [EXPR, EXPR…] [=> EXPR, EXPR…]     expressions at entry => at return
+ * preset:  an INI file; [preset] describes it, each other section is a request:
+ *
+ *	[FUNCTION]
+ *	module = libvirt.so*          where to look for it
+ *	in     = dom->name, disk      at entry; without in and out the defaults
+ *	out    = $ret, *info          at return
+ *	if     = disk == "vda"        record only these calls
+ *	stack  = 16                   frames of backtrace
+ */
+#ifndef CMD_REQUEST_H
+#define CMD_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tracer/base/arena.h"
+
+struct request {
+	const char *pattern;    /**< "module!function", "file.c:function", "function"; globs */
+	const char *const *in;  /**< NULL-terminated; NULL: the default */
+	const char *const *out;
+	const char *filter;     /**< NULL: every call */
+	int stack;              /**< frames; -1: what the command line says */
+	bool lenient;           /**< from a preset: names that a version lacks are left out */
+};
+
+struct request_list {
+	struct arena arena; /**< holds all the texts */
+	struct request *items;
+	size_t n, cap;
+};
+
+/** Add the request of one -e.  -EINVAL with a message. */
+int request_add(struct request_list *list, const char *text);
+
+/**
+ * Add all of a preset: a file if `name` has a slash, else NAME.ini in the user's configuration, /etc/virtrace/presets and
+ * the installed ones.  -ENOENT lists what there is; -EINVAL names file and line.
+ */
+int request_add_preset(struct request_list *list, const char *name);
+
+void request_list_free(struct request_list *list);
+
+#endif

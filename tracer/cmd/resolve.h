@@ -1,0 +1,51 @@
+/**
+ * From what the user asked for to functions of a process and the plans for them.
+ */
+#ifndef CMD_RESOLVE_H
+#define CMD_RESOLVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "symbols/plan.h"
+
+struct function;
+struct mapped_file;
+struct module_set;
+struct request;
+
+/** One function that a request asked for. */
+struct binding {
+	const struct request *request;
+	struct function *function;
+	const struct plan *plan;
+	bool nested_only; /**< the common filter means nothing in it: record it only inside calls that passed it */
+};
+
+struct binding_list {
+	struct binding *items;
+	size_t n, cap;
+};
+
+struct resolve_options {
+	struct limits limits;
+	const char *filter; /**< --if: for every function in which its names mean something; NULL: none */
+};
+
+/**
+ * Bind one request in the files of `set` from index `first` on (0: all; later ones after dlopen): appends to `list`
+ * and returns how many functions were added.
+ *
+ * 0 with err_text() set if there is no such function (near matches and what to do about missing debug info are named); -EINVAL for
+ * bad expressions; -EMLINK if a plain name means several functions (they are listed).
+ */
+int resolve_request(struct module_set *set, size_t first, const struct request *request,
+		    const struct resolve_options *options, struct binding_list *list);
+
+/** Whether a request could still be met by a module that is not loaded now: it names one that is not mapped. */
+bool resolve_may_come(const struct module_set *set, const struct request *request);
+
+/** After all requests: -EINVAL if `filter` meant nothing in any function, with the reason for the last one. */
+int resolve_check_filter(const struct binding_list *list, const struct resolve_options *options);
+
+#endif

@@ -1,0 +1,70 @@
+#include "tracer/cmd/review.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/cmd/target.h"
+#include "tracer/review/calls.h"
+#include "tracer/review/select.h"
+#include "tracer/review/text.h"
+#include "tracer/trace/reader.h"
+
+int review_open(const char *path, struct selection *selection, struct review *ret)
+{
+	struct review review = { 0 };
+	const struct trace_probe *const *probes;
+	int r = reader_open(path, &review.reader);
+
+	if (r < 0)
+		return r;
+	size_t n = reader_probes(review.reader, &probes);
+
+	r = selection_prepare(selection, probes, n);
+	if (r < 0)
+		goto fail;
+	review.calls = calls_of_reader(review.reader);
+	if (!review.calls) {
+		r = err_set(-ENOMEM, "out of memory");
+		goto fail;
+	}
+	review.wall_offset_ns = reader_wall_ns(review.reader, 0);
+	*ret = review;
+	return 0;
+fail:
+	review_close(&review);
+	return r;
+}
+
+void review_close(struct review *review)
+{
+	calls_free(review->calls);
+	reader_close(review->reader);
+	review->calls = NULL;
+	review->reader = NULL;
+}
+
+void review_warn(const struct review *review)
+{
+	const char *note = reader_note(review->reader);
+	char text[512];
+
+	if (note)
+		log_warn("%s", text_harmless(text, sizeof(text), note));
+}
+
+int review_flush(FILE *out, int r)
+{
+	if (fflush(out) == 0 && !ferror(out))
+		return r;
+	return r < 0 || errno == EPIPE ? r : err_set(-EIO, "cannot write: %s", strerror(errno));
+}
+
+int review_exit_status(int r)
+{
+	if (r < 0)
+		log_error("%s", err_text());
+	return r >= 0 ? EXIT_OK : r == -EINVAL ? EXIT_USAGE : EXIT_ERROR;
+}

@@ -1,0 +1,111 @@
+#include "tracer/cmd/symbolizer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <uthash.h>
+
+#include "symbols/module.h"
+#include "tracer/base/array.h"
+#include "tracer/base/err.h"
+#include "tracer/cmd/target.h"
+#include "tracer/trace/writer.h"
+
+/* Distinct addresses of one recording; a traced program cannot make us grow without bound. */
+enum { ADDRESSES_MAX = 1 << 20, INLINE_DEPTH_MAX = 32 };
+
+struct address {
+	UT_hash_handle hh;
+	uint64_t addr;
+	bool is_return;
+};
+
+struct symbolizer {
+	struct module_set *modules;
+	struct trace_writer *trace;
+	struct address *seen;
+	ARRAY(const struct address *) waiting;
+	size_t done; /* of `waiting` */
+};
+
+int symbolizer_new(struct module_set *modules, struct trace_writer *trace, struct symbolizer **ret)
+{
+	struct symbolizer *symbolizer = calloc(1, sizeof(*symbolizer));
+
+	if (!symbolizer)
+		return err_set(-ENOMEM, "out of memory");
+	symbolizer->modules = modules;
+	symbolizer->trace = trace;
+	*ret = symbolizer;
+	return 0;
+}
+
+void symbolizer_free(struct symbolizer *symbolizer)
+{
+	struct address *address, *next;
+
+	if (!symbolizer)
+		return;
+	HASH_ITER(hh, symbolizer->seen, address, next) {
+		HASH_DEL(symbolizer->seen, address);
+		free(address);
+	}
+	array_free(&symbolizer->waiting);
+	free(symbolizer);
+}
+
+void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return)
+{
+	struct address *address;
+
+	HASH_FIND(hh, symbolizer->seen, &addr, sizeof(addr), address);
+	if (address || !addr || HASH_COUNT(symbolizer->seen) >= ADDRESSES_MAX)
+		return;
+	address = malloc(sizeof(*address));
+	const struct address **slot = address ? array_push(&symbolizer->waiting) : NULL;
+
+	if (!slot) {
+		free(address);
+		return;
+	}
+	address->addr = addr;
+	address->is_return = is_return;
+	HASH_ADD(hh, symbolizer->seen, addr, sizeof(addr), address);
+	*slot = address;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void write_names(struct symbolizer *symbolizer, const struct address *address)
+{
+	struct module *module = module_set_at(symbolizer->modules, address->addr);
+	struct source_frame frames[INLINE_DEPTH_MAX];
+	/* A return address may be the first byte of the next line or even function. */
+	size_t n = module ? module_addr_frames(module, address->addr - address->is_return, frames,
+					       INLINE_DEPTH_MAX) : 0;
+
+	if (!n && module) /* a module without any name for it still is an answer */
+		trace_frame(symbolizer->trace, now_ns(), address->addr, 0, false, "", module_name(module), NULL);
+	for (size_t i = 0; i < n; i++) {
+		char source[512];
+
+		snprintf(source, sizeof(source), "%s:%d", frames[i].file ? frames[i].file : "", frames[i].line);
+		trace_frame(symbolizer->trace, now_ns(), address->addr, (unsigned)i, frames[i].inlined,
+			    frames[i].function ? frames[i].function : "", module_name(module),
+			    frames[i].file ? source : NULL);
+	}
+}
+
+bool symbolizer_work(struct symbolizer *symbolizer, unsigned max)
+{
+	while (max-- && symbolizer->done < symbolizer->waiting.n)
+		write_names(symbolizer, symbolizer->waiting.items[symbolizer->done++]);
+	return symbolizer->done < symbolizer->waiting.n;
+}

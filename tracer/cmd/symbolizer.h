@@ -1,0 +1,26 @@
+/**
+ * Names for code addresses, recorded in the trace so that review needs no debug info.
+ *
+ * Addresses are noted while calls are recorded, which must be quick; their names are looked up and written when the engine is idle,
+ * and the rest at the end.
+ */
+#ifndef CMD_SYMBOLIZER_H
+#define CMD_SYMBOLIZER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct module_set;
+struct symbolizer;
+struct trace_writer;
+
+int symbolizer_new(struct module_set *modules, struct trace_writer *trace, struct symbolizer **ret);
+void symbolizer_free(struct symbolizer *symbolizer);
+
+/** An address that a backtrace or a captured value holds.  `is_return`: what is meant is the call before it. */
+void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return);
+
+/** Write the names of at most `max` noted addresses; true if more are waiting. */
+bool symbolizer_work(struct symbolizer *symbolizer, unsigned max);
+
+#endif

@@ -1,0 +1,332 @@
+#include "tracer/cmd/target.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tracer/base/err.h"
+#include "tracer/remote/maps.h"
+
+static const char libvirt_driver[] = "libvirt_driver_qemu.so";
+
+int exit_status(int error)
+{
+	switch (error) {
+	case -EPERM:
+	case -EACCES:
+	case -EBUSY:
+		return EXIT_PERMISSION;
+	default:
+		return EXIT_ERROR;
+	}
+}
+
+const char *target_comm(pid_t pid, char *buf, size_t len)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	FILE *f = fopen(path, "re");
+
+	if (!f || !fgets(buf, (int)len, f))
+		snprintf(buf, len, "?");
+	if (f)
+		fclose(f);
+	buf[strcspn(buf, "\n")] = '\0';
+	return buf;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool executable_is(pid_t pid, const char *name)
+{
+	char link[64], path[4096];
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+
+	if (n < 0)
+		return false;
+	path[n] = '\0';
+	return !strcmp(base_name(path), name);
+}
+
+static bool is_called(pid_t pid, const void *name)
+{
+	char comm[32];
+
+	return !strcmp(target_comm(pid, comm, sizeof(comm)), name) || executable_is(pid, name);
+}
+
+static bool has_mapped(pid_t pid, const void *file)
+{
+	struct maps maps;
+	bool found = false;
+
+	if (maps_read(pid, &maps) < 0)
+		return false;
+	for (size_t i = 0; i < maps.n && !found; i++)
+		found = !strcmp(base_name(maps.items[i].path), file);
+	maps_free(&maps);
+	return found;
+}
+
+/* The one process for which `test` is true; ourselves excepted. */
+static int find_process(bool (*test)(pid_t, const void *), const void *arg, const char *what, pid_t *ret)
+{
+	char candidates[2048] = "", comm[32];
+	pid_t found = 0;
+	unsigned n = 0;
+	DIR *proc = opendir("/proc");
+
+	if (!proc)
+		return err_set(-errno, "cannot read /proc: %s", strerror(errno));
+	for (struct dirent *entry; (entry = readdir(proc));) {
+		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+
+		if (pid <= 0 || pid == getpid() || !test(pid, arg))
+			continue;
+		size_t len = strlen(candidates);
+
+		snprintf(candidates + len, sizeof(candidates) - len, "\n  -p %-8d %s", (int)pid,
+			 target_comm(pid, comm, sizeof(comm)));
+		found = pid;
+		n++;
+	}
+	closedir(proc);
+	if (n == 1) {
+		*ret = found;
+		return 0;
+	}
+	if (n > 1)
+		return err_set(-EMLINK, "%u processes %s; choose one:%s", n, what, candidates);
+	return err_set(-ESRCH, "no process %s", what);
+}
+
+int target_by_name(const char *name, pid_t *ret)
+{
+	char what[300];
+
+	snprintf(what, sizeof(what), "are called '%s'", name);
+	int r = find_process(is_called, name, what, ret);
+
+	if (r == -ESRCH)
+		err_set(r, "no process is called '%s'", name);
+	return r;
+}
+
+int target_libvirt(pid_t *ret)
+{
+	int r = find_process(has_mapped, libvirt_driver, "run QEMU guests (have libvirt_driver_qemu.so mapped)", ret);
+
+	if (r == -ESRCH) {
+		err_set(r, "no running libvirtd or virtqemud was found (no process has %s mapped)",
+			libvirt_driver);
+		if (geteuid() != 0)
+			err_hint(r, "Only your own processes could be looked at: run as root (sudo virtrace …).");
+		err_hint(r, "Is it socket-activated and asleep?  'virsh list' wakes it.  Or name the process: -p PID, -n NAME.");
+	}
+	return r;
+}
+
+struct module_set {
+	pid_t pid;
+	struct module_options options;
+	struct mapped_file **files;
+	size_t n, cap;
+};
+
+static void file_free(struct mapped_file *file)
+{
+	module_close(file->module);
+	module_close(file->retired);
+	free(file->path);
+	free(file);
+}
+
+void module_set_free(struct module_set *set)
+{
+	if (!set)
+		return;
+	for (size_t i = 0; i < set->n; i++)
+		file_free(set->files[i]);
+	free(set->files);
+	free(set);
+}
+
+static bool is_same_file(const struct mapped_file *file, const struct mapping *m)
+{
+	return file->dev == m->dev && file->inode == m->inode && !strcmp(file->path, m->path);
+}
+
+/* Mappings of one load of a file follow each other, anonymous (.bss) ones between them. */
+static struct mapped_file *find_file(struct module_set *set, const struct mapping *m)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct mapped_file *file = set->files[i];
+
+		if (!file->gone && is_same_file(file, m) && m->lo >= file->lo && m->offset >= file->offset)
+			return file;
+	}
+	return NULL;
+}
+
+static int add_file(struct module_set *set, const struct mapping *m)
+{
+	if (set->n == set->cap) {
+		size_t cap = set->cap ? set->cap * 2 : 64;
+		struct mapped_file **files = reallocarray(set->files, cap, sizeof(*files));
+
+		if (!files)
+			return -ENOMEM;
+		set->files = files;
+		set->cap = cap;
+	}
+	struct mapped_file *file = calloc(1, sizeof(*file));
+
+	if (!file || !(file->path = strdup(m->path))) {
+		free(file);
+		return -ENOMEM;
+	}
+	file->deleted = m->deleted;
+	file->lo = m->lo;
+	file->hi = m->hi;
+	file->offset = m->offset;
+	file->dev = m->dev;
+	file->inode = m->inode;
+	file->executable = m->executable;
+	snprintf(file->open_path, sizeof(file->open_path), "/proc/%d/map_files/%lx-%lx", (int)set->pid,
+		 (unsigned long)m->lo, (unsigned long)m->hi);
+	set->files[set->n++] = file;
+	return 0;
+}
+
+static bool is_file(const struct mapping *m)
+{
+	return m->inode && m->path[0] == '/' && strncmp(m->path, "/dev/", 5) != 0;
+}
+
+static void mark_gone(struct module_set *set, const struct maps *maps)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct mapped_file *file = set->files[i];
+		const struct mapping *m = maps_find(maps, file->lo);
+
+		if (!m || !is_same_file(file, m))
+			file->gone = true;
+	}
+}
+
+int module_set_refresh(struct module_set *set)
+{
+	struct maps maps;
+	int r = maps_read(set->pid, &maps);
+
+	if (r < 0)
+		return r;
+	mark_gone(set, &maps);
+	size_t before = set->n;
+
+	for (size_t i = 0; i < maps.n && r >= 0; i++) {
+		const struct mapping *m = &maps.items[i];
+		struct mapped_file *file = is_file(m) ? find_file(set, m) : NULL;
+
+		if (file) {
+			file->hi = m->hi > file->hi ? m->hi : file->hi;
+			file->executable |= m->executable;
+		} else if (is_file(m)) {
+			r = add_file(set, m);
+		}
+	}
+	maps_free(&maps);
+	return r < 0 ? err_set(r, "out of memory") : (int)(set->n - before);
+}
+
+int module_set_new(pid_t pid, const struct module_options *options, struct module_set **ret)
+{
+	struct module_set *set = calloc(1, sizeof(*set));
+
+	if (!set)
+		return err_set(-ENOMEM, "out of memory");
+	set->pid = pid;
+	set->options = *options;
+	int r = module_set_refresh(set);
+
+	if (r < 0) {
+		module_set_free(set);
+		return r;
+	}
+	*ret = set;
+	return 0;
+}
+
+size_t module_set_files(const struct module_set *set, struct mapped_file *const **ret)
+{
+	*ret = set->files;
+	return set->n;
+}
+
+/* map_files needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN; the process' own root works for its owner too. */
+static int open_module(struct module_set *set, struct mapped_file *file, const struct module_options *options,
+		       struct module **ret)
+{
+	char path[4200];
+	int r = module_open(file->open_path, file->path, file->lo, file->offset, options, ret);
+
+	if (r != -EPERM && r != -EACCES && r != -ENOENT)
+		return r;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)set->pid, file->path);
+	if (stat(path, &st) < 0 || st.st_ino != file->inode)
+		return r;
+	return module_open(path, file->path, file->lo, file->offset, options, ret);
+}
+
+struct module *module_set_open(struct module_set *set, struct mapped_file *file, bool remote)
+{
+	bool ask = remote && !set->options.no_debuginfod;
+
+	if (file->error || (file->module && (!ask || file->searched_remote ||
+					     module_debug_level(file->module) == DEBUG_DWARF)))
+		return file->module;
+	struct module_options options = set->options;
+	struct module *module = NULL;
+
+	options.no_debuginfod = !ask;
+	int r = open_module(set, file, &options, &module);
+
+	file->searched_remote = ask;
+	if (r < 0) {
+		file->error = file->module ? 0 : r;
+		return file->module;
+	}
+	if (file->module && module_debug_level(module) != DEBUG_DWARF) {
+		module_close(module);
+		return file->module;
+	}
+	file->retired = file->module;
+	file->module = module;
+	return module;
+}
+
+struct module *module_set_at(struct module_set *set, uint64_t addr)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct mapped_file *file = set->files[i];
+
+		if (!file->gone && addr >= file->lo && addr < file->hi)
+			return module_set_open(set, file, false);
+	}
+	return NULL;
+}

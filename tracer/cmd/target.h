@@ -1,0 +1,74 @@
+/**
+ * The process a command works on: finding it, and its modules.
+ */
+#ifndef CMD_TARGET_H
+#define CMD_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "symbols/module.h"
+
+/** Exit statuses of virtrace. */
+enum {
+	EXIT_OK = 0,
+	EXIT_ERROR = 1,
+	EXIT_USAGE = 2,
+	EXIT_TARGET_ENDED = 3,
+	EXIT_NO_PROBE = 4,
+	EXIT_PERMISSION = 5,
+};
+
+/** The exit status for a negative errno of looking at or attaching to a process. */
+int exit_status(int error);
+
+/**
+ * Find the one process called `name` (its comm, or the last part of its executable's path).
+ * -ESRCH if there is none, -EMLINK with the candidates listed if there are several.
+ */
+int target_by_name(const char *name, pid_t *ret);
+
+/** Find the daemon that runs QEMU guests: the process that has libvirt_driver_qemu.so mapped. */
+int target_libvirt(pid_t *ret);
+
+/** comm of a process into `buf` ("?" if it is gone), and return `buf`. */
+const char *target_comm(pid_t pid, char *buf, size_t len);
+
+/**
+ * The ELF files mapped in a process, each opened when it is first needed.
+ *
+ * Files are opened through /proc/PID/map_files, so that the bytes are those that are mapped even if the file was replaced
+ * or the process lives in another mount namespace.
+ */
+struct mapped_file {
+	char *path;        /**< as in /proc/PID/maps, "[vdso]" included; without " (deleted)" */
+	bool deleted;      /**< replaced or removed on disk since it was mapped */
+	uint64_t lo, hi;   /**< all of its mappings lie in here */
+	uint64_t offset;   /**< of the mapping at `lo` */
+	uint64_t dev, inode;
+	bool executable;   /**< has code mapped */
+	bool gone;         /**< unmapped since */
+	char open_path[64];    /**< /proc/PID/map_files/LO-HI */
+	struct module *module; /**< NULL until opened */
+	struct module *retired; /**< opened before debuginfod was asked; may still be in use */
+	int error;             /**< of opening it: not tried again */
+	bool searched_remote;  /**< debuginfod was asked too */
+};
+
+struct module_set;
+
+int module_set_new(pid_t pid, const struct module_options *options, struct module_set **ret);
+void module_set_free(struct module_set *set);
+
+/** Read the maps again, after dlopen, dlclose or exec; returns how many new files there are. */
+int module_set_refresh(struct module_set *set);
+size_t module_set_files(const struct module_set *set, struct mapped_file *const **ret);
+
+/** Open a file's module; with `remote` debuginfod is asked if the options allow it.  NULL: see file->error. */
+struct module *module_set_open(struct module_set *set, struct mapped_file *file, bool remote);
+/** The module mapped at a live address, opened; NULL if there is none. */
+struct module *module_set_at(struct module_set *set, uint64_t addr);
+
+#endif
