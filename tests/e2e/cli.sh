@@ -1,0 +1,192 @@
+#!/usr/bin/env bash
+# What virtrace says and how it exits when it is asked for what cannot be: every message names what is wrong and what helps.
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# fails WHAT STATUS PATTERN ARGUMENT...: virtrace exits so and a line on stderr matches.
+fails() {
+	local what=$1 expected=$2 pattern=$3 status=0
+	shift 3
+	timeout 60 "$VIRTRACE" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || status=$?
+	is "$what: exit status" "$expected" "$status"
+	matches "$what: message" "$pattern" "$WORK/err"
+}
+
+says() { matches "$1" "$2" "$WORK/err"; }
+
+# A victim with pipes to its stdin and from its stdout; waits until it is ready.
+start_victim() {
+	local program=${1:-$WORK/victim}
+	coproc VICTIM { exec "$program"; }
+	victim=$VICTIM_PID
+	answer ready
+}
+
+answer() {
+	local line
+	read -r line <&"${VICTIM[0]}"
+	[ "$line" = "$1" ]
+}
+
+# One order that the victim answers; `order` alone for those that end it.
+order() { echo "$1" >&"${VICTIM[1]}"; }
+tell() { order "$1" && answer "done"; }
+
+end_victim() {
+	kill -KILL "$victim" 2>/dev/null || true
+	wait "$victim" 2>/dev/null || true
+}
+
+cc() { "${CC:-gcc}" -g "$@"; }
+
+cc -O1 -o "$WORK/victim" "$ROOT/tests/e2e/victim.c"
+cp "$WORK/victim" "$WORK/stripped"
+strip "$WORK/stripped"
+cc -O1 -c -DONE -o "$WORK/one.o" "$ROOT/tests/e2e/twins.c"
+cp "$ROOT/tests/e2e/twins.c" "$WORK/other.c"
+cc -O1 -c -o "$WORK/two.o" "$WORK/other.c"
+cc -o "$WORK/twins" "$WORK/one.o" "$WORK/two.o"
+
+# usage
+fails "no command" 2 "usage: virtrace"
+fails "unknown command" 2 "no command 'recrod'" recrod
+fails "unknown option" 2 "unrecognized option" record --nonsense
+fails "a pid that is no number" 2 "-p needs a number" record -p abc
+fails "pid and name" 2 "exclude each other" record -p 1 -n x
+fails "no such preset" 2 "no preset 'nope'" record --preset nope
+says "no such preset: what there is" "block-info"
+
+# target
+fails "no such pid" 1 "no process .*99999999|no such process" record -p 99999999 -e f -o "$WORK/t"
+fails "no such name" 1 "no process is called 'no-such-daemon'" record -n no-such-daemon -e f -o "$WORK/t"
+fails "no such command" 1 "no-such-program" record -e main -o "$WORK/t" -- "$WORK/no-such-program"
+rm -rf "$WORK/t"
+start_victim
+cp "$WORK/victim" "$WORK/second"
+(exec -a victim "$WORK/victim") </dev/zero >/dev/null &
+second=$!
+fails "two of one name" 2 "2 processes are called 'victim'" record -n victim -e work -o "$WORK/t"
+says "two of one name: candidates" "-p $victim "
+kill -KILL $second
+wait $second 2>/dev/null || true
+
+# functions and expressions
+record_fails() {
+	local what=$1 status=$2 pattern=$3
+	shift 3
+	fails "$what" "$status" "$pattern" record -p "$victim" -o "$WORK/t" "$@"
+	succeeds "$what: no trace is left" test ! -e "$WORK/t"
+}
+record_fails "no such function" 4 "no function 'wrok'" -e wrok
+says "no such function: near match" "did you mean.*work"
+record_fails "no such module" 4 "nope.so" -e 'nope.so!work' -d 0.01
+record_fails "syntax error" 2 "\^" -e 'work request->'
+record_fails "unknown member" 2 "no member|has no" -e 'work request->numbr'
+says "unknown member: near match" "number"
+says "unknown member: caret" '^ *\^'
+record_fails "unknown parameter" 2 "reqest" -e 'work reqest->number'
+record_fails "filter that means nothing" 2 "--if" -e work --if 'nothing == 1'
+mkdir "$WORK/t2"
+touch "$WORK/t2/mine"
+fails "existing output" 1 "exists|is there" record -p "$victim" -e work -o "$WORK/t2"
+fails "existing output that is no trace, with --force" 1 "not a trace" record --force -p "$victim" -e work -o "$WORK/t2"
+succeeds "it is left alone" test -e "$WORK/t2/mine"
+fails "output in no folder" 1 "No such file" record -p "$victim" -e work -o "$WORK/no/t"
+
+# permission
+if command -v setpriv >/dev/null; then
+	chmod 711 "$WORK"
+	status=0
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$VIRTRACE" record -p "$victim" -e work -o /tmp/none.$$ \
+		>"$WORK/out" 2>"$WORK/err" || status=$?
+	is "not permitted: exit status" 5 $status
+	says "not permitted: remedy" "root"
+fi
+
+# already traced: by another of us
+start_record "$WORK/said" -p "$victim" -e work -o "$WORK/first" || give_up "recording the victim" "$WORK/said"
+fails "already traced" 5 "already traced by virtrace\[$recorder\]" record -p "$victim" -e work -o "$WORK/t"
+tell call
+stop_record
+matches "the first one recorded the call" "1 calls, lost 0" "$WORK/said"
+fails "existing trace" 1 "force" record -p "$victim" -e work -o "$WORK/first"
+end_victim
+
+# a program that ends or becomes another while it is recorded
+ends() {
+	local what=$1 last=$2 pattern=$3 status=0
+	rm -rf "$WORK/t"
+	start_victim
+	start_record "$WORK/said" -p "$victim" -e work -o "$WORK/t" || give_up "$what" "$WORK/said"
+	tell call
+	order "$last"
+	wait "$recorder" || status=$?
+	recorder=
+	wait "$victim" 2>/dev/null || true
+	is "$what: exit status" 3 $status
+	matches "$what: message" "$pattern" "$WORK/said"
+	is "$what: the call is in the trace" 1 \
+		"$("$VIRTRACE" export -f jsonl "$WORK/t" | jq -s 'map(select(.status == "returned")) | length')"
+}
+ends "exit while recording" exit "exited with status 7"
+ends "death while recording" die "killed by SIGKILL"
+ends "exec while recording" "exec" "executed another program"
+
+# stripped, foreign, ambiguous
+start_victim "$WORK/stripped"
+fails "stripped program" 4 "no function 'work'" record -p "$victim" -e 'stripped!work' -o "$WORK/t"
+says "stripped program: why" "stripped|debug info"
+end_victim
+start_victim "$WORK/twins"
+fails "ambiguous name" 2 "'twin' means several functions" record -p "$victim" -e twin -o "$WORK/t"
+says "ambiguous name: candidates" "other.c:twin"
+start_record "$WORK/said" -p "$victim" -e 'other.c:twin' -o "$WORK/twin" || give_up "one of the two" "$WORK/said"
+stop_record
+passed "the file's name chooses one of them"
+end_victim
+
+# pause(2) for ever, for the i386: 29 is its number there
+printf '.globl _start\n_start: mov $29, %%eax\n int $0x80\n jmp _start\n' | as --32 -o "$WORK/i386.o"
+ld -m elf_i386 -o "$WORK/i386" "$WORK/i386.o"
+"$WORK/i386" &
+victim=$!
+fails "32-bit program" 1 "32-bit" record -p "$victim" -e _start -o "$WORK/t"
+end_victim
+
+# the disk is full: the trace stays readable, the rest is counted
+if mkdir "$WORK/small" && mount -t tmpfs -o size=256k none "$WORK/small" 2>/dev/null; then
+	trap 'umount "$WORK/small"; clean_up' EXIT
+	start_victim
+	start_record "$WORK/said" -p "$victim" -e work -o "$WORK/small/t" || give_up "full disk" "$WORK/said"
+	for ((i = 0; i < 4000; i++)); do tell call; done
+	stop_record || true
+	matches "full disk: it is told" "No space left" "$WORK/said"
+	matches "full disk: what is lost is counted" "lost [1-9]" "$WORK/said"
+	succeeds "full disk: the program goes on" tell call
+	succeeds "full disk: the trace is readable" "$VIRTRACE" report "$WORK/small/t"
+	succeeds "full disk: babeltrace2 reads it" babeltrace2 "$WORK/small/t"
+	end_victim
+	umount "$WORK/small"
+	trap clean_up EXIT
+else
+	echo "ok $((checks += 1)) - full disk # SKIP cannot mount a small file system"
+fi
+
+# traces
+fails "no such trace" 1 "No such file|no trace" report "$WORK/none"
+mkdir "$WORK/empty"
+fails "an empty directory" 1 "not a trace" report "$WORK/empty"
+cp -r "$WORK/first" "$WORK/torn"
+truncate -s 100 "$WORK/torn/metadata"
+fails "torn metadata" 1 "metadata" report "$WORK/torn"
+cp -r "$WORK/first" "$WORK/noise"
+dd if=/dev/urandom of="$WORK/noise/stream" bs=1k count=64 conv=notrunc status=none
+fails "noise for a stream" 1 "stream" report "$WORK/noise"
+fails "unknown format" 2 "no format 'pdf'|unknown format 'pdf'" export -f pdf "$WORK/first"
+fails "bad filter" 2 '\^' report --if '$ret <' "$WORK/first"
+fails "list: no such function" 4 "wrok" list "$WORK/victim" wrok
+fails "list: no such type" 4 "nope" list "$WORK/victim" --types nope
+fails "list: no ELF file" 1 "not an ELF" list "$ROOT/README.md"
+
+finish
