@@ -24,7 +24,8 @@ named("virDomainGetBlockInfo") as $calls
 	with_one_driver_call: [$trees[] | select((.driver | length) == 1)] | length,
 	with_one_stats_call: [$trees[] | select((.stats | length) == 1)] | length,
 	returned: [$whole[] | select([.call, .driver, .stats] | all(.status == "returned"))] | length,
-	ret_is_0: [$whole[] | select([.call, .driver, .stats] | all(.return["$ret"] == 0))] | length,
+	ret_is_0: [$whole[] | select([.call, .driver] | all(.return["$ret"] == 0))] | length,
+	ret_is_count: [$whole[] | select(.stats.return["$ret"] > 0)] | length,
 	same_thread: [$whole[] | select(.call.tid == .driver.tid and .call.tid == .stats.tid)] | length,
 	nested_in_time: [$whole[] | . as $w
 		| select((.driver | inside($w.call)) and (.stats | inside($w.driver)))] | length,

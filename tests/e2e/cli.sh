@@ -80,7 +80,7 @@ record_fails() {
 }
 record_fails "no such function" 4 "no function 'wrok'" -e wrok
 says "no such function: near match" "did you mean.*work"
-record_fails "no such module" 4 "nope.so" -e 'nope.so!work' -d 0.01
+fails "a module that may come" 0 "waiting for nope.so!work" record -p "$victim" -o "$WORK/later" -e 'nope.so!work' -d 0.01
 record_fails "syntax error" 2 "\^" -e 'work request->'
 record_fails "unknown member" 2 "no member|has no" -e 'work request->numbr'
 says "unknown member: near match" "number"

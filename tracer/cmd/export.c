@@ -11,6 +11,7 @@
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/review.h"
 #include "tracer/review/calls.h"
+#include "tracer/review/code.h"
 #include "tracer/review/export.h"
 #include "tracer/review/select.h"
 
@@ -119,14 +120,15 @@ static bool export_call(void *ctx, const struct call *call)
 	return !ferror(job->export.out);
 }
 
-static int export_calls(const struct options *options, const struct review *review, FILE *out)
+static int export_calls(const struct options *options, const struct review *review, const struct code_map *code,
+			FILE *out)
 {
 	struct job job = {
 		.options = options,
 		.export = {
 			.out = out,
 			.wall_offset_ns = review->wall_offset_ns,
-			.code = calls_code(review->calls),
+			.code = code,
 		},
 	};
 	const struct call *root;
@@ -146,12 +148,15 @@ static int export_trace(struct options *options)
 	if (r < 0)
 		return r;
 	review_warn(&review);
+	struct code_map *code = review_code(options->path);
+
 	if (options->output)
 		out = fopen(options->output, "we");
-	r = out ? export_calls(options, &review, out)
+	r = out ? export_calls(options, &review, code, out)
 		: err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
 	if (out && out != stdout && fclose(out) != 0 && r >= 0)
 		r = err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
+	code_map_free(code);
 	review_close(&review);
 	return r;
 }

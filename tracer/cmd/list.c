@@ -69,20 +69,22 @@ static void print_function(const struct function *function)
 		snprintf(place, sizeof(place), "%s:%d", function->file, function->line);
 	if (strcmp(function->symbol, function->name) != 0)
 		snprintf(alias, sizeof(alias), "  [%s]", function->symbol);
-	log_answer("0x%012" PRIx64 " %s %s  %s%s%s%s", function->entry, module_name(function->module), place,
+	log_answer("0x%012" PRIx64 " %s %s  %s%s%s%s", function->entry,
+		   module_name(function->module), place,
 		   function->has_types && function->is_static ? "static " : "",
 		   function_prototype(function, &arena), alias,
-		   function->is_ifunc	  ? "  (chosen at run time: this is its resolver, it cannot be traced)"
+		   function->is_ifunc
+			   ? "  (chosen at run time: this is its resolver, it cannot be traced)"
 		   : function->has_types ? ""
-					  : "  (no types: no debug info)");
+					 : "  (no types: no debug info)");
 	arena_free(&arena);
 }
 
 static void print_inlined(const struct module *module, const struct inlined_instance *inlined)
 {
 	log_answer("0x%012" PRIx64 " %s %s:%d  %s inlined into %s  (not traced yet)", inlined->addr,
-		   module_name(module), inlined->file ? inlined->file : "?", inlined->line, inlined->function,
-		   inlined->into ? inlined->into : "?");
+		   module_name(module), inlined->file ? inlined->file : "?", inlined->line,
+		   inlined->function, inlined->into ? inlined->into : "?");
 }
 
 static int list_module(struct list *list, struct module *module, const struct pattern *pattern)
@@ -110,7 +112,9 @@ static void offer_near(struct list *list, const struct pattern *pattern, const c
 				: "any module of the process");
 	for (size_t i = 0; i < list->modules.n; i++) {
 		struct module *module = list->modules.items[i];
-		struct module **slot = pattern_wants_file(pattern, module_name(module)) ? array_push(&modules) : NULL;
+		struct module **slot = pattern_wants_file(pattern, module_name(module))
+					       ? array_push(&modules)
+					       : NULL;
 
 		if (slot)
 			*slot = module;
@@ -160,7 +164,8 @@ static void print_type(const struct type *type)
 }
 
 /* "x" is also struct, union or enum x. */
-static int find_type(struct module *module, const char *name, struct arena *arena, const struct type **ret)
+static int find_type(struct module *module, const char *name, struct arena *arena,
+		     const struct type **ret)
 {
 	static const char *const words[] = { "", "struct ", "union ", "enum " };
 	int r = -ENOENT;
@@ -222,8 +227,8 @@ static int add_module(struct list *list, struct module *module)
 static void show_progress(const char *module, long done, long total)
 {
 	if (total > 0)
-		fprintf(stderr, "\r\033[Kvirtrace: downloading debug info of %s: %ld of %ld kB", module,
-			done / 1024, total / 1024);
+		fprintf(stderr, "\r\033[Kvirtrace: downloading debug info of %s: %ld of %ld kB",
+			module, done / 1024, total / 1024);
 	if (total > 0 && done >= total)
 		fputc('\n', stderr);
 }
@@ -240,7 +245,8 @@ static bool is_wanted(const struct mapped_file *file, const struct pattern *patt
 	return false;
 }
 
-static int open_process(struct list *list, pid_t pid, const struct pattern *patterns, size_t n_patterns)
+static int open_process(struct list *list, pid_t pid, const struct pattern *patterns,
+			size_t n_patterns)
 {
 	struct mapped_file *const *files;
 	int r = module_set_new(pid, &list->options, &list->set);
@@ -258,8 +264,8 @@ static int open_process(struct list *list, pid_t pid, const struct pattern *patt
 			failed = (size_t)-files[i]->error;
 	}
 	if (r >= 0 && !list->modules.n && failed)
-		return err_set(-(int)failed, "cannot open the files mapped in process %d: %s", (int)pid,
-			       strerror((int)failed));
+		return err_set(-(int)failed, "cannot open the files mapped in process %d: %s",
+			       (int)pid, strerror((int)failed));
 	return r < 0 ? r : 0;
 }
 
@@ -333,7 +339,8 @@ static int run(struct list *list, const struct pattern *patterns, int n)
 	for (int i = 0; i < n && r >= 0; i++) {
 		size_t before = list->found;
 
-		r = list->want_types ? list_types(list, &patterns[i]) : list_functions(list, &patterns[i]);
+		r = list->want_types ? list_types(list, &patterns[i])
+				     : list_functions(list, &patterns[i]);
 		missing += list->found == before;
 	}
 	if (r < 0) {
@@ -354,8 +361,12 @@ static int list_all(struct list *list, pid_t pid, const char *name, char **args,
 	bool is_file = !pid && !name && n_args && is_path(args[0]);
 	const char *path = is_file ? args[0] : NULL;
 	struct pattern *patterns = calloc((size_t)n_args + 1, sizeof(*patterns));
-	int n = patterns ? parse_patterns(list, args + is_file, n_args - is_file, patterns)
-			 : err_set(-ENOMEM, "out of memory");
+
+	if (!patterns) {
+		log_error("out of memory");
+		return EXIT_ERROR;
+	}
+	int n = parse_patterns(list, args + is_file, n_args - is_file, patterns);
 	int status = EXIT_USAGE, r = n;
 
 	if (r >= 0 && !is_file && !pid)

@@ -416,8 +416,9 @@ static int outcome(struct session *session, int error, const struct record_optio
 
 static int start_status(int error)
 {
-	return error == -ENOENT ? EXIT_NO_PROBE : error == -EINVAL || error == -EMLINK ? EXIT_USAGE
-										       : exit_status(error);
+	if (error == -ENODATA)
+		return EXIT_NO_PROBE;
+	return error == -EINVAL || error == -EMLINK ? EXIT_USAGE : exit_status(error);
 }
 
 static int record(struct record_options *options)
@@ -426,6 +427,8 @@ static int record(struct record_options *options)
 	int r = session_new(&options->session, &options->requests, &session);
 
 	wipe_status();
+	if (r == -EEXIST)
+		err_hint(r, "--force replaces a trace; -o names another place.");
 	if (r < 0) {
 		log_error("%s", err_text());
 		return start_status(r);

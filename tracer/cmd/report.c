@@ -20,6 +20,7 @@
 #include "tracer/cmd/review.h"
 #include "tracer/cmd/target.h"
 #include "tracer/review/calls.h"
+#include "tracer/review/code.h"
 #include "tracer/review/report.h"
 #include "tracer/review/select.h"
 #include "tracer/review/show.h"
@@ -261,26 +262,6 @@ static bool wants_colour(const struct options *options)
 	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
-static struct show show_for(const struct options *options, const struct review *review)
-{
-	return (struct show){
-		.page = {
-			.out = stdout,
-			.width = page_width(),
-			.has_colour = wants_colour(options),
-		},
-		.print = {
-			.elements = options->plain || options->verbose ? 0 : COMPACT_ELEMENTS,
-			.repeats = options->plain ? 0 : GDB_REPEATS,
-			.is_brief = !options->plain && !options->verbose,
-			.utf8 = !options->plain && text_locale_is_utf8(),
-			.code = calls_code(review->calls),
-		},
-		.wall_offset_ns = review->wall_offset_ns,
-		.verbose = options->verbose,
-	};
-}
-
 static void show_head(struct pass *sums, struct show *show)
 {
 	struct report report = {
@@ -332,7 +313,9 @@ static int report_calls(struct options *options, struct show *show)
 
 	if (r < 0)
 		return r;
-	show->print.code = calls_code(pass.review.calls);
+	show->wall_offset_ns = pass.review.wall_offset_ns;
+	if (options->plain)
+		review_warn(&pass.review);
 	r = run_pass(&pass);
 	if (r == 0 && options->plain)
 		r = check_found(&pass);
@@ -340,27 +323,55 @@ static int report_calls(struct options *options, struct show *show)
 	return r;
 }
 
+static int report_plain(struct options *options, struct show *show)
+{
+	struct code_map *code = review_code(options->path);
+
+	show->print.code = code;
+	int r = report_calls(options, show);
+
+	code_map_free(code);
+	return r;
+}
+
 /* Both passes; what can be read of a damaged trace is shown before its error is told. */
-static int report_all(struct options *options)
+static int report_all(struct options *options, struct show *show)
 {
 	struct pass sums = { .options = options };
 	int r = review_open(options->path, &options->selection, &sums.review);
 
 	if (r < 0)
 		return r;
-	struct show show = show_for(options, &sums.review);
-
-	if (!options->no_pager && !options->plain)
+	show->print.code = calls_code(sums.review.calls);
+	show->wall_offset_ns = sums.review.wall_offset_ns;
+	if (!options->no_pager)
 		pager_start();
-	if (!options->plain)
-		r = report_sums(&sums, &show);
-	if (options->plain)
-		review_warn(&sums.review);
-	bool has_calls = options->plain || sums.n_trees;
-
+	r = report_sums(&sums, show);
+	if (sums.n_trees && !sums.error)
+		r = report_calls(options, show);
 	stats_free(sums.stats);
 	review_close(&sums.review);
-	return has_calls && !sums.error ? report_calls(options, &show) : r;
+	return r;
+}
+
+static int report(struct options *options)
+{
+	struct show show = {
+		.page = {
+			.out = stdout,
+			.width = page_width(),
+			.has_colour = wants_colour(options),
+		},
+		.print = {
+			.elements = options->plain || options->verbose ? 0 : COMPACT_ELEMENTS,
+			.repeats = options->plain ? 0 : GDB_REPEATS,
+			.is_brief = !options->plain && !options->verbose,
+			.utf8 = !options->plain && text_locale_is_utf8(),
+		},
+		.verbose = options->verbose,
+	};
+
+	return options->plain ? report_plain(options, &show) : report_all(options, &show);
 }
 
 int cmd_report(int argc, char **argv)
@@ -371,7 +382,7 @@ int cmd_report(int argc, char **argv)
 	if (r > 0)
 		print_help(stdout);
 	else if (r == 0)
-		r = report_all(&options);
+		r = report(&options);
 	r = review_flush(stdout, r);
 	pager_finish();
 	selection_fini(&options.selection);

@@ -8,6 +8,7 @@
 #include "tracer/base/log.h"
 #include "tracer/cmd/target.h"
 #include "tracer/review/calls.h"
+#include "tracer/review/code.h"
 #include "tracer/review/select.h"
 #include "tracer/review/text.h"
 #include "tracer/trace/reader.h"
@@ -44,6 +45,24 @@ void review_close(struct review *review)
 	reader_close(review->reader);
 	review->calls = NULL;
 	review->reader = NULL;
+}
+
+struct code_map *review_code(const char *path)
+{
+	struct code_map *code = code_map_new();
+	struct trace_event event;
+	struct reader *reader;
+
+	if (!code || reader_open(path, &reader) < 0)
+		return code;
+	while (reader_next(reader, &event) > 0) {
+		const struct code_place place = { event.text, event.module, event.source, event.inlined };
+
+		if (event.kind == TRACE_FRAME && code_map_add(code, event.addr, event.index, &place) < 0)
+			break;
+	}
+	reader_close(reader);
+	return code;
 }
 
 void review_warn(const struct review *review)

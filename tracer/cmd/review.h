@@ -9,6 +9,7 @@
 
 struct call;
 struct calls;
+struct code_map;
 struct reader;
 struct selection;
 
@@ -21,6 +22,12 @@ struct review {
 /** Open a trace and make the selection ready for it. 0, or a negative errno with a message. */
 int review_open(const char *path, struct selection *selection, struct review *ret);
 void review_close(struct review *review);
+
+/**
+ * Read a trace only for what its code addresses mean: that is written behind the calls they are in. As much as can be
+ * read of a damaged trace. For code_map_free(); NULL without memory.
+ */
+struct code_map *review_code(const char *path);
 
 /** Warn of what is wrong with the trace, and was left out. */
 void review_warn(const struct review *review);

@@ -58,7 +58,7 @@ struct session {
 	enum target_end end;
 	int end_status;
 	volatile sig_atomic_t stopped; /* set by a signal handler */
-	bool limit_reached;
+	bool limit_reached, told_lost;
 	char reason[128];
 	struct engine_stats last_stats;
 	uint64_t bytes;
@@ -81,6 +81,15 @@ static struct event_context context_of(const struct call_event *event)
 		.parent = event->parent,
 		.depth = event->depth > UINT16_MAX ? UINT16_MAX : (uint16_t)event->depth,
 	};
+}
+
+/* An event that is not in the trace: counted with its probe, told once. */
+static void lose(struct session *session, struct recorded *recorded)
+{
+	recorded->lost++;
+	if (!session->told_lost)
+		log_warn("the trace cannot be written: %s", err_text());
+	session->told_lost = true;
 }
 
 /* With -c the calls entered after the last wanted one are left out, whole. */
@@ -114,7 +123,7 @@ static void on_enter(void *ctx, const struct call_event *event)
 	session->entered++;
 	if (trace_entry(session->trace, recorded->class, &context, event->payload, event->len, event->stack,
 			event->n_stack, event->entry_time_ns) < 0)
-		recorded->lost++;
+		lose(session, recorded);
 	for (size_t i = 0; i < event->n_stack; i++)
 		symbolizer_note(session->symbolizer, event->stack[i], i > 0);
 }
@@ -139,7 +148,7 @@ static void on_leave(void *ctx, const struct call_event *event)
 	else
 		r = trace_closed(session->trace, &context, closed[event->end]);
 	if (r < 0)
-		recorded->lost++;
+		lose(session, recorded);
 	session->completed++;
 	if (session->options.max_calls && session->completed >= session->options.max_calls) {
 		session->limit_reached = true;
@@ -356,7 +365,7 @@ static int check_bound(struct session *session)
 					&session->bindings);
 
 		if (!request->lenient)
-			return r < 0 ? r : -ENOENT;
+			return r < 0 ? r : -ENODATA;
 		log_warn("%s", err_text());
 	}
 	int n_pending = 0;
@@ -366,7 +375,7 @@ static int check_bound(struct session *session)
 			     (session->options.command ||
 			      resolve_may_come(session->modules, &session->requests->items[i]));
 	if (!session->bindings.n && !n_pending)
-		return -ENOENT;
+		return -ENODATA;
 	return resolve_check_filter(&session->bindings, &session->options.resolve);
 }
 
@@ -418,7 +427,9 @@ int session_start(struct session *session)
 	if (!r)
 		r = arm_bindings(session, 0);
 	if (!r && session->bindings.n && !session->probes.n)
-		r = err_set(-ENOENT, "no probe could be armed");
+		r = err_set(-ENODATA, "no probe could be armed");
+	if (session->engine)
+		engine_get_stats(session->engine, &session->last_stats);
 	session->start_ns = clock_ns(CLOCK_MONOTONIC);
 	session->start_wall_ns = clock_ns(CLOCK_REALTIME);
 	if (options->duration_ns)

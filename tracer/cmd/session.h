@@ -34,7 +34,7 @@ struct session_options {
 /**
  * Everything before the first thread is stopped: modules, debug info (downloads included), functions, plans, the trace
  * directory.  Options and requests are borrowed until session_free().
- * -ENOENT: no function of any request was found.
+ * -ENODATA: no function of any request was found.
  */
 int session_new(const struct session_options *options, const struct request_list *requests, struct session **ret);
 
