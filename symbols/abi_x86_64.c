@@ -1,13 +1,15 @@
 /**
  * Classification by eightbytes.
  *
- * A value of up to 16 bytes has a class for each of its two eightbytes, the merged classes of the scalars that lie in them;
- * larger ones are MEMORY.  UNKNOWN is ours and is stronger than all others: what we are not sure of must not be shown.
- * As the place of each parameter depends on those before it, one that is UNKNOWN makes all later ones unknown too.
+ * A value of up to 16 bytes has a class for each of its two eightbytes, the merged classes of the
+ * scalars that lie in them; larger ones are MEMORY.  UNKNOWN is ours and is stronger than all
+ * others: what we are not sure of must not be shown. As the place of each parameter depends on
+ * those before it, one that is UNKNOWN makes all later ones unknown too.
  *
- * Sources beside the ABI: GCC's classify_argument() (config/i386/i386.cc) and Clang's X86_64ABIInfo::classify(), which
- * agree for C but for flexible array members, small vectors and `__int128` that finds less than two free registers (Clang
- * before 18 splits it between register and stack, https://reviews.llvm.org/D158169).
+ * Sources beside the ABI: GCC's classify_argument() (config/i386/i386.cc) and Clang's
+ * X86_64ABIInfo::classify(), which agree for C but for flexible array members, small vectors and
+ * `__int128` that finds less than two free registers (Clang before 18 splits it between register
+ * and stack, https://reviews.llvm.org/D158169).
  */
 #include "symbols/abi_x86_64.h"
 
@@ -83,6 +85,8 @@ static struct classes classify_complex(const struct type *type)
 	case 16:
 		return both(CLASS_SSE, CLASS_SSE);
 	case 32:
+		if (type->name && strstr(type->name, "128")) /* of _Float128 */
+			return both(CLASS_MEMORY, CLASS_MEMORY);
 		return both(CLASS_COMPLEX_X87, CLASS_COMPLEX_X87);
 	default:
 		return both(CLASS_UNKNOWN, CLASS_UNKNOWN);
@@ -99,7 +103,8 @@ static struct classes classify_scalar(const struct type *type)
 	case TYPE_PTR:
 		if (type->size <= 8)
 			return both(CLASS_INTEGER, CLASS_NONE);
-		return type->size == 16 ? both(CLASS_INTEGER, CLASS_INTEGER) : both(CLASS_UNKNOWN, CLASS_UNKNOWN);
+		return type->size == 16 ? both(CLASS_INTEGER, CLASS_INTEGER)
+					: both(CLASS_UNKNOWN, CLASS_UNKNOWN);
 	case TYPE_FLOAT:
 		return classify_float(type);
 	case TYPE_COMPLEX:
@@ -136,9 +141,11 @@ static void classify_bits(const struct member *member, uint64_t offset, struct c
 		classes->at[i] = merge(classes->at[i], CLASS_INTEGER);
 }
 
-static void classify_at(const struct type *type, uint64_t offset, unsigned depth, struct classes *classes);
+static void classify_at(const struct type *type, uint64_t offset, unsigned depth,
+			struct classes *classes);
 
-static void classify_members(const struct type *type, uint64_t offset, unsigned depth, struct classes *classes)
+static void classify_members(const struct type *type, uint64_t offset, unsigned depth,
+			     struct classes *classes)
 {
 	const struct member *members;
 	size_t n = type_members(type, &members);
@@ -151,7 +158,8 @@ static void classify_members(const struct type *type, uint64_t offset, unsigned 
 	}
 }
 
-static void classify_elements(const struct type *type, uint64_t offset, unsigned depth, struct classes *classes)
+static void classify_elements(const struct type *type, uint64_t offset, unsigned depth,
+			      struct classes *classes)
 {
 	const struct type *element = type_strip(type_target(type));
 
@@ -168,7 +176,8 @@ static void classify_elements(const struct type *type, uint64_t offset, unsigned
 }
 
 /* Merge in a part of a value of at most 16 bytes. */
-static void classify_at(const struct type *type, uint64_t offset, unsigned depth, struct classes *classes)
+static void classify_at(const struct type *type, uint64_t offset, unsigned depth,
+			struct classes *classes)
 {
 	type = type_strip(type);
 	if (!depth || offset + type->size > 16) {
@@ -192,14 +201,17 @@ static struct classes clean_up(struct classes classes)
 
 	if (low == CLASS_UNKNOWN || high == CLASS_UNKNOWN)
 		return both(CLASS_UNKNOWN, CLASS_UNKNOWN);
-	if (low == CLASS_MEMORY || high == CLASS_MEMORY || (high == CLASS_X87UP && low != CLASS_X87))
+	if (low == CLASS_MEMORY || high == CLASS_MEMORY ||
+	    (high == CLASS_X87UP && low != CLASS_X87))
 		return both(CLASS_MEMORY, CLASS_MEMORY);
 	if (high == CLASS_SSEUP && low != CLASS_SSE)
 		classes.at[1] = CLASS_SSE;
 	return classes;
 }
 
-/* Whether some member, at any depth, is a vector: then more than 16 bytes may be in one register. */
+/*
+ * Whether some member, at any depth, is a vector: then more than 16 bytes may be in one register.
+ */
 static bool holds_unknown(const struct type *type, unsigned depth)
 {
 	const struct member *members;
@@ -262,7 +274,9 @@ static uint64_t max(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* A member that is not where its own alignment wants it is in a packed struct, and does not count. */
+/*
+ * A member that is not where its own alignment wants it is in a packed struct, and does not count.
+ */
 static uint64_t type_align(const struct type *type, unsigned depth)
 {
 	uint64_t stated = 1;
@@ -273,7 +287,8 @@ static uint64_t type_align(const struct type *type, unsigned depth)
 	if (!depth)
 		return stated;
 	if (type->kind == TYPE_ARRAY)
-		return max(stated, type->is_vector ? type->size : type_align(type_target(type), depth - 1));
+		return max(stated,
+			   type->is_vector ? type->size : type_align(type_target(type), depth - 1));
 	if (type->kind != TYPE_STRUCT && type->kind != TYPE_UNION)
 		return scalar_align(type);
 
@@ -298,7 +313,8 @@ struct allocation {
 	bool lost; /* a parameter was not understood: nothing is known from here on */
 };
 
-static const uint8_t general_args[] = { DWARF_RDI, DWARF_RSI, DWARF_RDX, DWARF_RCX, DWARF_R8, DWARF_R9 };
+static const uint8_t general_args[] = { DWARF_RDI, DWARF_RSI, DWARF_RDX,
+					DWARF_RCX, DWARF_R8,  DWARF_R9 };
 enum { N_GENERAL_ARGS = sizeof(general_args), N_SSE_ARGS = 8 };
 
 static void add_part(struct abi_place *place, unsigned reg, uint64_t len)
@@ -345,7 +361,8 @@ static struct abi_place place_param(const struct type *type, struct allocation *
 	struct classes classes = classify(type);
 	const struct type *stripped = type_strip(type);
 	unsigned n_general = count(classes, CLASS_INTEGER), n_sse = count(classes, CLASS_SSE);
-	bool fits = allocation->n_general + n_general <= N_GENERAL_ARGS && allocation->n_sse + n_sse <= N_SSE_ARGS;
+	bool fits = allocation->n_general + n_general <= N_GENERAL_ARGS &&
+		    allocation->n_sse + n_sse <= N_SSE_ARGS;
 
 	if (allocation->lost || classes.at[0] == CLASS_UNKNOWN)
 		return place_unknown(allocation);
@@ -362,17 +379,19 @@ static struct abi_place place_param(const struct type *type, struct allocation *
 		bool whole = i == 0 && classes.at[1] == CLASS_SSEUP;
 
 		if (classes.at[i] == CLASS_INTEGER)
-			add_part(&place, general_args[allocation->n_general++], eightbyte_len(stripped, i));
+			add_part(&place, general_args[allocation->n_general++],
+				 eightbyte_len(stripped, i));
 		else if (classes.at[i] == CLASS_SSE)
-			add_part(&place, DWARF_XMM0 + allocation->n_sse++, whole ? 16 : eightbyte_len(stripped, i));
+			add_part(&place, DWARF_XMM0 + allocation->n_sse++,
+				 whole ? 16 : eightbyte_len(stripped, i));
 		else if (classes.at[i] == CLASS_NONE)
 			return place_unknown(allocation); /* padding only: its bytes are nowhere */
 	}
 	return place;
 }
 
-void abi_params(const struct type *return_type, const struct type *const *types, size_t n, bool is_gcc,
-		struct abi_place *ret)
+void abi_params(const struct type *return_type, const struct type *const *types, size_t n,
+		bool is_gcc, struct abi_place *ret)
 {
 	struct allocation allocation = { .is_gcc = is_gcc };
 	struct abi_place result = abi_return(return_type);
@@ -427,6 +446,14 @@ bool abi_is_next_reg(struct abi_cursor *cursor, unsigned dwarf_reg)
 	if (cursor->n_sse < N_SSE_ARGS && dwarf_reg == DWARF_XMM0 + cursor->n_sse)
 		return ++cursor->n_sse;
 	return false;
+}
+
+bool abi_is_microsoft_reg(size_t param, unsigned dwarf_reg)
+{
+	static const uint8_t general[] = { DWARF_RCX, DWARF_RDX, DWARF_R8, DWARF_R9 };
+
+	return param < sizeof(general) &&
+	       (dwarf_reg == general[param] || dwarf_reg == DWARF_XMM0 + param);
 }
 
 bool abi_reg_is_scratch(unsigned dwarf_reg)

@@ -1,7 +1,8 @@
 /**
  * How the System V ABI passes values on x86-64: AMD64 supplement, version 1.0, section 3.2.3.
  *
- * Everything in symbols/ that depends on the processor, but for register numbers (frame.h), is here.
+ * Everything in symbols/ that depends on the processor, but for register numbers (frame.h), is
+ * here.
  */
 #ifndef SYMBOLS_ABI_X86_64_H
 #define SYMBOLS_ABI_X86_64_H
@@ -32,8 +33,9 @@ struct abi_place {
 };
 
 /**
- * Places of all parameters at entry of a function with these types.  `is_gcc`: GCC has made the code; other compilers
- * are known to differ in corner cases (`__int128` behind many other parameters), which are then ABI_UNKNOWN.
+ * Places of all parameters at entry of a function with these types.  `is_gcc`: GCC has made the
+ * code; other compilers are known to differ in corner cases (`__int128` behind many other
+ * parameters), which are then ABI_UNKNOWN.
  */
 void abi_params(const struct type *return_type, const struct type *const *types, size_t n, bool is_gcc,
 		struct abi_place *ret);
@@ -47,6 +49,11 @@ struct abi_cursor {
 };
 /** Whether `dwarf_reg` is the next one of its kind; it is used then. */
 bool abi_is_next_reg(struct abi_cursor *cursor, unsigned dwarf_reg);
+
+/**
+ * Whether the Microsoft ABI, which is another, has the parameter with that index in that register.
+ */
+bool abi_is_microsoft_reg(size_t param, unsigned dwarf_reg);
 
 /** Whether a register may hold a parameter at entry: those a callee must preserve never do. */
 bool abi_reg_is_scratch(unsigned dwarf_reg);

@@ -1,7 +1,8 @@
 /**
  * Numbers for DIEs, and reading their attributes.
  *
- * libdw integrates attributes of DW_AT_abstract_origin and DW_AT_specification, but not of DW_AT_signature.
+ * libdw integrates attributes of DW_AT_abstract_origin and DW_AT_specification, but not of
+ * DW_AT_signature.
  */
 #include "symbols/dwarf.h"
 
@@ -101,7 +102,8 @@ bool die_unsigned(Dwarf_Die *die, unsigned attr, uint64_t *ret)
 	Dwarf_Attribute attribute;
 	Dwarf_Word value;
 
-	if (!dwarf_attr_integrate(die, attr, &attribute) || dwarf_formudata(&attribute, &value) != 0)
+	if (!dwarf_attr_integrate(die, attr, &attribute) ||
+	    dwarf_formudata(&attribute, &value) != 0)
 		return false;
 	*ret = value;
 	return true;
@@ -135,19 +137,22 @@ bool die_flag(Dwarf_Die *die, unsigned attr)
 	Dwarf_Attribute attribute;
 	bool value = false;
 
-	return dwarf_attr_integrate(die, attr, &attribute) && dwarf_formflag(&attribute, &value) == 0 && value;
+	return dwarf_attr_integrate(die, attr, &attribute) &&
+	       dwarf_formflag(&attribute, &value) == 0 && value;
 }
 
 bool die_ref(Dwarf_Die *die, unsigned attr, Dwarf_Die *ret)
 {
 	Dwarf_Attribute attribute;
 
-	return dwarf_attr_integrate(die, attr, &attribute) && dwarf_formref_die(&attribute, ret) != NULL;
+	return dwarf_attr_integrate(die, attr, &attribute) &&
+	       dwarf_formref_die(&attribute, ret) != NULL;
 }
 
 void die_origin(Dwarf_Die *die, Dwarf_Die *ret)
 {
-	enum { ORIGINS_MAX = 16 }; /* a chain has two or three links; a bad file could have a circle */
+	/* A chain has two or three links; a bad file could have a circle. */
+	enum { ORIGINS_MAX = 16 };
 
 	*ret = *die;
 	for (int i = 0; i < ORIGINS_MAX; i++) {
@@ -177,7 +182,8 @@ const char *die_file(Dwarf_Die *die)
 	Dwarf_Die unit;
 
 	/* The number is one of the unit the attribute is in, which may be another one than the DIE's. */
-	if (!dwarf_attr_integrate(die, DW_AT_decl_file, &attribute) || dwarf_formudata(&attribute, &index) != 0 ||
+	if (!dwarf_attr_integrate(die, DW_AT_decl_file, &attribute) ||
+	    dwarf_formudata(&attribute, &index) != 0 ||
 	    !dwarf_cu_die(attribute.cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL) ||
 	    dwarf_getsrcfiles(&unit, &files, NULL) != 0)
 		return NULL;
@@ -201,7 +207,8 @@ static bool path_fits(const char *path, const char *wanted)
 
 	if (!fnmatch(wanted, slash ? slash + 1 : path, 0))
 		return true;
-	return n >= len && !strcmp(path + n - len, wanted) && (n == len || path[n - len - 1] == '/');
+	return n >= len && !strcmp(path + n - len, wanted) &&
+	       (n == len || path[n - len - 1] == '/');
 }
 
 bool die_is_in_file(Dwarf_Die *die, const char *file)

@@ -1,13 +1,15 @@
 /**
  * What the files of symbols/ that read debug information share.  Private to symbols/.
  *
- * Addresses: code and data addresses in debug information become live ones by adding the bias of module_dwarf(), which may
- * differ from module_bias() (the debug file may have been laid out anew); addr_from_dwarf() and addr_to_dwarf() do so.
+ * Addresses: code and data addresses in debug information become live ones by adding the bias of
+ * module_dwarf(), which may differ from module_bias() (the debug file may have been laid out anew);
+ * addr_from_dwarf() and addr_to_dwarf() do so.
  *
- * DIEs are remembered as 64-bit numbers (`die` in the public headers), as Dwarf_Die points into caches and there are many
- * files and sections a DIE can be in: the low 48 bits are its offset in the section, the high 16 bits are an index of (Dwarf,
- * section) in the module: 0 is .debug_info of the debug file, others are .debug_types, dwz alternate files, .dwo files.
- * 0 is no DIE (a unit header is at offset 0).
+ * DIEs are remembered as 64-bit numbers (`die` in the public headers), as Dwarf_Die points into
+ * caches and there are many files and sections a DIE can be in: the low 48 bits are its offset in
+ * the section, the high 16 bits are an index of (Dwarf, section) in the module: 0 is .debug_info of
+ * the debug file, others are .debug_types, dwz alternate files, .dwo files. 0 is no DIE (a unit
+ * header is at offset 0).
  */
 #ifndef SYMBOLS_DWARF_H
 #define SYMBOLS_DWARF_H
@@ -95,9 +97,9 @@ bool unit_foreach_die(struct module *module, Dwarf_Die *unit, die_visitor visit,
 /* names.c: what is declared at the top level of units, by name. */
 
 /**
- * The DIE of a file-scope variable that has a location, or the definition of a type.  The unit that holds the DIE `near` (0:
- * none) is searched first.  `file`: only in that source file, NULL for any.  0, -ENOENT, or -EMLINK if there are different
- * ones and nothing to choose by.
+ * The DIE of a file-scope variable that has a location, or the definition of a type.  The unit that
+ * holds the DIE `near` (0: none) is searched first.  `file`: only in that source file, NULL for
+ * any.  0, -ENOENT, or -EMLINK if there are different ones and nothing to choose by.
  */
 int name_find_variable(struct module *module, uint64_t near, const char *file, const char *name, Dwarf_Die *ret);
 /** `tag`: DW_TAG_structure_type, _union_type, _enumeration_type or _typedef. */

@@ -1,8 +1,9 @@
 /**
  * A C expression bound to a function: names are parameters, file and global variables, types.
  *
- * Bound once (expr_bind), evaluated at each hit without allocation (expr_eval).  Conversions, integer promotion, pointer
- * arithmetic and comparison are C's; a comparison of a char pointer or array with a string literal compares text.
+ * Bound once (expr_bind), evaluated at each hit without allocation (expr_eval).  Conversions,
+ * integer promotion, pointer arithmetic and comparison are C's; a comparison of a char pointer or
+ * array with a string literal compares text.
  */
 #ifndef SYMBOLS_EXPR_H
 #define SYMBOLS_EXPR_H
@@ -43,9 +44,9 @@ struct value {
 };
 
 /**
- * Bind `source` to `function`.  `-EINVAL` with a caret message if the syntax is bad; `-ENOENT` with one (near matches
- * offered) if it means nothing in this function (a name or member is unknown, a type does not fit), so that presets can
- * leave it out.
+ * Bind `source` to `function`.  `-EINVAL` with a caret message if the syntax is bad; `-ENOENT` with
+ * one (near matches offered) if it means nothing in this function (a name or member is unknown, a
+ * type does not fit), so that presets can leave it out.
  */
 int expr_bind(const char *source, const struct function *function, enum expr_when when, struct expr **ret);
 
@@ -58,7 +59,10 @@ uint64_t expr_params(const struct expr *expr);
 /** `saved` may be NULL at entry. */
 void expr_eval(const struct expr *expr, const struct frame *frame, const struct saved *saved, struct value *ret);
 
-/** Truth of an expression: 1, 0, or -1 if it could not be evaluated (a NULL in the way, unreadable …). */
+/**
+ * Truth of an expression: 1, 0, or -1 if it could not be evaluated (a NULL in the way, unreadable
+ * …).
+ */
 int expr_test(const struct expr *expr, const struct frame *frame, const struct saved *saved);
 
 #endif

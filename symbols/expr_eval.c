@@ -1,10 +1,11 @@
 /**
  * Evaluation: what a bound expression is worth at a stop.
  *
- * An operand is an object (in memory, or bytes in the scratch area) or a number.  Objects are read as late as can be: `p->x`
- * adds to an address, and only what needs a number reads memory.  At most one object is in the scratch area at a time, because
- * operators work on numbers: an operand is made one before the next is evaluated.  So the scratch area is the result's own
- * `bytes`, and nothing is allocated.
+ * An operand is an object (in memory, or bytes in the scratch area) or a number.  Objects are read
+ * as late as can be: `p->x` adds to an address, and only what needs a number reads memory.  At most
+ * one object is in the scratch area at a time, because operators work on numbers: an operand is
+ * made one before the next is evaluated.  So the scratch area is the result's own `bytes`, and
+ * nothing is allocated.
  *
  * Recursion is as deep as the syntax tree, which cexpr_parse() bounds.
  */
@@ -76,7 +77,8 @@ static unsigned __int128 extend(unsigned __int128 bits, unsigned n_bits, bool is
 
 	if (!n_bits || n_bits >= 128)
 		return bits;
-	return is_signed ? (unsigned __int128)((__int128)(bits << shift) >> shift) : bits << shift >> shift;
+	return is_signed ? (unsigned __int128)((__int128)(bits << shift) >> shift)
+			 : bits << shift >> shift;
 }
 
 static unsigned __int128 wrap(unsigned __int128 bits, const struct type *bare)
@@ -124,13 +126,16 @@ static void encode(struct number number, const struct type *bare, uint8_t *bytes
 
 static long double round_to(long double real, const struct type *bare)
 {
-	return bare->size == 4 ? (long double)(float)real : bare->size == 8 ? (long double)(double)real : real;
+	return bare->size == 4	 ? (long double)(float)real
+	       : bare->size == 8 ? (long double)(double)real
+				 : real;
 }
 
 /* Reading objects. */
 
 /* Up to 16 bytes of memory from the byte the low bit is in. */
-static struct operand read_bits(const struct evaluation *ev, const struct operand *object, const struct node *node)
+static struct operand read_bits(const struct evaluation *ev, const struct operand *object,
+				const struct node *node)
 {
 	unsigned n_bits = object->bit_size ? object->bit_size : (unsigned)node->bare->size * 8;
 	size_t len = (object->bit_offset + n_bits + 7) / 8;
@@ -152,7 +157,8 @@ static struct operand read_bits(const struct evaluation *ev, const struct operan
 	if (!object->bit_size)
 		return number_operand(decode(bytes, node->bare));
 	memcpy(&bits, bytes, sizeof(bits));
-	return number_operand((struct number){ extend(bits >> object->bit_offset, n_bits, node->bare->is_signed), 0 });
+	return number_operand((struct number){
+		extend(bits >> object->bit_offset, n_bits, node->bare->is_signed), 0 });
 }
 
 /* Evaluate a scalar to its number. */
@@ -169,7 +175,8 @@ static struct operand evaluate_located(const struct evaluation *ev, const struct
 {
 	const struct loc *loc = node->loc;
 	size_t size = node->bare->size;
-	bool is_plain = loc->n_pieces == 1 && loc->pieces[0].kind == PIECE_MEMORY && !loc->pieces[0].bit_size;
+	bool is_plain = loc->n_pieces == 1 && loc->pieces[0].kind == PIECE_MEMORY &&
+			!loc->pieces[0].bit_size;
 
 	if (size > VALUE_MAX && !is_plain)
 		return unavailable(STATUS_OPTIMIZED_OUT, 0);
@@ -177,7 +184,8 @@ static struct operand evaluate_located(const struct evaluation *ev, const struct
 
 	if (place.status != STATUS_OK)
 		return unavailable(place.status, place.addr);
-	return (struct operand){ .form = place.in_memory ? FORM_MEMORY : FORM_BYTES, .addr = place.addr };
+	return (struct operand){ .form = place.in_memory ? FORM_MEMORY : FORM_BYTES,
+				 .addr = place.addr };
 }
 
 static struct operand evaluate_param(const struct evaluation *ev, const struct node *node)
@@ -263,7 +271,8 @@ static struct operand evaluate_address(const struct evaluation *ev, const struct
 
 	if (object.status != STATUS_OK)
 		return object;
-	return object.form == FORM_MEMORY ? integer_operand(object.addr) : unavailable(STATUS_OPTIMIZED_OUT, 0);
+	return object.form == FORM_MEMORY ? integer_operand(object.addr)
+					  : unavailable(STATUS_OPTIMIZED_OUT, 0);
 }
 
 /* Conversions and operators. */
@@ -280,8 +289,9 @@ static struct operand evaluate_convert(const struct evaluation *ev, const struct
 		number->bits = from_real ? number->real != 0 : number->bits != 0;
 	} else if (to_real) {
 		if (!from_real)
-			number->real = node->a->bare->is_signed ? (long double)(__int128)number->bits
-								: (long double)number->bits;
+			number->real = node->a->bare->is_signed
+					       ? (long double)(__int128)number->bits
+					       : (long double)number->bits;
 		number->real = round_to(number->real, node->bare);
 	} else if (from_real) {
 		/* what does not fit C leaves undefined; NaN too */
@@ -321,12 +331,16 @@ static unsigned __int128 divide(int op, unsigned __int128 a, unsigned __int128 b
 	if (is_signed && b == -(unsigned __int128)1) /* the least number divided by -1 would trap */
 		return op == '/' ? -a : 0;
 	if (is_signed)
-		return (unsigned __int128)(op == '/' ? (__int128)a / (__int128)b : (__int128)a % (__int128)b);
+		return (unsigned __int128)(op == '/' ? (__int128)a / (__int128)b
+						     : (__int128)a % (__int128)b);
 	return op == '/' ? a / b : a % b;
 }
 
-/* What C leaves undefined (division by 0, shifts by the width or more, and the like) has no value. */
-static struct operand calculate(int op, unsigned __int128 a, unsigned __int128 b, const struct type *bare)
+/*
+ * What C leaves undefined (division by 0, shifts by the width or more, and the like) has no value.
+ */
+static struct operand calculate(int op, unsigned __int128 a, unsigned __int128 b,
+				const struct type *bare)
 {
 	struct operand undefined = unavailable(STATUS_OPTIMIZED_OUT, 0);
 	unsigned __int128 bits;
@@ -350,7 +364,8 @@ static struct operand calculate(int op, unsigned __int128 a, unsigned __int128 b
 		if (op == OP_SHL)
 			bits = a << (unsigned)b;
 		else
-			bits = bare->is_signed ? (unsigned __int128)((__int128)a >> (unsigned)b) : a >> (unsigned)b;
+			bits = bare->is_signed ? (unsigned __int128)((__int128)a >> (unsigned)b)
+					       : a >> (unsigned)b;
 		break;
 	}
 	return integer_operand((__int128)wrap(bits, bare));
@@ -375,7 +390,8 @@ static struct operand evaluate_sign(const struct evaluation *ev, const struct no
 	if (a.status != STATUS_OK)
 		return a;
 	a.number.real = -a.number.real;
-	a.number.bits = wrap(node->kind == NODE_NEGATE ? -a.number.bits : ~a.number.bits, node->bare);
+	a.number.bits =
+		wrap(node->kind == NODE_NEGATE ? -a.number.bits : ~a.number.bits, node->bare);
 	return a;
 }
 
@@ -389,8 +405,9 @@ static struct operand evaluate_pointer_sum(const struct evaluation *ev, const st
 	uint64_t x = (uint64_t)a.number.bits, y = (uint64_t)b.number.bits;
 
 	if (node->kind == NODE_POINTER_DIFF)
-		return (int64_t)(x - y) % (int64_t)node->size ? unavailable(STATUS_OPTIMIZED_OUT, 0)
-							      : integer_operand((int64_t)(x - y) / (int64_t)node->size);
+		return (int64_t)(x - y) % (int64_t)node->size
+			       ? unavailable(STATUS_OPTIMIZED_OUT, 0)
+			       : integer_operand((int64_t)(x - y) / (int64_t)node->size);
 	y *= node->size;
 	return integer_operand((__int128)(node->op == '-' ? x - y : x + y));
 }
@@ -430,16 +447,19 @@ static struct operand evaluate_compare(const struct evaluation *ev, const struct
 	if (type_is_real(bare))
 		return integer_operand(compare_real(node->op, a.number.real, b.number.real));
 	__int128 x = (__int128)a.number.bits, y = (__int128)b.number.bits;
-	int order = bare->is_signed ? (x > y) - (x < y) : (a.number.bits > b.number.bits) - (a.number.bits < b.number.bits);
+	int order = bare->is_signed
+			    ? (x > y) - (x < y)
+			    : (a.number.bits > b.number.bits) - (a.number.bits < b.number.bits);
 
 	return integer_operand(compare_order(node->op, order));
 }
 
 /**
- * Compare text in memory or in the scratch area with the literal, as strcmp() does; `len` bytes can be read.  As soon as a
- * byte differs the rest does not matter.
+ * Compare text in memory or in the scratch area with the literal, as strcmp() does; `len` bytes can
+ * be read.  As soon as a byte differs the rest does not matter.
  */
-static struct operand compare_bytes(const struct node *node, const uint8_t *bytes, size_t len, bool ends, uint64_t addr)
+static struct operand compare_bytes(const struct node *node, const uint8_t *bytes, size_t len,
+				    bool ends, uint64_t addr)
 {
 	for (size_t i = 0; i <= node->len; i++) {
 		uint8_t theirs = i < len ? bytes[i] : 0, ours = (uint8_t)node->text[i];
@@ -539,10 +559,14 @@ static struct operand evaluate(const struct evaluation *ev, const struct node *n
 	return unavailable(STATUS_OPTIMIZED_OUT, 0);
 }
 
-void expr_eval(const struct expr *expr, const struct frame *frame, const struct saved *saved, struct value *ret)
+void expr_eval(const struct expr *expr, const struct frame *frame, const struct saved *saved,
+	       struct value *ret)
 {
 	const struct node *node = expr->root;
-	struct evaluation ev = { .expr = expr, .frame = frame, .saved = saved, .scratch = ret->bytes };
+	/* cppcheck-suppress ctuuninitvar ; `bytes` is what is filled */
+	struct evaluation ev = {
+		.expr = expr, .frame = frame, .saved = saved, .scratch = ret->bytes
+	};
 	struct operand operand = evaluate(&ev, node);
 
 	/* a bit-field that is in no memory becomes a number */
@@ -572,50 +596,4 @@ int expr_test(const struct expr *expr, const struct frame *frame, const struct s
 	struct operand operand = evaluate_number(&ev, expr->root);
 
 	return operand.status == STATUS_OK ? truth(&operand, expr->root) : -1;
-}
-
-/* Saved parameters: a list of {parameter, status, length, bytes or address}. */
-
-struct saved_head {
-	uint8_t param, status;
-	uint16_t len;
-};
-
-size_t saved_size(size_t len)
-{
-	return sizeof(struct saved_head) + (len > 8 ? len : 8);
-}
-
-bool saved_put(struct saved *saved, unsigned param, enum status status, uint64_t addr, const void *bytes, size_t len)
-{
-	struct saved_head head = { (uint8_t)param, (uint8_t)status, (uint16_t)len };
-
-	if (status != STATUS_OK) {
-		head.len = sizeof(addr);
-		bytes = &addr;
-	}
-	if (param > UINT8_MAX || len > VALUE_MAX || saved->len + sizeof(head) + head.len > sizeof(saved->bytes))
-		return false;
-	memcpy(saved->bytes + saved->len, &head, sizeof(head));
-	memcpy(saved->bytes + saved->len + sizeof(head), bytes, head.len);
-	saved->len = (uint16_t)(saved->len + sizeof(head) + head.len);
-	return true;
-}
-
-bool saved_get(const struct saved *saved, unsigned param, struct saved_item *ret)
-{
-	struct saved_head head;
-
-	for (size_t at = 0; at + sizeof(head) <= saved->len; at += sizeof(head) + head.len) {
-		memcpy(&head, saved->bytes + at, sizeof(head));
-		if (head.param != param)
-			continue;
-		ret->status = head.status;
-		ret->bytes = saved->bytes + at + sizeof(head);
-		ret->len = head.len;
-		if (head.status != STATUS_OK)
-			memcpy(&ret->addr, ret->bytes, sizeof(ret->addr));
-		return true;
-	}
-	return false;
 }

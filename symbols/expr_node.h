@@ -1,8 +1,8 @@
 /**
  * Bound expressions: the tree expr_bind.c makes and expr_eval.c runs.  Private to symbols/expr*.c.
  *
- * Every conversion that C does by itself is a node of its own, so that evaluation needs to know types only to read, wrap and
- * write numbers.
+ * Every conversion that C does by itself is a node of its own, so that evaluation needs to know
+ * types only to read, wrap and write numbers.
  */
 #ifndef SYMBOLS_EXPR_NODE_H
 #define SYMBOLS_EXPR_NODE_H

@@ -1,9 +1,10 @@
 /**
  * Running plans: from a stopped thread to the bytes that schema.h describes.
  *
- * An object is read as a whole, by one read_mem, into a buffer on the stack, and its fields are copied from there; only what
- * is behind its pointers needs more reads.  Buffers nest with the levels of pointers, which the plan has bounded, as it has
- * the size of all objects and of the payload: nothing is checked here but by asserts.
+ * An object is read as a whole, by one read_mem, into a buffer on the stack, and its fields are
+ * copied from there; only what is behind its pointers needs more reads.  Buffers nest with the
+ * levels of pointers, which the plan has bounded, as it has the size of all objects and of the
+ * payload: nothing is checked here but by asserts.
  */
 #include "symbols/plan.h"
 
@@ -89,7 +90,8 @@ static void put_text(struct fetch *fetch, const uint8_t *s, size_t len, bool cut
 	bool text = utf8_valid(s, whole);
 	uint16_t n = (uint16_t)(text ? whole : len);
 
-	put_status(fetch, text ? (cut ? STATUS_CUT : STATUS_OK) : (cut ? STATUS_BYTES_CUT : STATUS_BYTES));
+	put_status(fetch,
+		   text ? (cut ? STATUS_CUT : STATUS_OK) : (cut ? STATUS_BYTES_CUT : STATUS_BYTES));
 	put(fetch, &n, sizeof(n));
 	put(fetch, s, n);
 }
@@ -128,8 +130,8 @@ static void put_array_text(struct fetch *fetch, const struct schema *schema, con
 
 /* Scalars. */
 
-static void put_bits(struct fetch *fetch, const uint8_t *bytes, unsigned bit_offset, unsigned bit_size,
-		     const struct schema *schema)
+static void put_bits(struct fetch *fetch, const uint8_t *bytes, unsigned bit_offset,
+		     unsigned bit_size, const struct schema *schema)
 {
 	unsigned __int128 bits = 0;
 	unsigned shift = 128 - bit_size;
@@ -205,7 +207,8 @@ static void put_pointed(struct fetch *fetch, const struct schema *target, uint64
 }
 
 /* The value of a pointer; an array of unknown length is at its own address. */
-static uint64_t pointer_at(const struct fetch *fetch, const struct schema *schema, const uint8_t *bytes)
+static uint64_t pointer_at(const struct fetch *fetch, const struct schema *schema,
+			   const uint8_t *bytes)
 {
 	if (!schema->is_place)
 		return load_u64(bytes);
@@ -225,7 +228,8 @@ static void put_members(struct fetch *fetch, const struct schema *schema, const 
 		const struct schema *member = schema->members[i];
 
 		if (member->bit_size)
-			put_bits(fetch, bytes + member->offset, member->bit_offset, member->bit_size, member);
+			put_bits(fetch, bytes + member->offset, member->bit_offset,
+				 member->bit_size, member);
 		else
 			put_object(fetch, member, bytes + member->offset);
 	}
@@ -272,7 +276,8 @@ static void put_object(struct fetch *fetch, const struct schema *schema, const u
 	assert(!"a schema that no object has");
 }
 
-static void put_bit_field(struct fetch *fetch, const struct schema *target, const struct value *value)
+static void put_bit_field(struct fetch *fetch, const struct schema *target,
+			  const struct value *value)
 {
 	size_t len = (value->bit_offset + value->bit_size + 7) / 8, got;
 	uint8_t bytes[16];
@@ -287,7 +292,8 @@ static void put_bit_field(struct fetch *fetch, const struct schema *target, cons
 	put_bits(fetch, bytes, value->bit_offset, value->bit_size, target);
 }
 
-static void put_available(struct fetch *fetch, const struct schema *target, const struct value *value)
+static void put_available(struct fetch *fetch, const struct schema *target,
+			  const struct value *value)
 {
 	if (!value->in_memory) {
 		put_status(fetch, whole_or_cut(target));
@@ -315,7 +321,8 @@ void fetch_value(const struct schema *capture, const struct value *value, const 
 		put_status(&fetch, value->status);
 }
 
-static void save(const struct expr *param, unsigned index, const struct frame *frame, struct saved *saved)
+static void save(const struct expr *param, unsigned index, const struct frame *frame,
+		 struct saved *saved)
 {
 	struct value value;
 
@@ -332,8 +339,9 @@ static void save(const struct expr *param, unsigned index, const struct frame *f
 	saved_put(saved, index, value.status, value.addr, value.bytes, value.len);
 }
 
-static void fetch_captures(const struct capture *captures, size_t n, const struct plan *plan, const struct frame *frame,
-			   const struct saved *saved, struct payload *out)
+static void fetch_captures(const struct capture *captures, size_t n, const struct plan *plan,
+			   const struct frame *frame, const struct saved *saved,
+			   struct payload *out)
 {
 	struct value value;
 
@@ -343,7 +351,8 @@ static void fetch_captures(const struct capture *captures, size_t n, const struc
 	}
 }
 
-int fetch_entry(const struct plan *plan, const struct frame *frame, struct saved *saved, struct payload *out)
+int fetch_entry(const struct plan *plan, const struct frame *frame, struct saved *saved,
+		struct payload *out)
 {
 	saved->len = 0;
 	if (plan->filter && !plan->filter_at_return && expr_test(plan->filter, frame, NULL) != 1)
@@ -355,7 +364,8 @@ int fetch_entry(const struct plan *plan, const struct frame *frame, struct saved
 	return 1;
 }
 
-int fetch_return(const struct plan *plan, const struct frame *frame, const struct saved *saved, struct payload *out)
+int fetch_return(const struct plan *plan, const struct frame *frame, const struct saved *saved,
+		 struct payload *out)
 {
 	if (plan->filter_at_return && expr_test(plan->filter, frame, saved) != 1)
 		return 0;

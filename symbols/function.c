@@ -1,12 +1,14 @@
 /**
  * Functions: from an address to all that is known about the function there.
  *
- * A function is known by its entry.  Its DIE may have several ranges: gcc moves unlikely code to `name.cold`, whose range is
- * listed in DW_AT_ranges, and which is no function of its own.  Without debug information the symbol of that name is taken for
- * it (only without a number behind it: clang's name.cold.1 is called, and returns).
+ * A function is known by its entry.  Its DIE may have several ranges: gcc moves unlikely code to
+ * `name.cold`, whose range is listed in DW_AT_ranges, and which is no function of its own.  Without
+ * debug information the symbol of that name is taken for it (only without a number behind it:
+ * clang's name.cold.1 is called, and returns).
  *
- * Clones (gcc's .isra, .constprop, .part) are concrete instances of the same abstract DIE, from which the parameters are taken
- * in their order, as a clone may lack some: these have no location then.
+ * Clones (gcc's .isra, .constprop, .part) are concrete instances of the same abstract DIE, from
+ * which the parameters are taken in their order, as a clone may lack some: these have no location
+ * then.
  */
 #include "symbols/function.h"
 
@@ -51,7 +53,8 @@ void functions_free(struct functions *functions)
 
 static bool is_clone(const char *symbol)
 {
-	return strstr(symbol, ".isra.") || strstr(symbol, ".constprop.") || strstr(symbol, ".part.");
+	return strstr(symbol, ".isra.") || strstr(symbol, ".constprop.") ||
+	       strstr(symbol, ".part.");
 }
 
 /* Making a function. */
@@ -118,7 +121,8 @@ static size_t read_ranges(struct module *module, Dwarf_Die *die, const struct ra
 
 	while ((offset = dwarf_ranges(die, offset, &base, &lo, &hi)) > 0) {
 		uint64_t addr = addr_from_dwarf(module, lo);
-		struct range *range = lo < hi && module_is_code(module, addr) ? array_push(&list) : NULL;
+		struct range *range =
+			lo < hi && module_is_code(module, addr) ? array_push(&list) : NULL;
 
 		if (range)
 			*range = (struct range){ addr, addr + (hi - lo) };
@@ -145,7 +149,8 @@ static void read_param(struct module *module, Dwarf_Die *die, parameter_list *li
 }
 
 /* The formal parameters a DIE has itself; false if one is a copy of an abstract one. */
-static bool read_own_params(struct module *module, Dwarf_Die *die, parameter_list *list, bool *variadic)
+static bool read_own_params(struct module *module, Dwarf_Die *die, parameter_list *list,
+			    bool *variadic)
 {
 	bool own = true;
 	Dwarf_Die child;
@@ -179,7 +184,8 @@ static uint64_t origin_id(struct module *module, uint64_t id)
 }
 
 /* Replace abstract parameters by those of the concrete function, which have locations. */
-static void make_concrete(struct module *module, parameter_list *abstract, const parameter_list *concrete)
+static void make_concrete(struct module *module, parameter_list *abstract,
+			  const parameter_list *concrete)
 {
 	for (size_t i = 0; i < abstract->n; i++) {
 		uint64_t id = origin_id(module, abstract->items[i].die);
@@ -198,8 +204,8 @@ static void read_params(struct function *function, Dwarf_Die *die)
 	Dwarf_Die abstract;
 	bool own = read_own_params(module, die, &concrete, &function->is_variadic);
 
-	if (dwarf_hasattr(die, DW_AT_abstract_origin) && die_ref(die, DW_AT_abstract_origin, &abstract) &&
-	    (!own || !concrete.n)) {
+	if (dwarf_hasattr(die, DW_AT_abstract_origin) &&
+	    die_ref(die, DW_AT_abstract_origin, &abstract) && (!own || !concrete.n)) {
 		read_own_params(module, &abstract, &params, &function->is_variadic);
 		make_concrete(module, &params, &concrete);
 		array_free(&concrete);
@@ -207,7 +213,8 @@ static void read_params(struct function *function, Dwarf_Die *die)
 		params = concrete;
 	}
 	if (params.n)
-		function->params = arena_memdup(module_arena(module), params.items, params.n * sizeof(*params.items));
+		function->params = arena_memdup(module_arena(module), params.items,
+						params.n * sizeof(*params.items));
 	function->n_params = function->params ? params.n : 0;
 	array_free(&params);
 }
@@ -257,7 +264,8 @@ static void describe_by_symbol(struct function *function, const struct symbol *s
 	size_t len = strcspn(symbol->name + 1, ".") + 1;
 	struct range *ranges = arena_alloc(module_arena(module), 2 * sizeof(*ranges));
 
-	function->name = symbol->name[len] ? arena_strndup(module_arena(module), symbol->name, len) : symbol->name;
+	function->name = symbol->name[len] ? arena_strndup(module_arena(module), symbol->name, len)
+					   : symbol->name;
 	function->is_static = !symbol->is_global;
 	if (!ranges || !function->name)
 		return;
@@ -266,7 +274,8 @@ static void describe_by_symbol(struct function *function, const struct symbol *s
 	function->n_ranges = cold_range(module, symbol->name, &ranges[1]) ? 2 : 1;
 }
 
-struct function *function_make(struct module *module, uint64_t entry, Dwarf_Die *die, const char *name)
+struct function *function_make(struct module *module, uint64_t entry, Dwarf_Die *die,
+			       const char *name)
 {
 	struct functions *functions = functions_get(module);
 	struct function_node *node = NULL;
@@ -279,7 +288,8 @@ struct function *function_make(struct module *module, uint64_t entry, Dwarf_Die 
 		HASH_FIND(hh, functions->by_entry, &entry, sizeof(entry), node);
 	if (node || !functions)
 		return node ? &node->function : NULL;
-	const struct symbol *symbol = symbol_at(module, entry, n_ranges ? dwarf_diename(die) : name);
+	const struct symbol *symbol =
+		symbol_at(module, entry, n_ranges ? dwarf_diename(die) : name);
 
 	node = symbol || n_ranges ? arena_alloc(module_arena(module), sizeof(*node)) : NULL;
 	if (!node)
@@ -314,7 +324,9 @@ static struct function *function_of_cold(struct module *module, const struct sym
 		return NULL;
 	memcpy(name, cold->name, len);
 	name[len] = '\0';
-	return symtab_named(module, name, &symbols) == 1 ? function_make(module, symbols[0]->addr, NULL, name) : NULL;
+	return symtab_named(module, name, &symbols) == 1
+		       ? function_make(module, symbols[0]->addr, NULL, name)
+		       : NULL;
 }
 
 struct function *function_at(struct module *module, uint64_t addr)
@@ -333,7 +345,8 @@ struct function *function_at(struct module *module, uint64_t addr)
 }
 
 /* A symbol that is not where a function starts, in hand-written code, is a function for itself. */
-struct function *function_of_symbol(struct module *module, const struct symbol *symbol, const char *wanted)
+struct function *function_of_symbol(struct module *module, const struct symbol *symbol,
+				    const char *wanted)
 {
 	struct unit *unit = unit_at(module, symbol->addr);
 	Dwarf_Die die;
@@ -360,8 +373,9 @@ const char *function_prototype(const struct function *function, struct arena *ar
 	const char *text = arena_printf(arena, "%s(", function->name);
 
 	for (size_t i = 0; i < function->n_params && text; i++)
-		text = arena_printf(arena, "%s%s%s", text, i ? ", " : "",
-				    type_spell(function->params[i].type, function->params[i].name, arena));
+		text = arena_printf(
+			arena, "%s%s%s", text, i ? ", " : "",
+			type_spell(function->params[i].type, function->params[i].name, arena));
 	const char *end = function->is_variadic && function->n_params	? ", ..."
 			  : !function->n_params && is_prototyped(function) ? "void"
 									   : "";

@@ -46,8 +46,8 @@ struct function {
 };
 
 /**
- * What a user asks for: "name", "qemuDomain*", "libvirt.so.0!name", "qemu_driver.c:name"; the module part may
- * be a glob too.
+ * What a user asks for: "name", "qemuDomain*", "libvirt.so.0!name", "qemu_driver.c:name"; the
+ * module part may be a glob too.
  */
 struct pattern {
 	const char *module; /**< NULL: any */
@@ -75,8 +75,9 @@ struct function_list {
 };
 
 /**
- * Append the functions of `module` that fit `pattern`: concrete code of every name, aliases and clones
- * included (a clone fits by the name before its first dot), one entry an address.  Returns how many were added.
+ * Append the functions of `module` that fit `pattern`: concrete code of every name, aliases and
+ * clones included (a clone fits by the name before its first dot), one entry an address.  Returns
+ * how many were added.
  */
 int function_find(struct module *module, const struct pattern *pattern, struct function_list *list);
 void function_list_free(struct function_list *list);

@@ -1,9 +1,9 @@
 /**
  * Functions by name.
  *
- * A name is looked up in the symbol table, which has every function, clone and alias; its address leads to the unit and so
- * to the DIE.  That touches a few of some hundred units.  All of them are walked only for globs, and for names that
- * have no symbol.
+ * A name is looked up in the symbol table, which has every function, clone and alias; its address
+ * leads to the unit and so to the DIE.  That touches a few of some hundred units.  All of them are
+ * walked only for globs, and for names that have no symbol.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -42,7 +42,8 @@ static bool symbol_fits(const char *symbol, const char *wanted, bool is_glob)
 	return !fnmatch(wanted, base, 0);
 }
 
-static int append(struct function_list *list, struct function *function, const struct pattern *pattern)
+static int append(struct function_list *list, struct function *function,
+		  const struct pattern *pattern)
 {
 	Dwarf_Die die;
 
@@ -67,8 +68,10 @@ static int find_by_symbols(struct module *module, const struct pattern *pattern,
 	int r = 0;
 
 	for (size_t i = 0; i < n && r >= 0; i++) {
-		if (symbol_fits(symbols[i].name, pattern->name, is_glob) && !symbol_is_part(symbols[i].name))
-			r = append(list, function_of_symbol(module, &symbols[i], pattern->name), pattern);
+		if (symbol_fits(symbols[i].name, pattern->name, is_glob) &&
+		    !symbol_is_part(symbols[i].name))
+			r = append(list, function_of_symbol(module, &symbols[i], pattern->name),
+				   pattern);
 	}
 	return r;
 }
@@ -90,7 +93,8 @@ static int find_in_unit(struct module *module, struct unit *unit, const struct p
 	return r;
 }
 
-static int find_by_dwarf(struct module *module, const struct pattern *pattern, struct function_list *list)
+static int find_by_dwarf(struct module *module, const struct pattern *pattern,
+			 struct function_list *list)
 {
 	struct unit *units;
 	size_t n = units_all(module, &units);

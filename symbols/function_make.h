@@ -10,8 +10,8 @@ struct function;
 struct symbol;
 
 /**
- * The function of a concrete DIE, or if `die` is NULL of the symbol at `entry`, of several that of `name` (which may be
- * NULL).  NULL if there is nothing, or no memory.
+ * The function of a concrete DIE, or if `die` is NULL of the symbol at `entry`, of several that of
+ * `name` (which may be NULL).  NULL if there is nothing, or no memory.
  */
 struct function *function_make(struct module *module, uint64_t entry, Dwarf_Die *die, const char *name);
 

@@ -20,7 +20,8 @@ static int compare(const void *a, const void *b)
 {
 	const struct function_range *x = a, *y = b;
 
-	return x->lo != y->lo ? (x->lo > y->lo) - (x->lo < y->lo) : (x->die > y->die) - (x->die < y->die);
+	return x->lo != y->lo ? (x->lo > y->lo) - (x->lo < y->lo)
+			      : (x->die > y->die) - (x->die < y->die);
 }
 
 static void add_ranges(struct collecting *collecting, Dwarf_Die *die)

@@ -1,9 +1,10 @@
 /**
  * Inlined copies.
  *
- * A function that was inlined somewhere has an abstract instance with DW_AT_inline, which each DW_TAG_inlined_subroutine names as its
- * DW_AT_abstract_origin (DWARF 5 section 3.3.8).  The abstract instances are indexed once for a module; only if a name is among them
- * is the code of a unit walked.  Inlined copies are in the unit of their abstract instance, but with link-time
+ * A function that was inlined somewhere has an abstract instance with DW_AT_inline, which each
+ * DW_TAG_inlined_subroutine names as its DW_AT_abstract_origin (DWARF 5 section 3.3.8).  The
+ * abstract instances are indexed once for a module; only if a name is among them is the code of a
+ * unit walked.  Inlined copies are in the unit of their abstract instance, but with link-time
  * optimisation and dwz, where it is in a unit without code: then all units are walked.
  */
 #include "symbols/inlined.h"
@@ -68,7 +69,8 @@ static const struct inline_names *names_get(struct module *module)
 	for (; indexing.unit < n; indexing.unit++) {
 		Dwarf_Die unit, die;
 
-		if (!die_at(module, units[indexing.unit].die, &unit) || dwarf_child(&unit, &die) != 0)
+		if (!die_at(module, units[indexing.unit].die, &unit) ||
+		    dwarf_child(&unit, &die) != 0)
 			continue;
 		do {
 			if (is_abstract(&die, units[indexing.unit].has_code))
@@ -142,7 +144,8 @@ static void add_instance(struct walk *walk, Dwarf_Die *die, struct wanted *wante
 	const char *slash = path ? strrchr(path, '/') : NULL;
 	struct function_list *list = walk->list;
 
-	if (array_grow((void **)&list->inlined, &list->cap_inlined, list->n_inlined, sizeof(*list->inlined)) < 0) {
+	if (array_grow((void **)&list->inlined, &list->cap_inlined, list->n_inlined,
+		       sizeof(*list->inlined)) < 0) {
 		walk->error = -ENOMEM;
 		return;
 	}
@@ -157,10 +160,12 @@ static void add_instance(struct walk *walk, Dwarf_Die *die, struct wanted *wante
 }
 
 /*
- * gcc splits functions and inlines the first part again, "called" from the line the function is declared at: a call of
- * the function is still a call of the function.  (A real recursive call is from another line.)
+ * gcc splits functions and inlines the first part again, "called" from the line the function is
+ * declared at: a call of the function is still a call of the function.  (A real recursive call is
+ * from another line.)
  */
-static bool is_own_part(const struct walk *walk, Dwarf_Die *die, Dwarf_Die *origin, uint64_t origin_id)
+static bool is_own_part(const struct walk *walk, Dwarf_Die *die, Dwarf_Die *origin,
+			uint64_t origin_id)
 {
 	uint64_t line = 0;
 
@@ -231,7 +236,8 @@ static void walk_children(struct walk *walk, Dwarf_Die *die)
 	walk->depth--;
 }
 
-static bool is_match(struct module *module, const struct abstract *abstract, const struct pattern *pattern)
+static bool is_match(struct module *module, const struct abstract *abstract,
+		     const struct pattern *pattern)
 {
 	Dwarf_Die die;
 
@@ -242,8 +248,8 @@ static bool is_match(struct module *module, const struct abstract *abstract, con
 }
 
 /* Mark the units to walk; false if nothing fits the pattern. */
-static bool choose(struct walk *walk, const struct pattern *pattern, const struct unit *units, size_t n_units,
-		   bool *chosen)
+static bool choose(struct walk *walk, const struct pattern *pattern, const struct unit *units,
+		   size_t n_units, bool *chosen)
 {
 	const struct inline_names *names = names_get(walk->module);
 	bool all = false;
@@ -252,7 +258,8 @@ static bool choose(struct walk *walk, const struct pattern *pattern, const struc
 		const struct abstract *abstract = &names->list.items[i];
 		struct wanted *slot;
 
-		if (!is_match(walk->module, abstract, pattern) || !(slot = array_push(&walk->wanted)))
+		if (!is_match(walk->module, abstract, pattern) ||
+		    !(slot = array_push(&walk->wanted)))
 			continue;
 		slot->origin = abstract->die;
 		chosen[abstract->unit] = true;
@@ -261,7 +268,8 @@ static bool choose(struct walk *walk, const struct pattern *pattern, const struc
 	for (size_t i = 0; i < n_units; i++)
 		chosen[i] = units[i].has_code && (all || chosen[i]);
 	if (walk->wanted.n)
-		qsort(walk->wanted.items, walk->wanted.n, sizeof(*walk->wanted.items), compare_origins);
+		qsort(walk->wanted.items, walk->wanted.n, sizeof(*walk->wanted.items),
+		      compare_origins);
 	return walk->wanted.n != 0;
 }
 
@@ -287,7 +295,8 @@ int inlined_find(struct module *module, const struct pattern *pattern, struct fu
 	}
 	for (size_t i = 0; i < list->n; i++) {
 		struct function *function = list->items[i];
-		const struct wanted *wanted = function->module == module ? find_wanted(&walk, function->origin) : NULL;
+		const struct wanted *wanted =
+			function->module == module ? find_wanted(&walk, function->origin) : NULL;
 
 		if (wanted)
 			function->n_inlined = wanted->n;

@@ -10,8 +10,8 @@ struct module;
 struct pattern;
 
 /**
- * Append the places where functions that fit `pattern` were inlined, and count them in `n_inlined` of those in the list,
- * which must be there once.  0 or -ENOMEM.
+ * Append the places where functions that fit `pattern` were inlined, and count them in `n_inlined`
+ * of those in the list, which must be there once.  0 or -ENOMEM.
  */
 int inlined_find(struct module *module, const struct pattern *pattern, struct function_list *list);
 

@@ -1,13 +1,15 @@
 /**
  * DWARF location descriptions to programs (loc_ops.h).
  *
- * All that needs the debug information is done here, for one code address: location lists, the frame base, the CFA, called
- * and indexed expressions are put in place.  What cannot be expressed (thread-local addresses, implicit pointers, values at
- * the entry of a function that has gone on) makes the location empty, which means optimized out.
+ * All that needs the debug information is done here, for one code address: location lists, the
+ * frame base, the CFA, called and indexed expressions are put in place.  What cannot be expressed
+ * (thread-local addresses, implicit pointers, values at the entry of a function that has gone on)
+ * makes the location empty, which means optimized out.
  *
- * Two facts are used about a function's first instruction: the CFA is rsp + 8, as only the return address has been pushed
- * (System V ABI AMD64 3.2.2, and what every .eh_frame says there); and a frame base that is plain rbp will be CFA - 16, by
- * `push rbp; mov rbp, rsp`, so that parameters on the stack can be told although rbp is not set up yet.
+ * Two facts are used about a function's first instruction: the CFA is rsp + 8, as only the return
+ * address has been pushed (System V ABI AMD64 3.2.2, and what every .eh_frame says there); and a
+ * frame base that is plain rbp will be CFA - 16, by `push rbp; mov rbp, rsp`, so that parameters on
+ * the stack can be told although rbp is not set up yet.
  */
 #include "symbols/loc_ops.h"
 
@@ -23,6 +25,7 @@
 enum {
 	OPS_MAX = 512,    /* of one location; real ones have ten */
 	PIECES_MAX = 256, /* gcc makes one for each member of a struct it has taken apart */
+	EIGHTBYTES = 2,   /* of a struct that is passed in registers */
 	NESTING_MAX = 4,  /* calls, entry values, frame bases in one another */
 };
 
@@ -36,7 +39,8 @@ struct compiler {
 	ARRAY(struct loc_piece) pieces;
 };
 
-static bool compile_ops(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *ops, size_t n);
+static bool compile_ops(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *ops,
+			size_t n);
 
 static bool emit(struct compiler *compiler, struct loc_op op)
 {
@@ -64,7 +68,8 @@ static bool emit_register(struct compiler *compiler, uint64_t reg, int64_t offse
 {
 	note_register(compiler, reg);
 	return reg <= UINT16_MAX &&
-	       emit(compiler, (struct loc_op){ .code = DW_OP_bregx, .reg = (uint16_t)reg, .value = offset });
+	       emit(compiler,
+		    (struct loc_op){ .code = DW_OP_bregx, .reg = (uint16_t)reg, .value = offset });
 }
 
 static bool compile_cfa(struct compiler *compiler)
@@ -74,17 +79,20 @@ static bool compile_cfa(struct compiler *compiler)
 	bool ok = false;
 
 	if (compiler->site->is_entry)
-		return emit(compiler, (struct loc_op){ .code = DW_OP_bregx, .reg = DWARF_RSP, .value = 8 });
+		return emit(compiler,
+			    (struct loc_op){ .code = DW_OP_bregx, .reg = DWARF_RSP, .value = 8 });
 	for (int i = 0; dwfl && !ok && i < 2; i++) {
 		Dwarf_Addr bias = 0;
-		Dwarf_CFI *cfi = i ? dwfl_module_dwarf_cfi(dwfl, &bias) : dwfl_module_eh_cfi(dwfl, &bias);
+		Dwarf_CFI *cfi =
+			i ? dwfl_module_dwarf_cfi(dwfl, &bias) : dwfl_module_eh_cfi(dwfl, &bias);
 		Dwarf_Frame *frame;
 		Dwarf_Op *ops;
 		size_t n;
 
 		if (!cfi || dwarf_cfi_addrframe(cfi, compiler->site->addr - bias, &frame) != 0)
 			continue;
-		ok = dwarf_frame_cfa(frame, &ops, &n) == 0 && n && compile_ops(compiler, NULL, ops, n);
+		ok = dwarf_frame_cfa(frame, &ops, &n) == 0 && n &&
+		     compile_ops(compiler, NULL, ops, n);
 		free(frame);
 	}
 	compiler->traits = traits; /* the registers it is made of say nothing about the variable */
@@ -118,7 +126,8 @@ static bool compile_frame_base(struct compiler *compiler)
 	Dwarf_Op *ops;
 	size_t n;
 
-	if (!frame_base_of(compiler, &attr) || dwarf_getlocation_addr(&attr, dwarf_addr(compiler), &ops, &n, 1) != 1)
+	if (!frame_base_of(compiler, &attr) ||
+	    dwarf_getlocation_addr(&attr, dwarf_addr(compiler), &ops, &n, 1) != 1)
 		return false;
 	if (n == 1 && ops[0].atom == DW_OP_call_frame_cfa)
 		return compile_cfa(compiler);
@@ -139,14 +148,18 @@ static bool compile_frame_relative(struct compiler *compiler, int64_t offset)
 	       emit(compiler, (struct loc_op){ .code = DW_OP_plus_uconst, .value = offset });
 }
 
-/* The expression that an operation refers to: DW_OP_entry_value's block, the location of a called DIE. */
+/*
+ * The expression that an operation refers to: DW_OP_entry_value's block, the location of a called
+ * DIE.
+ */
 static bool compile_nested(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *op)
 {
 	Dwarf_Attribute nested;
 	Dwarf_Op *ops;
 	size_t n;
 
-	if (!attr || compiler->nesting >= NESTING_MAX || dwarf_getlocation_attr(attr, op, &nested) != 0 ||
+	if (!attr || compiler->nesting >= NESTING_MAX ||
+	    dwarf_getlocation_attr(attr, op, &nested) != 0 ||
 	    dwarf_getlocation_addr(&nested, dwarf_addr(compiler), &ops, &n, 1) != 1)
 		return false;
 	compiler->nesting++;
@@ -156,7 +169,8 @@ static bool compile_nested(struct compiler *compiler, Dwarf_Attribute *attr, con
 	return ok;
 }
 
-static bool compile_entry_value(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *op)
+static bool compile_entry_value(struct compiler *compiler, Dwarf_Attribute *attr,
+				const Dwarf_Op *op)
 {
 	Dwarf_Attribute nested;
 	Dwarf_Op *ops;
@@ -189,7 +203,8 @@ static bool op_type(Dwarf_Attribute *attr, const Dwarf_Op *op, uint8_t *ret)
 	uint64_t size, encoding;
 	Dwarf_Die die;
 
-	if (!attr || dwarf_getlocation_die(attr, op, &die) != 0 || !die_unsigned(&die, DW_AT_byte_size, &size) ||
+	if (!attr || dwarf_getlocation_die(attr, op, &die) != 0 ||
+	    !die_unsigned(&die, DW_AT_byte_size, &size) ||
 	    !die_unsigned(&die, DW_AT_encoding, &encoding))
 		return false;
 	*ret = (uint8_t)size;
@@ -197,7 +212,8 @@ static bool op_type(Dwarf_Attribute *attr, const Dwarf_Op *op, uint8_t *ret)
 		*ret |= OP_TYPE_FLOAT;
 	else if (encoding == DW_ATE_signed || encoding == DW_ATE_signed_char)
 		*ret |= OP_TYPE_SIGNED;
-	return encoding == DW_ATE_float ? size == 4 || size == 8 : size == 1 || size == 2 || size == 4 || size == 8;
+	return encoding == DW_ATE_float ? size == 4 || size == 8
+					: size == 1 || size == 2 || size == 4 || size == 8;
 }
 
 static bool compile_const_type(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *op)
@@ -237,7 +253,8 @@ static bool compile_typed(struct compiler *compiler, Dwarf_Attribute *attr, cons
 		typed.code = DW_OP_reinterpret;
 		break;
 	}
-	bool to_generic = (typed.code == DW_OP_convert || typed.code == DW_OP_reinterpret) && !op->number;
+	bool to_generic =
+		(typed.code == DW_OP_convert || typed.code == DW_OP_reinterpret) && !op->number;
 
 	return (to_generic || op_type(attr, op, &typed.type)) && emit(compiler, typed);
 }
@@ -250,7 +267,8 @@ static bool compile_one(struct compiler *compiler, Dwarf_Attribute *attr, const 
 	case DW_OP_lit0 ... DW_OP_lit31:
 		return emit_constant(compiler, op->atom - DW_OP_lit0);
 	case DW_OP_addr: /* 0: the linker left the variable out */
-		return op->number && emit_constant(compiler, addr_from_dwarf(compiler->site->module, op->number));
+		return op->number &&
+		       emit_constant(compiler, addr_from_dwarf(compiler->site->module, op->number));
 	case DW_OP_const1u:
 	case DW_OP_const1s:
 	case DW_OP_const2u:
@@ -318,8 +336,11 @@ static bool compile_one(struct compiler *compiler, Dwarf_Attribute *attr, const 
 	}
 }
 
-/* A branch goes to the operation at `target`, a byte offset; the last entry of `starts` is the end. */
-static bool resolve_branch(struct loc_op *branch, int64_t target, const Dwarf_Op *ops, const uint16_t *starts, size_t n)
+/*
+ * A branch goes to the operation at `target`, a byte offset; the last entry of `starts` is the end.
+ */
+static bool resolve_branch(struct loc_op *branch, int64_t target, const Dwarf_Op *ops,
+			   const uint16_t *starts, size_t n)
 {
 	const Dwarf_Op *last = &ops[n - 1];
 
@@ -330,11 +351,15 @@ static bool resolve_branch(struct loc_op *branch, int64_t target, const Dwarf_Op
 		}
 	}
 	branch->reg = starts[n];
-	/* to the end: only a branch has a length that we know of, but none can be longer than what is last */
+	/*
+	 * to the end: only a branch has a length that we know of, but none can be longer than what
+	 * is last
+	 */
 	return target > (int64_t)last->offset;
 }
 
-static bool compile_ops(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *ops, size_t n)
+static bool compile_ops(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *ops,
+			size_t n)
 {
 	struct branch {
 		size_t at;
@@ -362,7 +387,8 @@ static bool compile_ops(struct compiler *compiler, Dwarf_Attribute *attr, const 
 	}
 	starts[n] = (uint16_t)compiler->ops.n;
 	for (size_t i = 0; i < n_branches; i++)
-		if (!resolve_branch(&compiler->ops.items[branches[i].at], branches[i].target, ops, starts, n))
+		if (!resolve_branch(&compiler->ops.items[branches[i].at], branches[i].target, ops,
+				    starts, n))
 			return false;
 	return true;
 }
@@ -382,7 +408,8 @@ static bool holds_data(const struct type *type, uint64_t lo, uint64_t hi, unsign
 	for (size_t i = 0; i < n; i++) {
 		uint64_t start = members[i].offset;
 
-		if (hi > start && holds_data(members[i].type, lo > start ? lo - start : 0, hi - start, depth - 1))
+		if (hi > start &&
+		    holds_data(members[i].type, lo > start ? lo - start : 0, hi - start, depth - 1))
 			return true;
 	}
 	return false;
@@ -395,7 +422,8 @@ static bool is_padding(const struct compiler *compiler, uint64_t bit_size)
 
 	for (size_t i = 0; i < compiler->pieces.n; i++)
 		start += compiler->pieces.items[i].bit_size;
-	return bit_size && compiler->type && !holds_data(compiler->type, start / 8, (start + bit_size + 7) / 8, 8);
+	return bit_size && compiler->type &&
+	       !holds_data(compiler->type, start / 8, (start + bit_size + 7) / 8, 8);
 }
 
 static struct arena *arena_of(const struct compiler *compiler)
@@ -403,7 +431,8 @@ static struct arena *arena_of(const struct compiler *compiler)
 	return module_arena(compiler->site->module);
 }
 
-static bool piece_bytes(struct compiler *compiler, struct loc_piece *piece, const void *data, size_t len)
+static bool piece_bytes(struct compiler *compiler, struct loc_piece *piece, const void *data,
+			size_t len)
 {
 	piece->kind = PIECE_BYTES;
 	piece->n_bytes = len;
@@ -427,15 +456,16 @@ static bool piece_program(struct compiler *compiler, struct loc_piece *piece, Dw
 	if (!compile_ops(compiler, attr, ops, n))
 		return false;
 	piece->n_ops = compiler->ops.n;
-	piece->ops = arena_memdup(arena_of(compiler), compiler->ops.items, piece->n_ops * sizeof(*piece->ops));
+	piece->ops = arena_memdup(arena_of(compiler), compiler->ops.items,
+				  piece->n_ops * sizeof(*piece->ops));
 	compiler->ops.n = 0;
 	compiler->traits.has_memory |= piece->kind == PIECE_MEMORY;
 	return piece->ops;
 }
 
 /* One simple location description: DWARF 5 section 2.6.1.1. */
-static bool fill_piece(struct compiler *compiler, struct loc_piece *piece, Dwarf_Attribute *attr, const Dwarf_Op *ops,
-		       size_t n)
+static bool fill_piece(struct compiler *compiler, struct loc_piece *piece, Dwarf_Attribute *attr,
+		       const Dwarf_Op *ops, size_t n)
 {
 	const Dwarf_Op *last = &ops[n - 1];
 	Dwarf_Block block;
@@ -454,8 +484,8 @@ static bool fill_piece(struct compiler *compiler, struct loc_piece *piece, Dwarf
 	return piece_program(compiler, piece, attr, ops, is_value ? n - 1 : n);
 }
 
-static bool add_piece(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *ops, size_t n,
-		      const Dwarf_Op *end)
+static bool add_piece(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *ops,
+		      size_t n, const Dwarf_Op *end)
 {
 	struct loc_piece piece = { 0 };
 
@@ -470,24 +500,55 @@ static bool add_piece(struct compiler *compiler, Dwarf_Attribute *attr, const Dw
 	if (end && (!piece.bit_size || piece.bit_size > (uint64_t)1 << 32))
 		return false;
 	if (!n && !is_padding(compiler, piece.bit_size)) {
-		compiler->traits.has_gap = true;
+		compiler->traits.is_partial = true;
 		return false;
 	}
-	if (n ? !fill_piece(compiler, &piece, attr, ops, n) : !piece_bytes(compiler, &piece, (uint8_t[1]){ 0 }, 1))
+	if (n && !fill_piece(compiler, &piece, attr, ops, n))
 		return false;
 	if (!n)
-		piece.n_bytes = 0; /* read as zeros */
-	struct loc_piece *slot = compiler->pieces.n < PIECES_MAX ? array_push(&compiler->pieces) : NULL;
+		piece.kind = PIECE_BYTES; /* none: read as zeros */
+	struct loc_piece *slot =
+		compiler->pieces.n < PIECES_MAX ? array_push(&compiler->pieces) : NULL;
 
 	if (slot)
 		*slot = piece;
 	return slot;
 }
 
-static bool compile_description(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *ops, size_t n)
+/*
+ * Whether an eightbyte, as structs are passed in registers, has data but nothing describes any of
+ * it.
+ */
+static bool has_gap(const struct compiler *compiler, const Dwarf_Op *ops, size_t n)
+{
+	uint64_t bit = 0, size = compiler->type ? type_strip(compiler->type)->size : 0;
+	bool described[EIGHTBYTES] = { 0 }, has_pieces = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (ops[i].atom != DW_OP_piece && ops[i].atom != DW_OP_bit_piece)
+			continue;
+		uint64_t len = ops[i].atom == DW_OP_piece ? ops[i].number * 8 : ops[i].number;
+		bool is_empty =
+			!i || ops[i - 1].atom == DW_OP_piece || ops[i - 1].atom == DW_OP_bit_piece;
+
+		for (size_t j = 0; j < EIGHTBYTES; j++)
+			described[j] |= !is_empty && bit < (j + 1) * 64 && bit + len > j * 64;
+		bit += len;
+		has_pieces = true;
+	}
+	for (size_t j = 0; has_pieces && j < EIGHTBYTES && j * 8 < size; j++)
+		if (!described[j] &&
+		    holds_data(compiler->type, j * 8, size < j * 8 + 8 ? size : j * 8 + 8, 8))
+			return true;
+	return false;
+}
+
+static bool compile_description(struct compiler *compiler, Dwarf_Attribute *attr,
+				const Dwarf_Op *ops, size_t n)
 {
 	size_t start = 0;
 
+	compiler->traits.has_gap = has_gap(compiler, ops, n);
 	for (size_t i = 0; i < n; i++) {
 		if (ops[i].atom != DW_OP_piece && ops[i].atom != DW_OP_bit_piece)
 			continue;
@@ -497,21 +558,24 @@ static bool compile_description(struct compiler *compiler, Dwarf_Attribute *attr
 	}
 	if (!compiler->pieces.n)
 		return add_piece(compiler, attr, ops, n, NULL);
-	compiler->traits.has_gap = compiler->type && !is_padding(compiler, compiler->type->size * 8);
 	return start == n;
 }
 
 /**
- * The expression for the site's address.  At a function's entry GCC may give several: with location views
- * (-gvariable-location-views) ranges may be empty, and stand for what is true before the first instruction but no longer when
- * a statement without code of its own has been "run".  The first one that starts there is what the caller passed.
+ * The expression for the site's address.  At a function's entry GCC may give several: with location
+ * views (-gvariable-location-views) ranges may be empty, and stand for what is true before the
+ * first instruction but no longer when a statement without code of its own has been "run".  The
+ * first one that starts there is what the caller passed.
  */
-static bool choose_expression(struct compiler *compiler, Dwarf_Attribute *attr, Dwarf_Op **ret, size_t *n)
+static bool choose_expression(struct compiler *compiler, Dwarf_Attribute *attr, Dwarf_Op **ret,
+			      size_t *n)
 {
 	Dwarf_Addr base, lo, hi, pc = dwarf_addr(compiler);
 	ptrdiff_t offset = 0;
 
-	for (int i = 0; i < 10000 && (offset = dwarf_getlocations(attr, offset, &base, &lo, &hi, ret, n)) > 0; i++) {
+	for (int i = 0;
+	     i < 10000 && (offset = dwarf_getlocations(attr, offset, &base, &lo, &hi, ret, n)) > 0;
+	     i++) {
 		if (lo == 0 && hi == (Dwarf_Addr)-1)
 			return true; /* no list */
 		compiler->traits.is_list = true;
@@ -556,7 +620,8 @@ static bool compile_constant(struct compiler *compiler, Dwarf_Attribute *attr)
 		wide = value;
 		return piece_bytes(compiler, piece, &wide, sizeof(wide));
 	default:
-		return dwarf_formblock(attr, &block) == 0 && piece_bytes(compiler, piece, block.data, block.length);
+		return dwarf_formblock(attr, &block) == 0 &&
+		       piece_bytes(compiler, piece, block.data, block.length);
 	}
 }
 
@@ -571,7 +636,7 @@ static bool compile_variable(struct compiler *compiler)
 	if (!dwarf_attr_integrate(&compiler->variable, DW_AT_location, &attr) ||
 	    !choose_expression(compiler, &attr, &ops, &n))
 		return false;
-	compiler->traits.is_single = n == 1;
+	compiler->traits.is_here = true;
 	return compile_description(compiler, &attr, ops, n);
 }
 

@@ -1,8 +1,9 @@
 /**
  * Evaluation of compiled locations over a frame: no libdw, no allocation, bounded steps and stack.
  *
- * The arithmetic is that of DWARF 5 section 2.5.1.4: the generic type is 64 bits wide; of its operations only div,
- * shra, abs, neg and the comparisons are signed.  Floating point values can be moved and converted, not calculated with.
+ * The arithmetic is that of DWARF 5 section 2.5.1.4: the generic type is 64 bits wide; of its
+ * operations only div, shra, abs, neg and the comparisons are signed.  Floating point values can be
+ * moved and converted, not calculated with.
  */
 #include "symbols/loc.h"
 
@@ -84,7 +85,8 @@ static bool push_register(struct machine *machine, unsigned reg, int64_t offset,
 	size_t len = type ? type & OP_TYPE_SIZE : 8;
 	uint64_t bits = 0;
 
-	if (len > reg_size(reg) || machine->frame->ops->read_reg(machine->frame->ctx, reg, &bits, len) < 0)
+	if (len > reg_size(reg) ||
+	    machine->frame->ops->read_reg(machine->frame->ctx, reg, &bits, len) < 0)
 		return give_up(machine);
 	return push(machine, bits + (uint64_t)offset, type);
 }
@@ -227,7 +229,9 @@ static bool calculate(unsigned code, struct slot a, struct slot b, uint64_t *ret
 		return true;
 	case DW_OP_shl: *ret = b.bits < 64 ? a.bits << b.bits : 0; return true;
 	case DW_OP_shr: *ret = b.bits < 64 ? a.bits >> b.bits : 0; return true;
-	case DW_OP_shra: *ret = (uint64_t)(as_signed(a) >> (b.bits < 63 ? b.bits : 63)); return true;
+	case DW_OP_shra:
+		*ret = (uint64_t)(as_signed(a) >> (b.bits < 63 ? b.bits : 63));
+		return true;
 	default: return false;
 	}
 }
@@ -347,7 +351,8 @@ static bool run(struct machine *machine, const struct loc_op *ops, size_t n, str
 	return true;
 }
 
-static void copy_bits(uint8_t *dst, uint64_t dst_bit, const uint8_t *src, uint64_t src_bit, uint64_t n)
+static void copy_bits(uint8_t *dst, uint64_t dst_bit, const uint8_t *src, uint64_t src_bit,
+		      uint64_t n)
 {
 	if (dst_bit % 8 == 0 && src_bit % 8 == 0 && n % 8 == 0) {
 		memcpy(dst + dst_bit / 8, src + src_bit / 8, n / 8);
@@ -356,7 +361,8 @@ static void copy_bits(uint8_t *dst, uint64_t dst_bit, const uint8_t *src, uint64
 	for (uint64_t i = 0; i < n; i++, dst_bit++, src_bit++) {
 		uint8_t bit = (uint8_t)(src[src_bit / 8] >> src_bit % 8 & 1);
 
-		dst[dst_bit / 8] = (uint8_t)((dst[dst_bit / 8] & ~(1u << dst_bit % 8)) | (unsigned)bit << dst_bit % 8);
+		dst[dst_bit / 8] = (uint8_t)((dst[dst_bit / 8] & ~(1u << dst_bit % 8)) |
+					     (unsigned)bit << dst_bit % 8);
 	}
 }
 
@@ -366,21 +372,25 @@ struct target {
 	uint64_t bit, n_bits;
 };
 
-static bool read_register_piece(struct machine *machine, const struct loc_piece *piece, struct target target)
+static bool read_register_piece(struct machine *machine, const struct loc_piece *piece,
+				struct target target)
 {
 	uint8_t bytes[REG_MAX] = { 0 };
-	size_t need_bytes = (piece->bit_offset + target.n_bits + 7) / 8, size = reg_size(piece->reg);
+	size_t need_bytes = (piece->bit_offset + target.n_bits + 7) / 8,
+	       size = reg_size(piece->reg);
 	/* a long double in an x87 register has 6 bytes of padding in memory */
 	size_t room = size == 10 ? REG_MAX : size;
 
-	if (need_bytes > room || machine->frame->ops->read_reg(machine->frame->ctx, piece->reg, bytes,
-							       need_bytes < size ? need_bytes : size) < 0)
+	if (need_bytes > room ||
+	    machine->frame->ops->read_reg(machine->frame->ctx, piece->reg, bytes,
+					  need_bytes < size ? need_bytes : size) < 0)
 		return give_up(machine);
 	copy_bits(target.buf, target.bit, bytes, piece->bit_offset, target.n_bits);
 	return true;
 }
 
-static bool read_memory_piece(struct machine *machine, const struct loc_piece *piece, struct target target)
+static bool read_memory_piece(struct machine *machine, const struct loc_piece *piece,
+			      struct target target)
 {
 	uint8_t bytes[VALUE_MAX];
 	struct slot addr;
@@ -400,7 +410,8 @@ static bool read_memory_piece(struct machine *machine, const struct loc_piece *p
 	return true;
 }
 
-static bool read_value_piece(struct machine *machine, const struct loc_piece *piece, struct target target)
+static bool read_value_piece(struct machine *machine, const struct loc_piece *piece,
+			     struct target target)
 {
 	struct slot value;
 
@@ -411,11 +422,13 @@ static bool read_value_piece(struct machine *machine, const struct loc_piece *pi
 	/* the generic type has 8 bytes, and no more of the variable are known */
 	if (piece->bit_offset + target.n_bits > (size ? size : 8) * 8)
 		return give_up(machine);
-	copy_bits(target.buf, target.bit, (const uint8_t *)&value.bits, piece->bit_offset, target.n_bits);
+	copy_bits(target.buf, target.bit, (const uint8_t *)&value.bits, piece->bit_offset,
+		  target.n_bits);
 	return true;
 }
 
-static bool read_constant_piece(struct machine *machine, const struct loc_piece *piece, struct target target)
+static bool read_constant_piece(struct machine *machine, const struct loc_piece *piece,
+				struct target target)
 {
 	if (!piece->n_bytes)
 		return true;

@@ -1,8 +1,9 @@
 /**
- * Compiled locations: what loc_compile.c makes of DWARF expressions and loc_eval.c evaluates.  Private to symbols/loc*.c.
+ * Compiled locations: what loc_compile.c makes of DWARF expressions and loc_eval.c evaluates.
+ * Private to symbols/loc*.c.
  *
- * A location is a list of pieces, one for a variable that is in one place.  A piece's program leaves a value on a stack,
- * which is its address or the value itself.
+ * A location is a list of pieces, one for a variable that is in one place.  A piece's program
+ * leaves a value on a stack, which is its address or the value itself.
  */
 #ifndef SYMBOLS_LOC_OPS_H
 #define SYMBOLS_LOC_OPS_H
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct abi_place;
 struct module;
 
 /* Type of a value on the stack (DWARF 5 section 2.5.1): 0 is the generic one, an address. */
@@ -47,16 +49,20 @@ struct loc {
 	size_t n_pieces;
 };
 
-/* What was met while compiling: it tells whether a location can be true before the prologue has run. */
+/*
+ * What was met while compiling: it tells whether a location can be true before the prologue has
+ * run.
+ */
 struct loc_traits {
 	bool is_list;           /**< chosen by address from a location list: exact for this instruction */
-	bool is_single;         /**< one operation */
+	bool is_here;           /**< something is said about this address, even if it was not understood */
 	bool is_constant;       /**< DW_AT_const_value */
 	bool is_frame_relative; /**< uses the frame base or the CFA */
 	bool has_frame_base;    /**< whose register is set up by the prologue */
 	bool has_preserved;     /**< reads registers that callees preserve, so that only a prologue can have set them */
 	bool has_rsp;
-	bool has_gap;           /**< a part of the variable is nowhere */
+	bool is_partial;        /**< parts of the variable are nowhere, */
+	bool has_gap;           /**< among them a whole eightbyte, which compilers pass as a parameter of its own */
 	bool has_memory;        /**< some of the variable is in memory */
 };
 
@@ -68,7 +74,16 @@ struct loc_site {
 	bool is_entry; /**< `addr` is the first instruction of a function: entry values are current values */
 };
 
-/** Location of a variable DIE at a site.  `traits` may be NULL.  A location without pieces if there is none. */
+/**
+ * Location of a variable DIE at a site.  `traits` may be NULL.  A location without pieces if there
+ * is none.
+ */
 struct loc loc_compile(const struct loc_site *site, uint64_t die, struct loc_traits *traits);
+
+/* Locations that are kept, in the module's arena; `loc_nowhere` if there is none, or no memory. */
+extern const struct loc loc_nowhere;
+const struct loc *loc_dup(struct module *module, struct loc loc);
+const struct loc *loc_memory(struct module *module, unsigned reg, int64_t offset); /**< at register + offset */
+const struct loc *loc_registers(struct module *module, const struct abi_place *place);
 
 #endif

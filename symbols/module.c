@@ -1,17 +1,19 @@
 /**
  * Modules: opening an ELF file, its segments, and the search for its debug information.
  *
- * An ELF file is opened cheaply (headers only): of the hundred modules of a daemon most are asked for nothing more.  libdwfl
- * comes into play with the first question about symbols, and searches separate debug files with the first that the
- * file's own sections do not answer.
+ * An ELF file is opened cheaply (headers only): of the hundred modules of a daemon most are asked
+ * for nothing more.  libdwfl comes into play with the first question about symbols, and searches
+ * separate debug files with the first that the file's own sections do not answer.
  *
- * Bias: the kernel maps whole pages, a mapping of file offset `offset` at `start` belongs to the segment with
- * page(p_offset) <= offset < p_offset + p_filesz, and addr = vaddr + start - (offset - p_offset + p_vaddr).  Two segments may
- * fit, as their ends can share a page of the file; the lowest mapping is of the first one.  (System V gABI, "Program Header"; Linux fs/binfmt_elf.c, elf_map.)
+ * Bias: the kernel maps whole pages, a mapping of file offset `offset` at `start` belongs to the
+ * segment with page(p_offset) <= offset < p_offset + p_filesz, and addr = vaddr + start - (offset -
+ * p_offset + p_vaddr).  Two segments may fit, as their ends can share a page of the file; the
+ * lowest mapping is of the first one.  (System V gABI, "Program Header"; Linux fs/binfmt_elf.c,
+ * elf_map.)
  *
- * debuginfod: libdwfl asks the servers in $DEBUGINFOD_URLS itself after all local searches failed, through libdebuginfod,
- * loaded with dlopen.  The client reads the variable at each query (elfutils debuginfod-client.c), so a query is prevented
- * by hiding it.
+ * debuginfod: libdwfl asks the servers in $DEBUGINFOD_URLS itself after all local searches failed,
+ * through libdebuginfod, loaded with dlopen.  The client reads the variable at each query (elfutils
+ * debuginfod-client.c), so a query is prevented by hiding it.
  */
 #include "symbols/module.h"
 
@@ -70,9 +72,11 @@ static int check_header(Elf *elf, const char *name, GElf_Ehdr *ehdr)
 	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, ehdr))
 		return err_set(-EBADMSG, "%s is not an ELF file", name);
 	if (ehdr->e_ident[EI_CLASS] != ELFCLASS64)
-		return err_set(-ENOTSUP, "%s is a 32-bit program; only 64-bit ones can be traced", name);
+		return err_set(-ENOTSUP, "%s is a 32-bit program; only 64-bit ones can be traced",
+			       name);
 	if (ehdr->e_machine != EM_X86_64)
-		return err_set(-ENOTSUP, "%s is for another kind of CPU (ELF machine %u), not x86-64", name,
+		return err_set(-ENOTSUP,
+			       "%s is for another kind of CPU (ELF machine %u), not x86-64", name,
 			       ehdr->e_machine);
 	if (ehdr->e_type != ET_EXEC && ehdr->e_type != ET_DYN)
 		return err_set(-EBADMSG, "%s is neither a program nor a shared library", name);
@@ -133,7 +137,8 @@ static int find_bias(struct module *module, uint64_t start, uint64_t offset)
 		module->bias = start - (offset - seg->offset + seg->vaddr);
 		return 0;
 	}
-	return err_set(-EBADMSG, "%s is not the file that is mapped: it has no segment at offset 0x%lx",
+	return err_set(-EBADMSG,
+		       "%s is not the file that is mapped: it has no segment at offset 0x%lx",
 		       module->path, (unsigned long)offset);
 }
 
@@ -216,7 +221,8 @@ void module_close(struct module *module)
 /* The progress callback of libdebuginfod; returning other than 0 would end the download. */
 static int report_progress(debuginfod_client *client, long done, long total)
 {
-	void *(*get_user_data)(debuginfod_client *) = dlsym(RTLD_DEFAULT, "debuginfod_get_user_data");
+	void *(*get_user_data)(debuginfod_client *) =
+		dlsym(RTLD_DEFAULT, "debuginfod_get_user_data");
 	struct module *module = get_user_data ? get_user_data(client) : NULL;
 
 	if (module)
@@ -284,8 +290,8 @@ static void report_to_dwfl(struct module *module)
 		return;
 	}
 	dwfl_report_begin(module->dwfl);
-	module->dwfl_module = dwfl_report_elf(module->dwfl, module_name(module), module->path, fd, module->bias,
-					      true);
+	module->dwfl_module = dwfl_report_elf(module->dwfl, module_name(module), module->path, fd,
+					      module->bias, true);
 	dwfl_report_end(module->dwfl, NULL, NULL);
 	if (!module->dwfl_module) {
 		log_debug("symbols", "%s: %s", module->path, dwfl_errmsg(-1));
@@ -349,7 +355,8 @@ const char *module_debug_file(struct module *module)
 
 	if (module_debug_level(module) == DEBUG_NONE)
 		return NULL;
-	dwfl_module_info(module->dwfl_module, NULL, NULL, NULL, NULL, NULL, &main_file, &debug_file);
+	dwfl_module_info(module->dwfl_module, NULL, NULL, NULL, NULL, NULL, &main_file,
+			 &debug_file);
 	return debug_file ? debug_file : main_file;
 }
 
@@ -424,7 +431,8 @@ int module_read(const struct module *module, uint64_t addr, void *buf, size_t le
 	if (!seg || at > seg->filesz || len > seg->filesz - at)
 		return -EFAULT;
 	for (size_t done = 0; done < len;) {
-		ssize_t n = pread(module->fd, (char *)buf + done, len - done, (off_t)(seg->offset + at + done));
+		ssize_t n = pread(module->fd, (char *)buf + done, len - done,
+				  (off_t)(seg->offset + at + done));
 
 		if (n <= 0)
 			return -EFAULT;

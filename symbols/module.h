@@ -1,11 +1,13 @@
 /**
  * One ELF file with its debug information, at the place where it is (or would be) mapped.
  *
- * The only code that converts between addresses in the file (`faddr`) and live ones (`addr`).  Everything learnt
- * from a module (functions, types, plans' parts) lives in its arena and dies with module_close().
+ * The only code that converts between addresses in the file (`faddr`) and live ones (`addr`).
+ * Everything learnt from a module (functions, types, plans' parts) lives in its arena and dies with
+ * module_close().
  *
- * Debug information is searched by libdwfl's rules: in the file, .gnu_debuglink, /usr/lib/debug/.build-id, dwz
- * alternate files, debuginfod, and .gnu_debugdata for names only (elfutils, libdwfl/libdwfl.h).
+ * Debug information is searched by libdwfl's rules: in the file, .gnu_debuglink,
+ * /usr/lib/debug/.build-id, dwz alternate files, debuginfod, and .gnu_debugdata for names only
+ * (elfutils, libdwfl/libdwfl.h).
  */
 #ifndef SYMBOLS_MODULE_H
 #define SYMBOLS_MODULE_H
@@ -36,9 +38,10 @@ struct module_options {
 /**
  * Open `path` (which may be /proc/PID/map_files/…), called `name` in all messages.
  *
- * `start`, `offset`: live address and file offset of its lowest mapping, from which the bias is computed (of others the
- * segment is not always sure: two may share a page of the file); start 0: not mapped, live addresses are file addresses.
- * Fails with -EBADMSG (not an ELF file), -ENOTSUP (32-bit or foreign machine), or an errno of open().
+ * `start`, `offset`: live address and file offset of its lowest mapping, from which the bias is
+ * computed (of others the segment is not always sure: two may share a page of the file); start 0:
+ * not mapped, live addresses are file addresses. Fails with -EBADMSG (not an ELF file), -ENOTSUP
+ * (32-bit or foreign machine), or an errno of open().
  */
 int module_open(const char *path, const char *name, uint64_t start, uint64_t offset,
 		const struct module_options *options, struct module **ret);
@@ -60,8 +63,9 @@ int module_read(const struct module *module, uint64_t addr, void *buf, size_t le
 struct arena *module_arena(struct module *module);
 
 /**
- * Names of a code address, innermost inlined function first: at most `max` entries; returns how many.
- * Without debug information the one entry is the symbol; 0 if nothing is known.  Strings live in the module.
+ * Names of a code address, innermost inlined function first: at most `max` entries; returns how
+ * many. Without debug information the one entry is the symbol; 0 if nothing is known.  Strings live
+ * in the module.
  */
 struct source_frame {
 	const char *function;

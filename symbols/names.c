@@ -1,9 +1,10 @@
 /**
  * Names declared at file scope: types, variables, enumeration constants.
  *
- * The index over all units is made when a name is not found in the unit it is asked from; that takes some ten milliseconds
- * for a library of the size of libvirt, where the same headers are in hundreds of units.  Definitions at the same line of the
- * same size are taken for one; whether others differ is compared only when that name is asked for.
+ * The index over all units is made when a name is not found in the unit it is asked from; that
+ * takes some ten milliseconds for a library of the size of libvirt, where the same headers are in
+ * hundreds of units.  Definitions at the same line of the same size are taken for one; whether
+ * others differ is compared only when that name is asked for.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -89,7 +90,8 @@ static void add_variable(struct name *found, const struct name *name)
 
 static void add_type(struct module *module, struct name *found, const struct name *name)
 {
-	enum { VARIANTS_MAX = 32 }; /* those after it are dropped, which is for the index of damaged files */
+	/* Those after it are dropped, which is for the index of damaged files. */
+	enum { VARIANTS_MAX = 32 };
 	size_t n = 0;
 
 	if (name->size != found->size)
@@ -122,8 +124,8 @@ static void add_name(struct indexing *indexing, Dwarf_Die *die, int class)
 	} else {
 		found = arena_memdup(module_arena(indexing->module), &name, sizeof(name));
 		if (found)
-			HASH_ADD_KEYPTR(hh, indexing->names->by_text[class], found->text, strlen(found->text),
-					found);
+			HASH_ADD_KEYPTR(hh, indexing->names->by_text[class], found->text,
+					strlen(found->text), found);
 	}
 }
 
@@ -131,7 +133,8 @@ static void note_import(struct indexing *indexing, Dwarf_Die *import)
 {
 	Dwarf_Die unit;
 
-	if (!die_ref(import, DW_AT_import, &unit) || dwarf_cu_getdwarf(unit.cu) == dwarf_cu_getdwarf(import->cu))
+	if (!die_ref(import, DW_AT_import, &unit) ||
+	    dwarf_cu_getdwarf(unit.cu) == dwarf_cu_getdwarf(import->cu))
 		return;
 	uint64_t id = die_id(indexing->module, &unit);
 
@@ -275,7 +278,8 @@ static int find(struct search *search, uint64_t near)
 	return find_in_index(search);
 }
 
-int name_find_variable(struct module *module, uint64_t near, const char *file, const char *name, Dwarf_Die *ret)
+int name_find_variable(struct module *module, uint64_t near, const char *file, const char *name,
+		       Dwarf_Die *ret)
 {
 	struct search search = {
 		.module = module, .class = NAME_VARIABLE, .name = name, .file = file, .ret = ret,
@@ -284,7 +288,8 @@ int name_find_variable(struct module *module, uint64_t near, const char *file, c
 	return find(&search, near);
 }
 
-int name_find_type(struct module *module, uint64_t near, unsigned tag, const char *name, Dwarf_Die *ret)
+int name_find_type(struct module *module, uint64_t near, unsigned tag, const char *name,
+		   Dwarf_Die *ret)
 {
 	struct search search = { .module = module, .name = name, .ret = ret };
 

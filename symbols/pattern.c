@@ -24,14 +24,17 @@ int pattern_parse(const char *text, struct arena *arena, struct pattern *ret)
 		/* gdb users write file.c::name */
 		size_t len = (size_t)(colon - name);
 
-		pattern.file = arena_strndup(arena, name, len && name[len - 1] == ':' ? len - 1 : len);
+		pattern.file =
+			arena_strndup(arena, name, len && name[len - 1] == ':' ? len - 1 : len);
 		name = colon + 1;
 	}
 	pattern.name = arena_strdup(arena, name);
 	if (!pattern.name || (bang && !pattern.module) || (colon && !pattern.file))
 		return err_set(-ENOMEM, "out of memory");
 	if (!pattern.name[0] || (bang && !pattern.module[0]) || (colon && !pattern.file[0]))
-		return err_set(-EINVAL, "'%s' names no function; write NAME, MODULE!NAME or FILE.c:NAME", text);
+		return err_set(-EINVAL,
+			       "'%s' names no function; write NAME, MODULE!NAME or FILE.c:NAME",
+			       text);
 	*ret = pattern;
 	return 0;
 }

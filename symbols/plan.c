@@ -1,5 +1,6 @@
 /**
- * Making plans: which expressions are captured when, and what of the entry must be kept for the return.
+ * Making plans: which expressions are captured when, and what of the entry must be kept for the
+ * return.
  */
 #include "symbols/plan.h"
 
@@ -31,7 +32,8 @@ static int no_memory(void)
 	return err_set(-ENOMEM, "out of memory");
 }
 
-static int warn(struct planner *planner, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int warn(struct planner *planner, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 static int warn(struct planner *planner, const char *fmt, ...)
 {
 	const char **slot = array_push(&planner->warnings);
@@ -56,18 +58,22 @@ static bool has_capture(const struct capture *items, size_t n, const char *text)
 	return false;
 }
 
-static int make_capture(struct planner *planner, const char *text, enum expr_when when, struct capture *ret)
+static int make_capture(struct planner *planner, const char *text, enum expr_when when,
+			struct capture *ret)
 {
 	struct expr *expr;
 	int r = expr_bind(text, planner->function, when, &expr);
 
 	if (r < 0)
 		return r;
-	struct capture capture = { .text = arena_strdup(planner->arena, text), .expr = expr, .type = expr_type(expr) };
+	struct capture capture = { .text = arena_strdup(planner->arena, text),
+				   .expr = expr,
+				   .type = expr_type(expr) };
 
 	if (!capture.text)
 		return no_memory();
-	r = schema_make_capture(capture.text, capture.type, &planner->plan->limits, planner->arena, &capture.schema);
+	r = schema_make_capture(capture.text, capture.type, &planner->plan->limits, planner->arena,
+				&capture.schema);
 	if (r < 0)
 		return r;
 	*ret = capture;
@@ -114,7 +120,8 @@ static int add_default_in(struct planner *planner)
 	for (size_t i = 0; i < function->n_params; i++) {
 		const char *name = function->params[i].name;
 		int r = name ? add_capture(planner, name, EXPR_ENTRY, true)
-			     : warn(planner, "%s: parameter %zu has no name", function->name, i + 1);
+			     : warn(planner, "%s: parameter %zu has no name", function->name,
+				    i + 1);
 
 		if (r < 0)
 			return r;
@@ -146,7 +153,8 @@ static const char *default_out(struct planner *planner, const struct parameter *
 		return NULL;
 	if (type_is_char_ptr(pointer))
 		return is_const(pointee) ? NULL : arena_strdup(planner->arena, param->name);
-	bool is_out_pointer = bare->kind == TYPE_PTR && !type_is_char_ptr(bare) && is_object(type_strip(type_target(bare)));
+	bool is_out_pointer = bare->kind == TYPE_PTR && !type_is_char_ptr(bare) &&
+			      is_object(type_strip(type_target(bare)));
 
 	return arena_printf(planner->arena, is_out_pointer ? "**%s" : "*%s", param->name);
 }
@@ -157,7 +165,8 @@ static int add_default_out(struct planner *planner)
 	int r = 0;
 
 	if (!function->has_types)
-		return warn(planner, "%s: no debug information: no parameters, no $ret", function->name);
+		return warn(planner, "%s: no debug information: no parameters, no $ret",
+			    function->name);
 	if (type_strip(function->return_type)->kind != TYPE_VOID)
 		r = add_capture(planner, "$ret", EXPR_RETURN, true);
 	for (size_t i = 0; r == 0 && i < function->n_params; i++) {
@@ -169,13 +178,17 @@ static int add_default_out(struct planner *planner)
 	return r;
 }
 
-/* What is captured at return and can be had before too, so that a report can show what the call changed. */
+/*
+ * What is captured at return and can be had before too, so that a report can show what the call
+ * changed.
+ */
 static int add_out_to_in(struct planner *planner)
 {
 	for (size_t i = 0; i < planner->out.n; i++) {
 		int r = expr_uses_return(planner->out.items[i].expr)
 				? 0
-				: add_capture(planner, planner->out.items[i].text, EXPR_ENTRY, true);
+				: add_capture(planner, planner->out.items[i].text, EXPR_ENTRY,
+					      true);
 
 		if (r < 0)
 			return r;
@@ -191,7 +204,9 @@ static int add_filter(struct planner *planner)
 
 	if (!source)
 		return 0;
-	/* Bound for the return it may use $ret; if it does not, it is tested as early as possible. */
+	/*
+	 * Bound for the return it may use $ret; if it does not, it is tested as early as possible.
+	 */
 	int r = expr_bind(source, planner->function, EXPR_RETURN, &filter);
 
 	if (r == 0 && !expr_uses_return(filter))
@@ -212,8 +227,8 @@ static int save_param(struct planner *planner, size_t i, size_t *room)
 	struct expr *expr;
 
 	if (size > *room)
-		return warn(planner, "%s: '%s' is too large to be kept until the return", planner->function->name,
-			    param->name);
+		return warn(planner, "%s: '%s' is too large to be kept until the return",
+			    planner->function->name, param->name);
 	int r = expr_bind(param->name, planner->function, EXPR_ENTRY, &expr);
 
 	if (r < 0)
@@ -240,7 +255,8 @@ static int save_params(struct planner *planner)
 	for (int large = 0; large < 2; large++) {
 		for (size_t i = 0; i < 64 && i < planner->function->n_params; i++) {
 			bool is_large = type_strip(planner->function->params[i].type)->size > 16;
-			int r = wanted >> i & 1 && is_large == large ? save_param(planner, i, &room) : 0;
+			int r = wanted >> i & 1 && is_large == large ? save_param(planner, i, &room)
+								     : 0;
 
 			if (r < 0)
 				return r;
@@ -249,8 +265,8 @@ static int save_params(struct planner *planner)
 	return 0;
 }
 
-static int finish_payload(struct planner *planner, const struct capture *captures, size_t n, const struct schema **ret,
-			  size_t *max)
+static int finish_payload(struct planner *planner, const struct capture *captures, size_t n,
+			  const struct schema **ret, size_t *max)
 {
 	struct plan *plan = planner->plan;
 	const struct schema **members = arena_alloc(planner->arena, n * sizeof(*members));
@@ -264,10 +280,13 @@ static int finish_payload(struct planner *planner, const struct capture *capture
 	uint64_t size = schema_max_size(payload, plan->limits.string);
 
 	if (size > PAYLOAD_MAX) {
-		err_set(-E2BIG, "%s: one call could need %llu bytes, more than the %d there are for it",
+		err_set(-E2BIG,
+			"%s: one call could need %llu bytes, more than the %d there are for it",
 			planner->function->name, (unsigned long long)size, PAYLOAD_MAX);
-		return err_hint(-E2BIG, "name fewer expressions, or lower --depth, --struct-limit, --array-limit or "
-					"--string-limit");
+		return err_hint(
+			-E2BIG,
+			"name fewer expressions, or lower --depth, --struct-limit, --array-limit or "
+			"--string-limit");
 	}
 	*ret = payload;
 	*max = size;
@@ -284,21 +303,27 @@ static int finish(struct planner *planner)
 	plan->n_in = planner->in.n;
 	plan->in = arena_memdup(planner->arena, planner->in.items, plan->n_in * sizeof(*plan->in));
 	plan->n_out = planner->out.n;
-	plan->out = arena_memdup(planner->arena, planner->out.items, plan->n_out * sizeof(*plan->out));
+	plan->out =
+		arena_memdup(planner->arena, planner->out.items, plan->n_out * sizeof(*plan->out));
 	plan->n_warnings = planner->warnings.n;
-	plan->warnings = arena_memdup(planner->arena, planner->warnings.items, plan->n_warnings * sizeof(*plan->warnings));
+	plan->warnings = arena_memdup(planner->arena, planner->warnings.items,
+				      plan->n_warnings * sizeof(*plan->warnings));
 	if (!plan->in || !plan->out || !plan->warnings)
 		return no_memory();
 	r = finish_payload(planner, plan->in, plan->n_in, &plan->entry, &plan->entry_max);
-	return r < 0 ? r : finish_payload(planner, plan->out, plan->n_out, &plan->ret, &plan->return_max);
+	return r < 0 ? r
+		     : finish_payload(planner, plan->out, plan->n_out, &plan->ret,
+				      &plan->return_max);
 }
 
 static int check_limits(const struct limits *limits)
 {
 	if (limits->string > STRING_LIMIT_MAX)
-		return err_set(-EINVAL, "the limit of strings is at most %d bytes", STRING_LIMIT_MAX);
+		return err_set(-EINVAL, "the limit of strings is at most %d bytes",
+			       STRING_LIMIT_MAX);
 	if (limits->object < OBJECT_LIMIT_MIN || limits->object > OBJECT_LIMIT_MAX)
-		return err_set(-EINVAL, "the limit of structs is from %d to %d bytes", OBJECT_LIMIT_MIN, OBJECT_LIMIT_MAX);
+		return err_set(-EINVAL, "the limit of structs is from %d to %d bytes",
+			       OBJECT_LIMIT_MIN, OBJECT_LIMIT_MAX);
 	if (limits->depth > DEPTH_LIMIT_MAX)
 		return err_set(-EINVAL, "the depth is at most %d", DEPTH_LIMIT_MAX);
 	return 0;
@@ -307,10 +332,12 @@ static int check_limits(const struct limits *limits)
 static int make(struct planner *planner)
 {
 	const struct plan_request *request = planner->request;
-	int r = request->in ? add_expressions(planner, request->in, EXPR_ENTRY) : add_default_in(planner);
+	int r = request->in ? add_expressions(planner, request->in, EXPR_ENTRY)
+			    : add_default_in(planner);
 
 	if (r == 0)
-		r = request->out ? add_expressions(planner, request->out, EXPR_RETURN) : add_default_out(planner);
+		r = request->out ? add_expressions(planner, request->out, EXPR_RETURN)
+				 : add_default_out(planner);
 	if (r == 0)
 		r = add_out_to_in(planner);
 	if (r == 0)
@@ -318,7 +345,8 @@ static int make(struct planner *planner)
 	return r < 0 ? r : finish(planner);
 }
 
-int plan_new(const struct function *function, const struct plan_request *request, const struct plan **ret)
+int plan_new(const struct function *function, const struct plan_request *request,
+	     const struct plan **ret)
 {
 	struct planner planner = {
 		.function = function,

@@ -1,8 +1,10 @@
 /**
- * A plan: what to fetch at the entry and at the return of one function, and the schema of the bytes this makes.
+ * A plan: what to fetch at the entry and at the return of one function, and the schema of the bytes
+ * this makes.
  *
- * Made before attaching by one walk over the types; run at each hit by fetch_entry() and fetch_return(), which format nothing, look up
- * nothing and allocate nothing.  Their output is the payload of a trace event, exactly as `entry` and `ret` describe it.
+ * Made before attaching by one walk over the types; run at each hit by fetch_entry() and
+ * fetch_return(), which format nothing, look up nothing and allocate nothing.  Their output is the
+ * payload of a trace event, exactly as `entry` and `ret` describe it.
  */
 #ifndef SYMBOLS_PLAN_H
 #define SYMBOLS_PLAN_H
@@ -28,8 +30,9 @@ struct limits {
 #define LIMITS_DEFAULT ((struct limits){ .string = 256, .array = 200, .object = 4096, .depth = 1 })
 
 /**
- * What the user wants of a function.  NULL lists mean the default: all parameters in, pointees and $ret out.
- * A capture of an expression counts as the first level of pointers: deeper ones are followed if `depth` is above 1.
+ * What the user wants of a function.  NULL lists mean the default: all parameters in, pointees and
+ * $ret out. A capture of an expression counts as the first level of pointers: deeper ones are
+ * followed if `depth` is above 1.
  */
 struct plan_request {
 	const char *const *in;  /**< expressions captured at entry, NULL-terminated */
@@ -65,10 +68,10 @@ struct plan {
 enum { PAYLOAD_MAX = 256 * 1024 }; /* a plan whose payload could be larger is refused with advice */
 
 /**
- * Make the plan of a function.  It lives in the function's module's arena, with strings copied.
- * By default: at entry every parameter; at return `$ret`, and for each pointer parameter p `*p`, or `**p` where p is a
- * pointer to a pointer to an object; not for void, function and incomplete pointees, nor const char strings; a `char *` p
- * is captured again as text.
+ * Make the plan of a function.  It lives in the function's module's arena, with strings copied. By
+ * default: at entry every parameter; at return `$ret`, and for each pointer parameter p `*p`, or
+ * `**p` where p is a pointer to a pointer to an object; not for void, function and incomplete
+ * pointees, nor const char strings; a `char *` p is captured again as text.
  */
 int plan_new(const struct function *function, const struct plan_request *request, const struct plan **ret);
 
@@ -87,7 +90,10 @@ int fetch_entry(const struct plan *plan, const struct frame *frame, struct saved
 /** The same at one of its `ret`s, or at the return address. */
 int fetch_return(const struct plan *plan, const struct frame *frame, const struct saved *saved, struct payload *out);
 
-/** Append one value: the walk that both of the above are made of; for tests and other users of schemas. */
+/**
+ * Append one value: the walk that both of the above are made of; for tests and other users of
+ * schemas.
+ */
 void fetch_value(const struct schema *capture, const struct value *value, const struct frame *frame,
 		 const struct limits *limits, struct payload *out);
 

@@ -47,7 +47,9 @@ uint64_t schema_max_size(const struct schema *schema, uint32_t string_limit)
 		return schema->size;
 	case SCHEMA_PTR:
 	case SCHEMA_FUNC:
-		return add(8, schema->target ? option_max(schema_max_size(schema->target, string_limit)) : 0);
+		return add(8, schema->target
+				      ? option_max(schema_max_size(schema->target, string_limit))
+				      : 0);
 	case SCHEMA_STRING:
 		return 8 + text_max(string_limit);
 	case SCHEMA_TEXT:
@@ -58,7 +60,8 @@ uint64_t schema_max_size(const struct schema *schema, uint32_t string_limit)
 	case SCHEMA_ARRAY:
 		return multiply(schema->stored, schema_max_size(schema->target, string_limit));
 	case SCHEMA_SEQUENCE:
-		return add(2, multiply(schema->stored, schema_max_size(schema->target, string_limit)));
+		return add(2,
+			   multiply(schema->stored, schema_max_size(schema->target, string_limit)));
 	case SCHEMA_CAPTURE:
 		return option_max(schema_max_size(schema->target, string_limit));
 	}

@@ -1,9 +1,11 @@
 /**
- * A schema describes the bytes a plan makes: the one thing recording, the trace format and review share.
+ * A schema describes the bytes a plan makes: the one thing recording, the trace format and review
+ * share.
  *
- * A schema is a tree.  The fetch program walks it over an object in the target and appends the object's bytes
- * to a capture; the metadata writer walks it to describe those bytes in CTF; the reader walks it beside the
- * decoded fields to give them their C meaning back.  No debug information is needed to understand it.
+ * A schema is a tree.  The fetch program walks it over an object in the target and appends the
+ * object's bytes to a capture; the metadata writer walks it to describe those bytes in CTF; the
+ * reader walks it beside the decoded fields to give them their C meaning back.  No debug
+ * information is needed to understand it.
  *
  * Encoding (little endian, no padding, each field byte aligned):
  *
@@ -64,13 +66,14 @@ struct schema_enumerator {
 	int64_t value; /**< unsigned enums: the same 64 bits */
 };
 
+/* What is added here must be added to tracer/trace/schema_json.c, too. */
 struct schema {
 	enum schema_kind kind;
 	const char *name;  /**< of a member or capture (the expression's text); NULL for others, "" anonymous */
 	const char *ctype; /**< its C type as declared, for people: "qemuBlockStats **" */
 	uint32_t size;     /**< bytes of the encoded scalar; for the others the size of the object in memory */
 	bool is_signed;    /**< INT, CHAR, ENUM, BYTES that hold an integer */
-	bool is_hex;       /**< INT that is an address or a mask */
+	bool is_hex;       /**< INT that is an address or a mask; BYTES that are no number we can show */
 	bool is_float;     /**< BYTES that hold an x87 long double */
 	bool is_flags;     /**< ENUM whose enumerators are bits to be or-ed */
 	bool is_complex;   /**< STRUCT of a complex number's parts */

@@ -1,11 +1,13 @@
 /**
  * The walk over a type that makes its schema.
  *
- * All limits are applied here, so that what is read at a hit is known beforehand: an object gets a `room` of limits.object
- * bytes, of which each part that lies in it has the rest behind its offset; what does not fit is left out and the struct
- * marked as cut.  Elements of nested arrays share limits.array.  Padding has no schema, so it is never copied.
+ * All limits are applied here, so that what is read at a hit is known beforehand: an object gets a
+ * `room` of limits.object bytes, of which each part that lies in it has the rest behind its offset;
+ * what does not fit is left out and the struct marked as cut.  Elements of nested arrays share
+ * limits.array.  Padding has no schema, so it is never copied.
  *
- * The walk is bounded by the room of objects, the levels of pointers, and NODES_MAX: types may be recursive, and wide.
+ * The walk is bounded by the room of objects, the levels of pointers, and NODES_MAX: types may be
+ * recursive, and wide.
  */
 #include "symbols/schema_make.h"
 
@@ -21,6 +23,7 @@
 enum { NODES_MAX = 20000, NESTING_MAX = 64 };
 
 struct walk {
+	const char *text; /* the expression */
 	const struct limits *limits;
 	struct arena *arena;
 	unsigned nodes, nesting;
@@ -46,8 +49,8 @@ static void *no_memory(struct walk *walk)
 static struct schema *schema_new(struct walk *walk, enum schema_kind kind, const struct type *type)
 {
 	if (++walk->nodes > NODES_MAX && !walk->error) {
-		walk->error = err_set(-E2BIG, "'%s' leads to more than %d values", type->name ? type->name : "the type",
-				      NODES_MAX);
+		walk->error =
+			err_set(-E2BIG, "'%s' leads to more than %d values", walk->text, NODES_MAX);
 		err_hint(walk->error, "lower --depth or --struct-limit");
 	}
 	struct schema *schema = walk->error ? NULL : arena_alloc(walk->arena, sizeof(*schema));
@@ -61,7 +64,8 @@ static struct schema *schema_new(struct walk *walk, enum schema_kind kind, const
 	return schema->ctype ? schema : no_memory(walk);
 }
 
-static struct schema *walk_integer(struct walk *walk, const struct type *type, enum schema_kind kind)
+static struct schema *walk_integer(struct walk *walk, const struct type *type,
+				   enum schema_kind kind)
 {
 	switch (type_strip(type)->size) {
 	case 1:
@@ -84,19 +88,23 @@ static struct schema *walk_float(struct walk *walk, const struct type *type)
 		return NULL;
 	schema->is_signed = false;
 	schema->is_float = !is_plain && type_is_real(bare);
+	schema->is_hex = !is_plain && !schema->is_float;
 	return schema;
 }
 
 static struct schema *walk_complex_part(struct walk *walk, const struct type *type, unsigned i)
 {
-	struct schema *part = schema_new(walk, type_strip(type)->size <= 16 ? SCHEMA_FLOAT : SCHEMA_BYTES, type);
+	const struct type *bare = type_strip(type);
+	struct schema *part =
+		schema_new(walk, bare->size <= 16 ? SCHEMA_FLOAT : SCHEMA_BYTES, type);
 
 	if (!part)
 		return NULL;
 	part->is_signed = false;
 	part->size /= 2;
 	part->offset = i * part->size;
-	part->is_float = part->kind == SCHEMA_BYTES;
+	part->is_hex = part->kind == SCHEMA_BYTES && bare->name && strstr(bare->name, "128");
+	part->is_float = part->kind == SCHEMA_BYTES && !part->is_hex;
 	part->name = i ? "imag" : "real";
 	part->ctype = part->size == 4 ? "float" : part->size == 8 ? "double" : "long double";
 	return part;
@@ -136,7 +144,8 @@ static struct schema *walk_enum(struct walk *walk, const struct type *type)
 	struct schema *schema = walk_integer(walk, type, SCHEMA_ENUM);
 	const struct enumerator *enumerators;
 	size_t n = type_enumerators(type_strip(type), &enumerators);
-	struct schema_enumerator *copy = schema ? arena_alloc(walk->arena, n * sizeof(*copy)) : NULL;
+	struct schema_enumerator *copy =
+		schema ? arena_alloc(walk->arena, n * sizeof(*copy)) : NULL;
 
 	if (!copy)
 		return schema ? no_memory(walk) : NULL;
@@ -170,7 +179,8 @@ static struct schema *walk_pointer(struct walk *walk, const struct type *type, s
 static bool has_room(const struct type *bare, uint64_t size, uint64_t room)
 {
 	if (!size)
-		return bare->kind == TYPE_STRUCT || bare->kind == TYPE_UNION; /* {}, an extension of GNU C */
+		return bare->kind == TYPE_STRUCT ||
+		       bare->kind == TYPE_UNION; /* {}, an extension of GNU C */
 	switch (bare->kind) {
 	case TYPE_STRUCT:
 	case TYPE_UNION:
@@ -181,10 +191,12 @@ static bool has_room(const struct type *bare, uint64_t size, uint64_t room)
 	}
 }
 
-static struct schema *walk_member(struct walk *walk, const struct member *member, struct share share)
+static struct schema *walk_member(struct walk *walk, const struct member *member,
+				  struct share share)
 {
 	const struct type *bare = type_strip(member->type);
-	uint64_t size = member->bit_size ? (member->bit_offset + member->bit_size + 7u) / 8 : bare->size;
+	uint64_t size =
+		member->bit_size ? (member->bit_offset + member->bit_size + 7u) / 8 : bare->size;
 	struct share rest = share;
 
 	rest.room = member->offset < share.room ? share.room - member->offset : 0;
@@ -203,14 +215,15 @@ static struct schema *walk_member(struct walk *walk, const struct member *member
 }
 
 /*
- * An array of no stated length (or of none): what it holds nobody knows, but where it is; of characters, the text up to
- * the NUL, as gdb has it.
+ * An array of no stated length (or of none): what it holds nobody knows, but where it is; of
+ * characters, the text up to the NUL, as gdb has it.
  */
 static struct schema *walk_endless(struct walk *walk, const struct member *member)
 {
 	const struct type *element = type_strip(type_target(type_strip(member->type)));
 	bool is_text = element->kind == TYPE_CHAR && element->size == 1;
-	struct schema *schema = schema_new(walk, is_text ? SCHEMA_STRING : SCHEMA_PTR, member->type);
+	struct schema *schema =
+		schema_new(walk, is_text ? SCHEMA_STRING : SCHEMA_PTR, member->type);
 
 	if (!schema)
 		return NULL;
@@ -224,7 +237,8 @@ static struct schema *walk_endless(struct walk *walk, const struct member *membe
 static struct schema *walk_struct(struct walk *walk, const struct type *type, struct share share)
 {
 	const struct type *bare = type_strip(type);
-	struct schema *schema = schema_new(walk, bare->kind == TYPE_UNION ? SCHEMA_UNION : SCHEMA_STRUCT, type);
+	struct schema *schema =
+		schema_new(walk, bare->kind == TYPE_UNION ? SCHEMA_UNION : SCHEMA_STRUCT, type);
 	const struct member *members;
 	size_t n = type_members(bare, &members);
 	const struct schema **list = schema ? arena_alloc(walk->arena, n * sizeof(*list)) : NULL;
@@ -233,7 +247,8 @@ static struct schema *walk_struct(struct walk *walk, const struct type *type, st
 		return schema ? no_memory(walk) : NULL;
 	for (size_t i = 0; i < n && !walk->error; i++) {
 		const struct type *part = type_strip(members[i].type);
-		bool is_endless = part->kind == TYPE_ARRAY && !part->size && type_strip(type_target(part))->size;
+		bool is_endless = part->kind == TYPE_ARRAY && !part->size &&
+				  type_strip(type_target(part))->size;
 		const struct schema *member = is_endless ? walk_endless(walk, &members[i])
 							  : walk_member(walk, &members[i], share);
 
@@ -287,7 +302,8 @@ static struct schema *walk_array(struct walk *walk, const struct type *type, str
 
 	if (!item)
 		return NULL;
-	uint64_t fits = least(bare->count, share.room / stride), items = share.items / items_in(item);
+	uint64_t fits = least(bare->count, share.room / stride),
+		 items = share.items / items_in(item);
 
 	schema->target = item;
 	schema->is_signed = false;
@@ -295,6 +311,15 @@ static struct schema *walk_array(struct walk *walk, const struct type *type, str
 	schema->count = (uint32_t)least(bare->count, UINT32_MAX);
 	schema->stored = (uint32_t)least(fits ? fits : 1, items ? items : 1);
 	schema->is_cut = schema->stored < schema->count;
+	return schema;
+}
+
+static struct schema *walk_unknown(struct walk *walk, const struct type *type)
+{
+	struct schema *schema = schema_new(walk, SCHEMA_BYTES, type);
+
+	if (schema)
+		schema->is_hex = true;
 	return schema;
 }
 
@@ -325,7 +350,7 @@ static struct schema *walk_bare(struct walk *walk, const struct type *type, stru
 	case TYPE_FUNC:
 		return schema_new(walk, SCHEMA_FUNC, type);
 	default:
-		return bare->size && bare->size <= share.room ? schema_new(walk, SCHEMA_BYTES, type) : NULL;
+		return bare->size && bare->size <= share.room ? walk_unknown(walk, type) : NULL;
 	}
 }
 
@@ -341,18 +366,20 @@ static struct schema *walk_type(struct walk *walk, const struct type *type, stru
 	return schema;
 }
 
-int schema_make_capture(const char *text, const struct type *type, const struct limits *limits, struct arena *arena,
-			const struct schema **ret)
+int schema_make_capture(const char *text, const struct type *type, const struct limits *limits,
+			struct arena *arena, const struct schema **ret)
 {
-	struct walk walk = { .limits = limits, .arena = arena };
+	struct walk walk = { .text = text, .limits = limits, .arena = arena };
 	/* the expression itself has followed the first pointer */
-	struct share share = { limits->object, limits->array, limits->depth ? limits->depth - 1 : 0 };
+	struct share share = { limits->object, limits->array,
+			       limits->depth ? limits->depth - 1 : 0 };
 	const struct type *bare = type_strip(type);
 
 	if (bare->kind == TYPE_VOID)
 		return err_set(-ENOENT, "'%s' is void: there is nothing to capture", text);
 	if (bare->is_declaration || (!bare->size && bare->kind != TYPE_FUNC))
-		return err_set(-ENOENT, "'%s': the contents of '%s' are not known", text, type_spell(type, NULL, arena));
+		return err_set(-ENOENT, "'%s': the contents of '%s' are not known", text,
+			       type_spell(type, NULL, arena));
 	struct schema *capture = arena_alloc(arena, sizeof(*capture));
 	struct schema *target = walk_type(&walk, type, share);
 

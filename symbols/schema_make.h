@@ -1,5 +1,6 @@
 /**
- * From a C type to the schema of what is captured of its values, within limits.  Private to symbols/.
+ * From a C type to the schema of what is captured of its values, within limits.  Private to
+ * symbols/.
  */
 #ifndef SYMBOLS_SCHEMA_MAKE_H
 #define SYMBOLS_SCHEMA_MAKE_H
@@ -17,7 +18,10 @@ enum {
 	DEPTH_LIMIT_MAX = 8,          /* once for each level of pointers */
 };
 
-/** The capture of an expression `text` of this type.  -ENOENT if nothing of it can be captured, -E2BIG, -ENOMEM. */
+/**
+ * The capture of an expression `text` of this type.  -ENOENT if nothing of it can be captured,
+ * -E2BIG, -ENOMEM.
+ */
 int schema_make_capture(const char *text, const struct type *type, const struct limits *limits, struct arena *arena,
 			const struct schema **ret);
 

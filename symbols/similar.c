@@ -1,5 +1,6 @@
 /**
- * A name is near if few letters must be changed to get it (the edit distance), or if one contains the other.
+ * A name is near if few letters must be changed to get it (the edit distance), or if one contains
+ * the other.
  */
 #include "symbols/similar.h"
 
@@ -30,7 +31,8 @@ static unsigned edit_distance(const char *a, size_t n, const char *b, size_t m)
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= m; j++) {
 			unsigned above = row[j];
-			bool differ = tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]);
+			bool differ = tolower((unsigned char)a[i - 1]) !=
+				      tolower((unsigned char)b[j - 1]);
 
 			row[j] = min3(diagonal + differ, above + 1, row[j - 1] + 1);
 			diagonal = above;
@@ -74,7 +76,8 @@ void similar_offer(struct similar *similar, const char *name)
 	unsigned s = score(similar->wanted, name);
 	size_t at = similar->n;
 
-	if (s == UINT_MAX || (at == SIMILAR_MAX && s >= similar->scores[at - 1]) || has_name(similar, name))
+	if (s == UINT_MAX || (at == SIMILAR_MAX && s >= similar->scores[at - 1]) ||
+	    has_name(similar, name))
 		return;
 	if (at == SIMILAR_MAX)
 		at--;

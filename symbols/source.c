@@ -22,7 +22,8 @@ static const char *without_directory(const char *path, Dwarf_Die *unit)
 	return path + len + 1;
 }
 
-static void set_line(struct module *module, Dwarf_Die *unit, uint64_t addr, struct source_frame *frame)
+static void set_line(struct module *module, Dwarf_Die *unit, uint64_t addr,
+		     struct source_frame *frame)
 {
 	Dwarf_Line *line = dwarf_getsrc_die(unit, addr_to_dwarf(module, addr));
 	int number;
@@ -39,7 +40,8 @@ static void set_call(Dwarf_Die *unit, Dwarf_Die *inlined, struct source_frame *f
 	uint64_t file, line;
 	Dwarf_Files *files;
 
-	if (!die_unsigned(inlined, DW_AT_call_file, &file) || !die_unsigned(inlined, DW_AT_call_line, &line) ||
+	if (!die_unsigned(inlined, DW_AT_call_file, &file) ||
+	    !die_unsigned(inlined, DW_AT_call_line, &line) ||
 	    dwarf_getsrcfiles(unit, &files, NULL) != 0)
 		return;
 	frame->file = without_directory(dwarf_filesrc(files, file, NULL, NULL), unit);
@@ -56,7 +58,8 @@ static size_t find_inlined(Dwarf_Die *die, Dwarf_Addr pc, Dwarf_Die *ret, size_t
 	do {
 		int tag = dwarf_tag(&child);
 
-		if ((tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block) || !die_has_pc(&child, pc))
+		if ((tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block) ||
+		    !die_has_pc(&child, pc))
 			continue;
 		if (tag == DW_TAG_lexical_block)
 			return find_inlined(&child, pc, ret, max);
@@ -76,7 +79,8 @@ static uint64_t part_start(const struct function *function, uint64_t addr)
 	return function->entry;
 }
 
-size_t module_addr_frames(struct module *module, uint64_t addr, struct source_frame *frames, size_t max)
+size_t module_addr_frames(struct module *module, uint64_t addr, struct source_frame *frames,
+			  size_t max)
 {
 	const struct function *function = function_at(module, addr);
 	struct unit *unit = unit_at(module, addr);
@@ -122,5 +126,6 @@ const char *module_addr_line(struct module *module, uint64_t addr)
 		return NULL;
 	const char *slash = strrchr(frame.file, '/');
 
-	return arena_printf(module_arena(module), "%s:%d", slash ? slash + 1 : frame.file, frame.line);
+	return arena_printf(module_arena(module), "%s:%d", slash ? slash + 1 : frame.file,
+			    frame.line);
 }

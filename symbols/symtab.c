@@ -22,12 +22,13 @@ static const char *plain_name(struct module *module, const char *name)
 	return version ? arena_strndup(module_arena(module), name, (size_t)(version - name)) : name;
 }
 
-static void add_symbol(struct module *module, struct symtab *symtab, const char *name, const GElf_Sym *sym,
-		       uint64_t addr)
+static void add_symbol(struct module *module, struct symtab *symtab, const char *name,
+		       const GElf_Sym *sym, uint64_t addr)
 {
 	int type = GELF_ST_TYPE(sym->st_info);
 
-	if ((type != STT_FUNC && type != STT_GNU_IFUNC) || !name[0] || !module_is_code(module, addr))
+	if ((type != STT_FUNC && type != STT_GNU_IFUNC) || !name[0] ||
+	    !module_is_code(module, addr))
 		return;
 	name = plain_name(module, name);
 	struct symbol *symbol = name ? array_push(&symtab->list) : NULL;
@@ -48,7 +49,8 @@ static int compare(const void *a, const void *b)
 {
 	const struct symbol *x = a, *y = b;
 
-	return x->addr != y->addr ? (x->addr > y->addr) - (x->addr < y->addr) : strcmp(x->name, y->name);
+	return x->addr != y->addr ? (x->addr > y->addr) - (x->addr < y->addr)
+				  : strcmp(x->name, y->name);
 }
 
 static void read_symbols(struct module *module, struct symtab *symtab)
@@ -60,7 +62,8 @@ static void read_symbols(struct module *module, struct symtab *symtab)
 		GElf_Sym sym;
 		GElf_Addr addr;
 		GElf_Word section;
-		const char *name = dwfl_module_getsym_info(mod, i, &sym, &addr, &section, NULL, NULL);
+		const char *name =
+			dwfl_module_getsym_info(mod, i, &sym, &addr, &section, NULL, NULL);
 
 		if (name && section != SHN_UNDEF)
 			add_symbol(module, symtab, name, &sym, addr);
@@ -134,7 +137,8 @@ size_t symtab_at(struct module *module, uint64_t addr, const struct symbol **ret
 
 const struct symbol *symtab_covering(struct module *module, uint64_t addr)
 {
-	enum { LOOK_BACK = 16 }; /* symbols in a larger one: labels of hand-written code, nested aliases */
+	/* Symbols in a larger one: labels of hand-written code, nested aliases. */
+	enum { LOOK_BACK = 16 };
 	const struct symtab *symtab = symtab_get(module);
 	size_t end = upper_bound(symtab, addr);
 
@@ -149,7 +153,8 @@ const struct symbol *symtab_covering(struct module *module, uint64_t addr)
 
 static int compare_names(const void *a, const void *b)
 {
-	const struct symbol *x = *(const struct symbol *const *)a, *y = *(const struct symbol *const *)b;
+	const struct symbol *x = *(const struct symbol *const *)a,
+			    *y = *(const struct symbol *const *)b;
 
 	return strcmp(x->name, y->name);
 }

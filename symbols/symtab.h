@@ -1,7 +1,8 @@
 /**
  * The symbol table of a module: names of code addresses, without types.  Private to symbols/.
  *
- * .symtab of the file or its debug file, else .dynsym with what mini debug info (.gnu_debugdata) adds.
+ * .symtab of the file or its debug file, else .dynsym with what mini debug info (.gnu_debugdata)
+ * adds.
  */
 #ifndef SYMBOLS_SYMTAB_H
 #define SYMBOLS_SYMTAB_H

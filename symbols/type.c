@@ -1,11 +1,13 @@
 /**
  * Types from DIEs.
  *
- * A type is made when its DIE is first met, shallow: what a pointer, a function or a struct refers to is read when asked
- * for, so circles need no care.  Only what a size depends on is followed at once (typedefs, qualifiers, elements of
- * arrays); valid DWARF has no circle there, a damaged file may, hence NESTING_MAX.
+ * A type is made when its DIE is first met, shallow: what a pointer, a function or a struct refers
+ * to is read when asked for, so circles need no care.  Only what a size depends on is followed at
+ * once (typedefs, qualifiers, elements of arrays); valid DWARF has no circle there, a damaged file
+ * may, hence NESTING_MAX.
  *
- * One DW_TAG_array_type has all dimensions of a C array (DWARF 5 section 5.5): it becomes as many types.
+ * One DW_TAG_array_type has all dimensions of a C array (DWARF 5 section 5.5): it becomes as many
+ * types.
  */
 #include "symbols/type.h"
 
@@ -17,7 +19,7 @@
 
 enum { NESTING_MAX = 64, DIMENSIONS_MAX = 16 };
 
-static const struct type *make_type(struct module *module, Dwarf_Die *die, unsigned dimension, int nesting);
+static const struct type *make_type(struct module *module, Dwarf_Die *die, int nesting);
 
 struct types *types_get(struct module *module)
 {
@@ -33,12 +35,13 @@ void types_free(struct types *types)
 	if (!types)
 		return;
 	/* The nodes themselves are in the arena of the module. */
-	HASH_CLEAR(hh, types->by_key);
+	HASH_CLEAR(hh, types->by_die);
 	HASH_CLEAR(hh, types->basic);
 	free(types);
 }
 
-struct type_node *type_node_new(struct module *module, enum type_kind kind, const char *name, uint64_t size)
+struct type_node *type_node_new(struct module *module, enum type_kind kind, const char *name,
+				uint64_t size)
 {
 	struct type_node *node = arena_alloc(module_arena(module), sizeof(*node));
 
@@ -82,11 +85,13 @@ static const char *plain_name(const char *name)
 
 static void set_base(struct type *type, Dwarf_Die *die)
 {
-	uint64_t encoding = 0;
+	uint64_t encoding = 0, order = DW_END_default;
 
 	type->name = plain_name(type->name);
 
 	die_unsigned(die, DW_AT_encoding, &encoding);
+	if (die_unsigned(die, DW_AT_endianity, &order) && order == DW_END_big)
+		encoding = DW_ATE_void; /* scalar_storage_order("big-endian"): not understood */
 	type->kind = TYPE_INT;
 	switch (encoding) {
 	case DW_ATE_boolean:
@@ -125,8 +130,8 @@ static bool has_negative_enumerator(Dwarf_Die *die)
 	if (dwarf_child(die, &child) != 0)
 		return false;
 	do {
-		if (dwarf_tag(&child) == DW_TAG_enumerator && die_constant(&child, DW_AT_const_value, &value) &&
-		    value < 0)
+		if (dwarf_tag(&child) == DW_TAG_enumerator &&
+		    die_constant(&child, DW_AT_const_value, &value) && value < 0)
 			return true;
 	} while (dwarf_siblingof(&child, &child) == 0);
 	return false;
@@ -139,7 +144,7 @@ static void set_enum(struct module *module, struct type *type, Dwarf_Die *die, i
 
 	type->kind = TYPE_ENUM;
 	if (die_ref(die, DW_AT_type, &underlying)) {
-		const struct type *base = type_strip_names(make_type(module, &underlying, 0, nesting));
+		const struct type *base = type_strip_names(make_type(module, &underlying, nesting));
 
 		type->is_signed = base->is_signed;
 		type->size = type->size ? type->size : base->size;
@@ -183,10 +188,26 @@ static bool read_count(Dwarf_Die *subrange, uint64_t *ret)
 	return true;
 }
 
+static void set_array(struct module *module, struct type_node *node, Dwarf_Die *die, int nesting);
+
+/* It is reached from the outer array only. */
+static const struct type *inner_array(struct module *module, Dwarf_Die *die, unsigned dimension,
+				      int nesting)
+{
+	struct type_node *node = type_node_new(module, TYPE_ARRAY, NULL, 0);
+
+	if (!node)
+		return unknown_type(module, NULL);
+	node->type.die = die_id(module, die);
+	node->dimension = dimension;
+	set_array(module, node, die, nesting);
+	return &node->type;
+}
+
 static void set_array(struct module *module, struct type_node *node, Dwarf_Die *die, int nesting)
 {
 	struct type *type = &node->type;
-	unsigned dimension = (unsigned)node->key.dimension;
+	unsigned dimension = node->dimension;
 	Dwarf_Die subrange;
 	unsigned dimensions = find_dimension(die, dimension, &subrange);
 
@@ -195,12 +216,13 @@ static void set_array(struct module *module, struct type_node *node, Dwarf_Die *
 	type->is_vector = die_flag(die, DW_AT_GNU_vector);
 	type->is_flexible = dimension >= dimensions || !read_count(&subrange, &type->count);
 	if (dimension + 1 < dimensions) {
-		node->target = make_type(module, die, dimension + 1, nesting);
+		node->target = inner_array(module, die, dimension + 1, nesting);
 	} else {
 		Dwarf_Die element;
 
-		node->target = die_ref(die, DW_AT_type, &element) ? make_type(module, &element, 0, nesting)
-								   : type_from_die(module, NULL);
+		node->target = die_ref(die, DW_AT_type, &element)
+				       ? make_type(module, &element, nesting)
+				       : type_from_die(module, NULL);
 	}
 	if (__builtin_mul_overflow(type->count, node->target->size, &type->size)) {
 		type->is_flexible = true;
@@ -208,14 +230,14 @@ static void set_array(struct module *module, struct type_node *node, Dwarf_Die *
 	}
 }
 
-static void set_alias(struct module *module, struct type_node *node, Dwarf_Die *die, enum type_kind kind,
-		      const char *name, int nesting)
+static void set_alias(struct module *module, struct type_node *node, Dwarf_Die *die,
+		      enum type_kind kind, const char *name, int nesting)
 {
 	Dwarf_Die target;
 
 	node->type.kind = kind;
 	node->type.name = name;
-	node->target = die_ref(die, DW_AT_type, &target) ? make_type(module, &target, 0, nesting)
+	node->target = die_ref(die, DW_AT_type, &target) ? make_type(module, &target, nesting)
 							  : type_from_die(module, NULL);
 	node->type.size = node->target->size;
 	node->type.is_signed = node->target->is_signed;
@@ -283,20 +305,20 @@ static void fill_type(struct module *module, struct type_node *node, Dwarf_Die *
 	}
 }
 
-static const struct type *make_type(struct module *module, Dwarf_Die *die, unsigned dimension, int nesting)
+static const struct type *make_type(struct module *module, Dwarf_Die *die, int nesting)
 {
 	struct types *types = types_get(module);
-	struct type_key key = { die_id(module, die), dimension };
+	uint64_t id = die_id(module, die);
 	struct type_node *node = NULL;
 	Dwarf_Die signature;
 
 	/* A declaration whose definition is in a type unit (DWARF 5 section 3.1.4). */
 	if (dwarf_hasattr(die, DW_AT_signature) && die_ref(die, DW_AT_signature, &signature) &&
 	    !dwarf_hasattr(&signature, DW_AT_signature))
-		return make_type(module, &signature, dimension, nesting);
-	if (!types || !key.die)
+		return make_type(module, &signature, nesting);
+	if (!types || !id)
 		return unknown_type(module, "unreadable type");
-	HASH_FIND(hh, types->by_key, &key, sizeof(key), node);
+	HASH_FIND(hh, types->by_die, &id, sizeof(id), node);
 	if (node)
 		return &node->type;
 	if (nesting >= NESTING_MAX)
@@ -304,16 +326,15 @@ static const struct type *make_type(struct module *module, Dwarf_Die *die, unsig
 	node = type_node_new(module, TYPE_UNKNOWN, NULL, 0);
 	if (!node)
 		return unknown_type(module, NULL);
-	node->key = key;
-	node->type.die = key.die;
+	node->type.die = id;
 	fill_type(module, node, die, nesting + 1);
-	HASH_ADD(hh, types->by_key, key, sizeof(node->key), node);
+	HASH_ADD(hh, types->by_die, type.die, sizeof(id), node);
 	return &node->type;
 }
 
 const struct type *type_from_die(struct module *module, Dwarf_Die *die)
 {
-	return die ? make_type(module, die, 0, 0) : type_basic(module, "void");
+	return die ? make_type(module, die, 0) : type_basic(module, "void");
 }
 
 const struct type *type_of_die(struct module *module, Dwarf_Die *die)

@@ -1,9 +1,10 @@
 /**
  * C types, as debug information describes them.
  *
- * Types are immutable to their users, belong to their module's arena, and are made on demand: what a pointer points at and
- * what a struct holds is read when first asked for, so that looking at one parameter does not load all of libvirt.
- * A declaration (`struct x;`) is completed by a definition of that name elsewhere in the module, as gdb does.
+ * Types are immutable to their users, belong to their module's arena, and are made on demand: what
+ * a pointer points at and what a struct holds is read when first asked for, so that looking at one
+ * parameter does not load all of libvirt. A declaration (`struct x;`) is completed by a definition
+ * of that name elsewhere in the module, as gdb does.
  */
 #ifndef SYMBOLS_TYPE_H
 #define SYMBOLS_TYPE_H
@@ -87,9 +88,10 @@ const struct type *type_pointer_to(const struct type *type);
 const struct type *type_basic(struct module *module, const char *name);
 
 /**
- * Find a type as it is written in a cast: "qemuBlockStats", "struct _virDomain *", "unsigned long", "enum x".  What the unit of
- * the DIE `near` declares comes first (a function's `die`; 0: none): one name may mean different types in different files.
- * -ENOENT, -EINVAL or -EMLINK (different definitions, and nothing to choose by) with a message.
+ * Find a type as it is written in a cast: "qemuBlockStats", "struct _virDomain *", "unsigned long",
+ * "enum x".  What the unit of the DIE `near` declares comes first (a function's `die`; 0: none):
+ * one name may mean different types in different files. -ENOENT, -EINVAL or -EMLINK (different
+ * definitions, and nothing to choose by) with a message.
  */
 int type_find(struct module *module, uint64_t near, const char *spelling, const struct type **ret);
 

@@ -82,7 +82,8 @@ static void next_word(struct spelling *sp)
 	while (isspace((unsigned char)*sp->at))
 		sp->at++;
 	if (isalpha((unsigned char)*sp->at) || *sp->at == '_') {
-		while ((isalnum((unsigned char)*sp->at) || *sp->at == '_') && n < sizeof(sp->word) - 1)
+		while ((isalnum((unsigned char)*sp->at) || *sp->at == '_') &&
+		       n < sizeof(sp->word) - 1)
 			sp->word[n++] = *sp->at++;
 	} else if (*sp->at) {
 		sp->word[n++] = *sp->at++;
@@ -100,7 +101,8 @@ static bool take(struct spelling *sp, const char *word)
 
 static bool take_qualifier(struct spelling *sp)
 {
-	return take(sp, "const") || take(sp, "volatile") || take(sp, "restrict") || take(sp, "_Atomic");
+	return take(sp, "const") || take(sp, "volatile") || take(sp, "restrict") ||
+	       take(sp, "_Atomic");
 }
 
 static bool is_identifier(const struct spelling *sp)
@@ -116,8 +118,10 @@ struct base_words {
 
 static bool take_base_word(struct spelling *sp, struct base_words *words)
 {
-	static const char *const others[] = { "void", "char", "float", "double", "_Bool", "bool", "__int128" };
-	int *counts[] = { &words->longs, &words->shorts, &words->is_unsigned, &words->is_signed, &words->ints };
+	static const char *const others[] = { "void",  "char", "float",	  "double",
+					      "_Bool", "bool", "__int128" };
+	int *counts[] = { &words->longs, &words->shorts, &words->is_unsigned, &words->is_signed,
+			  &words->ints };
 	static const char *const counted[] = { "long", "short", "unsigned", "signed", "int" };
 
 	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
@@ -141,11 +145,17 @@ static const struct type *base_type(struct module *module, const struct base_wor
 {
 	static const char *const longs[] = { "", "long", "long long" };
 	char name[64];
-	const char *core = words->other ? words->other : words->longs ? "" : words->shorts ? "short" : "int";
-	const char *sign = words->is_unsigned ? "unsigned" : words->is_signed && words->other ? "signed" : "";
+	const char *core = words->other	   ? words->other
+			   : words->longs  ? ""
+			   : words->shorts ? "short"
+					   : "int";
+	const char *sign = words->is_unsigned		      ? "unsigned"
+			   : words->is_signed && words->other ? "signed"
+							      : "";
 
-	if (words->longs > 2 || words->shorts > 1 || words->ints > 1 || words->is_unsigned + words->is_signed > 1 ||
-	    (words->longs && words->shorts) || (words->other && (words->ints || words->shorts)))
+	if (words->longs > 2 || words->shorts > 1 || words->ints > 1 ||
+	    words->is_unsigned + words->is_signed > 1 || (words->longs && words->shorts) ||
+	    (words->other && (words->ints || words->shorts)))
 		return NULL;
 	if (!strcmp(core, "__int128") && words->is_signed)
 		sign = "";
@@ -154,8 +164,8 @@ static const struct type *base_type(struct module *module, const struct base_wor
 	return find_basic(name) >= 0 ? type_basic(module, name) : NULL;
 }
 
-static int find_named(struct spelling *sp, struct module *module, uint64_t near, unsigned tag, const char *kind,
-		      const struct type **ret)
+static int find_named(struct spelling *sp, struct module *module, uint64_t near, unsigned tag,
+		      const char *kind, const struct type **ret)
 {
 	Dwarf_Die die;
 
@@ -167,13 +177,15 @@ static int find_named(struct spelling *sp, struct module *module, uint64_t near,
 		return err_set(r, "there are different types called '%s%s' in %s", kind, sp->word,
 			       module_name(module));
 	if (r < 0)
-		return err_set(r, "no type is called '%s%s' in %s", kind, sp->word, module_name(module));
+		return err_set(r, "no type is called '%s%s' in %s", kind, sp->word,
+			       module_name(module));
 	next_word(sp);
 	*ret = type_from_die(module, &die);
 	return 0;
 }
 
-static int find_specified(struct spelling *sp, struct module *module, uint64_t near, const struct type **ret)
+static int find_specified(struct spelling *sp, struct module *module, uint64_t near,
+			  const struct type **ret)
 {
 	struct base_words words = { 0 };
 

@@ -1,10 +1,12 @@
 /**
  * The children of type DIEs: members, enumerators, parameters.
  *
- * Bit-fields come in two descriptions, made alike here (byte offset, bit from the low end of that byte):
+ * Bit-fields come in two descriptions, made alike here (byte offset, bit from the low end of that
+ * byte):
  *   DW_AT_data_bit_offset        bits from the start of the struct (DWARF 4 and 5 section 5.7.6)
- *   DW_AT_bit_offset             bits from the *high* end of a storage unit of DW_AT_byte_size (or the type's size) at
- *                                DW_AT_data_member_location (DWARF 2 and 3; gcc uses it with DWARF 4 too)
+ *   DW_AT_bit_offset             bits from the *high* end of a storage unit of DW_AT_byte_size (or the
+ *                                type's size) at DW_AT_data_member_location (DWARF 2 and 3; gcc uses it
+ *                                with DWARF 4 too)
  */
 #include <string.h>
 
@@ -26,7 +28,8 @@ static bool read_offset(Dwarf_Die *die, uint64_t *ret)
 		return true;
 	if (dwarf_formudata(&attribute, ret) == 0)
 		return true;
-	if (dwarf_getlocation(&attribute, &ops, &n) != 0 || n != 1 || ops[0].atom != DW_OP_plus_uconst)
+	if (dwarf_getlocation(&attribute, &ops, &n) != 0 || n != 1 ||
+	    ops[0].atom != DW_OP_plus_uconst)
 		return false;
 	*ret = ops[0].number;
 	return true;
@@ -57,7 +60,8 @@ static bool set_bits(Dwarf_Die *die, struct member *member)
 
 static const struct type *not_understood(struct module *module)
 {
-	const struct type_node *node = type_node_new(module, TYPE_UNKNOWN, "member at a computed place", 0);
+	const struct type_node *node =
+		type_node_new(module, TYPE_UNKNOWN, "member at a computed place", 0);
 
 	return node ? &node->type : type_basic(module, "void");
 }
@@ -73,7 +77,8 @@ static void read_member(struct module *module, Dwarf_Die *die, struct member *me
 }
 
 /* Call `read` for each child until it returns false. */
-static void foreach_child(struct type_node *node, bool (*read)(Dwarf_Die *child, struct type_node *, void *), void *list)
+static void foreach_child(struct type_node *node,
+			  bool (*read)(Dwarf_Die *child, struct type_node *, void *), void *list)
 {
 	Dwarf_Die die, child;
 	size_t n = 0;
@@ -89,7 +94,8 @@ static void foreach_child(struct type_node *node, bool (*read)(Dwarf_Die *child,
 /* The finished list goes to the arena: it is never freed alone. */
 static const void *keep(struct type_node *node, void *items, size_t n, size_t size)
 {
-	const void *kept = n ? arena_memdup(module_arena(node->type.module), items, n * size) : NULL;
+	const void *kept =
+		n ? arena_memdup(module_arena(node->type.module), items, n * size) : NULL;
 
 	free(items);
 	return kept;

@@ -9,16 +9,10 @@
 #include "symbols/dwarf.h"
 #include "symbols/type.h"
 
-/** A type is known by its DIE, and a dimension for the inner arrays of one that has several. */
-struct type_key {
-	uint64_t die;
-	uint64_t dimension;
-};
-
 struct type_node {
 	struct type type; /* first: a type is a pointer into its node */
-	struct type_key key;
-	UT_hash_handle hh;
+	unsigned dimension; /* of the array DIE, which has all of them */
+	UT_hash_handle hh;  /* by type.die, or the name of a basic type */
 
 	/* What is found out when first asked for. */
 	const struct type *target, *pointer, *complete;
@@ -42,7 +36,7 @@ struct type_node {
 };
 
 struct types {
-	struct type_node *by_key;
+	struct type_node *by_die;
 	struct type_node *basic; /* by name, linked through hh */
 };
 

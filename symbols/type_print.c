@@ -36,16 +36,19 @@ static void print_members(const struct type *type, FILE *out, int depth, uint64_
 
 static bool is_expanded(const struct type *type, int depth)
 {
-	return (type->kind == TYPE_STRUCT || type->kind == TYPE_UNION) && !type->name && depth < NESTED_MAX;
+	return (type->kind == TYPE_STRUCT || type->kind == TYPE_UNION) && !type->name &&
+	       depth < NESTED_MAX;
 }
 
-static void print_expanded(const struct member *member, FILE *out, int depth, uint64_t at, const char *note)
+static void print_expanded(const struct member *member, FILE *out, int depth, uint64_t at,
+			   const char *note)
 {
 	char text[300];
 
 	print_line(out, depth, member->type->kind == TYPE_UNION ? "union {" : "struct {", "");
 	print_members(member->type, out, depth + 1, at);
-	snprintf(text, sizeof(text), "}%s%s;", member->name ? " " : "", member->name ? member->name : "");
+	snprintf(text, sizeof(text), "}%s%s;", member->name ? " " : "",
+		 member->name ? member->name : "");
 	print_line(out, depth, text, note);
 }
 
@@ -55,10 +58,11 @@ static void print_member(const struct member *member, FILE *out, int depth, uint
 	char note[100];
 
 	if (member->bit_size)
-		snprintf(note, sizeof(note), "/* %6" PRIu64 ":%u %u bits */", at, member->bit_offset,
-			 member->bit_size);
+		snprintf(note, sizeof(note), "/* %6" PRIu64 ":%u %u bits */", at,
+			 member->bit_offset, member->bit_size);
 	else
-		snprintf(note, sizeof(note), "/* %6" PRIu64 " %6" PRIu64 " */", at, member->type->size);
+		snprintf(note, sizeof(note), "/* %6" PRIu64 " %6" PRIu64 " */", at,
+			 member->type->size);
 	if (is_expanded(member->type, depth)) {
 		print_expanded(member, out, depth, at, note);
 		return;
@@ -132,7 +136,8 @@ static void print_definition(const struct type *type, FILE *out)
 		fprintf(out, "%s %s; /* not defined in %s */\n", word, type->name ? type->name : "",
 			module_name(type->module));
 	} else {
-		fprintf(out, "%s%s%s {\n", word, type->name ? " " : "", type->name ? type->name : "");
+		fprintf(out, "%s%s%s {\n", word, type->name ? " " : "",
+			type->name ? type->name : "");
 		if (type->kind == TYPE_ENUM)
 			print_enumerators(type, out);
 		else
@@ -149,7 +154,8 @@ void type_print(const struct type *type, FILE *out)
 	/* A typedef is shown with what it names. */
 	for (; type->kind == TYPE_TYPEDEF || type->kind == TYPE_QUAL; type = type_target(type)) {
 		if (type->kind == TYPE_TYPEDEF)
-			fprintf(out, "typedef %s;\n", type_spell(type_target(type), type->name, &arena));
+			fprintf(out, "typedef %s;\n",
+				type_spell(type_target(type), type->name, &arena));
 	}
 	print_definition(type_strip(type), out);
 	arena_free(&arena);

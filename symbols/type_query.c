@@ -136,7 +136,8 @@ static bool same_pointees(const struct type *a, const struct type *b, struct ext
 {
 	a = type_strip_names(type_target(a));
 	b = type_strip_names(type_target(b));
-	if (a->kind == b->kind && a->name && b->name && (a->kind == TYPE_STRUCT || a->kind == TYPE_UNION))
+	if (a->kind == b->kind && a->name && b->name &&
+	    (a->kind == TYPE_STRUCT || a->kind == TYPE_UNION))
 		return !strcmp(a->name, b->name);
 	return same(a, b, extent);
 }
@@ -192,7 +193,8 @@ bool type_same(const struct type *a, const struct type *b)
 	return same(a, b, &extent);
 }
 
-static int find_member(const struct type *type, const char *name, uint64_t offset, int depth, struct member *ret)
+static int find_member(const struct type *type, const char *name, uint64_t offset, int depth,
+		       struct member *ret)
 {
 	const struct member *members;
 	size_t n;

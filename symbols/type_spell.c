@@ -1,8 +1,9 @@
 /**
  * C spelling of types, as gdb's `whatis` writes them.
  *
- * A C declaration reads from the name outwards, so the text grows around the declarator: a pointer goes before it, an array's
- * length or a function's parameters behind it, with parentheses where a pointer meets one of these.
+ * A C declaration reads from the name outwards, so the text grows around the declarator: a pointer
+ * goes before it, an array's length or a function's parameters behind it, with parentheses where a
+ * pointer meets one of these.
  */
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,8 @@ struct speller {
 	bool is_returned; /* the type is what a function returns */
 };
 
-static const char *spell(struct speller *sp, const struct type *type, const char *declarator, unsigned quals);
+static const char *spell(struct speller *sp, const struct type *type, const char *declarator,
+			 unsigned quals);
 
 /* Each with a space behind it. */
 static const char *spell_qualifiers(struct speller *sp, unsigned quals)
@@ -59,7 +61,8 @@ static const char *spell_base(struct speller *sp, const struct type *type)
 	return arena_printf(&sp->arena, "%s%s", kind, type->name ? type->name : "{...}");
 }
 
-static const char *spell_pointer(struct speller *sp, const struct type *type, const char *declarator, unsigned quals)
+static const char *spell_pointer(struct speller *sp, const struct type *type,
+				 const char *declarator, unsigned quals)
 {
 	const struct type *target = type_target(type);
 	const char *text = spell_qualifiers(sp, quals);
@@ -67,8 +70,8 @@ static const char *spell_pointer(struct speller *sp, const struct type *type, co
 
 	/* "* const p", "* const[3]", "* const(*)(void)", "*p" */
 	if (text && text[0])
-		text = arena_printf(&sp->arena, "* %.*s%s%s", (int)strlen(text) - 1, text, is_tight ? "" : " ",
-				    declarator);
+		text = arena_printf(&sp->arena, "* %.*s%s%s", (int)strlen(text) - 1, text,
+				    is_tight ? "" : " ", declarator);
 	else
 		text = arena_printf(&sp->arena, "*%s", declarator);
 	while (target->kind == TYPE_QUAL)
@@ -79,13 +82,15 @@ static const char *spell_pointer(struct speller *sp, const struct type *type, co
 	return text ? spell(sp, type_target(type), text, 0) : NULL;
 }
 
-static const char *spell_array(struct speller *sp, const struct type *type, const char *declarator, unsigned quals)
+static const char *spell_array(struct speller *sp, const struct type *type, const char *declarator,
+			       unsigned quals)
 {
 	const char *text;
 
 	if (type->is_vector)
-		text = arena_printf(&sp->arena, "%s%s__attribute__ ((vector_size(%lu)))", declarator,
-				    declarator[0] ? " " : "", (unsigned long)type->count);
+		text = arena_printf(&sp->arena, "%s%s__attribute__ ((vector_size(%lu)))",
+				    declarator, declarator[0] ? " " : "",
+				    (unsigned long)type->count);
 	else if (type->is_flexible)
 		text = arena_printf(&sp->arena, "%s[]", declarator);
 	else
@@ -93,7 +98,8 @@ static const char *spell_array(struct speller *sp, const struct type *type, cons
 	return text ? spell(sp, type_target(type), text, quals) : NULL;
 }
 
-static const char *spell_function(struct speller *sp, const struct type *type, const char *declarator)
+static const char *spell_function(struct speller *sp, const struct type *type,
+				  const char *declarator)
 {
 	const struct type *const *params = NULL;
 	bool variadic;
@@ -103,9 +109,12 @@ static const char *spell_function(struct speller *sp, const struct type *type, c
 	for (size_t i = 0; i < n && text; i++) {
 		const char *param = spell(sp, params[i], "", 0);
 
-		text = param ? arena_printf(&sp->arena, "%s%s%s", text, i ? ", " : "", param) : NULL;
+		text = param ? arena_printf(&sp->arena, "%s%s%s", text, i ? ", " : "", param)
+			     : NULL;
 	}
-	const char *end = n && variadic ? ", ..." : !n && type_node(type)->params.prototyped ? "void" : "";
+	const char *end = n && variadic				     ? ", ..."
+			  : !n && type_node(type)->params.prototyped ? "void"
+								     : "";
 
 	text = text ? arena_printf(&sp->arena, "%s%s)", text, end) : NULL;
 	sp->is_returned = true;
@@ -114,7 +123,8 @@ static const char *spell_function(struct speller *sp, const struct type *type, c
 	return text;
 }
 
-static const char *spell_kind(struct speller *sp, const struct type *type, const char *declarator, unsigned quals)
+static const char *spell_kind(struct speller *sp, const struct type *type, const char *declarator,
+			      unsigned quals)
 {
 	switch (type->kind) {
 	case TYPE_QUAL:
@@ -132,10 +142,12 @@ static const char *spell_kind(struct speller *sp, const struct type *type, const
 
 	if (!base || !prefix)
 		return NULL;
-	return arena_printf(&sp->arena, "%s%s%s%s", prefix, base, declarator[0] ? " " : "", declarator);
+	return arena_printf(&sp->arena, "%s%s%s%s", prefix, base, declarator[0] ? " " : "",
+			    declarator);
 }
 
-static const char *spell(struct speller *sp, const struct type *type, const char *declarator, unsigned quals)
+static const char *spell(struct speller *sp, const struct type *type, const char *declarator,
+			 unsigned quals)
 {
 	if (sp->depth >= DEPTH_MAX || sp->parts++ >= PARTS_MAX)
 		return "...";

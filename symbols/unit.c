@@ -1,12 +1,13 @@
 /**
  * Units of the debug information: which there are, and which holds an address.
  *
- * The ranges of the unit DIEs are used instead of .debug_aranges: clang does not make that section, and reading some hundred
- * DIEs takes a millisecond.
+ * The ranges of the unit DIEs are used instead of .debug_aranges: clang does not make that section,
+ * and reading some hundred DIEs takes a millisecond.
  *
- * dwz moves DIEs that several units share to partial units, which the others import (DW_TAG_imported_unit, DWARF 5
- * section 3.2.5), be they in the same file or in an alternate one (.gnu_debugaltlink).  Skeleton units of -gsplit-dwarf are
- * replaced by the unit in their .dwo file where it can be found.
+ * dwz moves DIEs that several units share to partial units, which the others import
+ * (DW_TAG_imported_unit, DWARF 5 section 3.2.5), be they in the same file or in an alternate one
+ * (.gnu_debugaltlink).  Skeleton units of -gsplit-dwarf are replaced by the unit in their .dwo file
+ * where it can be found.
  */
 #include "symbols/dwarf.h"
 
@@ -59,7 +60,8 @@ static void read_units(struct module *module, struct units *units)
 	Dwarf_Die die, split;
 	uint8_t type;
 
-	for (Dwarf_CU *cu = NULL; dwarf && dwarf_get_units(dwarf, cu, &cu, NULL, &type, &die, &split) == 0;) {
+	for (Dwarf_CU *cu = NULL;
+	     dwarf && dwarf_get_units(dwarf, cu, &cu, NULL, &type, &die, &split) == 0;) {
 		bool is_split = type == DW_UT_skeleton && split.cu;
 		struct unit *unit = array_push(&units->list);
 
