@@ -170,6 +170,13 @@ int event_of(pid_t tid, struct event *ret)
 	return 0;
 }
 
+void event_consume_exec(pid_t tid)
+{
+	siginfo_t info;
+
+	waitid(P_PID, (id_t)tid, &info, WSTOPPED | __WALL | __WNOTHREAD | WNOHANG);
+}
+
 void event_reap(pid_t tid)
 {
 	siginfo_t info;

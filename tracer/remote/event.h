@@ -45,6 +45,12 @@ int event_next(struct proc *proc, bool block, struct event *ret);
 /** The same for one task only; never blocks. */
 int event_of(pid_t tid, struct event *ret);
 
+/**
+ * Take EVENT_EXECED from the kernel: before that it refuses all requests if another thread than the leader called
+ * exec, and so changed its tid (kernel/ptrace.c, looks_like_a_spurious_pid).  No signal is lost by it.
+ */
+void event_consume_exec(pid_t tid);
+
 /** Take the end of a task from the kernel: its tid may be used again. */
 void event_reap(pid_t tid);
 

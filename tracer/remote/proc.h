@@ -21,9 +21,12 @@ enum thread_kind {
 	THREAD_GONE,   /**< not there any more */
 };
 
+struct maps;
+
 struct thread {
 	pid_t tid;
 	enum thread_kind kind;
+	bool settled;      /**< what it makes from now on is traced from birth: see seize.c */
 	bool interrupted;  /**< we sent PTRACE_INTERRUPT and have not seen its stop yet */
 	unsigned round;    /**< fairness: the round it was served in last */
 	void *user;        /**< belongs to who uses this layer; freed by proc->forget */
@@ -42,18 +45,9 @@ struct proc {
 	void *ctx;
 };
 
-/** Options of every task that is traced: PTRACE_O_… */
-extern const long proc_trace_options;
-
 int proc_open(pid_t pid, struct proc **ret);
 /** Does not detach: tasks that are still traced are let go by the kernel when our thread ends. */
 void proc_close(struct proc *proc);
-
-/**
- * Seize every thread, and those that are made meanwhile.  After an error some may be seized already: they have to be
- * detached like after success.
- */
-int proc_seize(struct proc *proc);
 
 struct thread *proc_thread(struct proc *proc, pid_t tid);
 /** Find or make the record of a task; NULL without memory. */
@@ -70,7 +64,11 @@ enum thread_kind proc_classify(struct proc *proc, pid_t tid);
  */
 int proc_find_live(struct proc *proc);
 
+/** Its address space; -ESRCH when nobody lives in it. */
+int proc_maps(struct proc *proc, struct maps *ret);
+
 /** State letter in /proc/PID/task/TID/stat: R S D T t Z X; 0 if it is gone. */
 char proc_state(pid_t pid, pid_t tid);
+bool proc_is_dead(char state); /**< gone, or a zombie */
 
 #endif

@@ -148,7 +148,7 @@ static size_t list_candidates(const struct rcall *call, struct candidate *list)
 	return n;
 }
 
-/* 1 if the thread stands in the stop we asked for; 0 if it does not (then what stops it is left to be served). */
+/* 1 if the thread stands in the stop we asked for; 0 if it does not: what stopped it instead is left for others to see. */
 static int pause_thread(const struct rcall *call, struct thread *thread)
 {
 	struct event event;
@@ -163,34 +163,35 @@ static int pause_thread(const struct rcall *call, struct thread *thread)
 			call->proc->stopped = thread;
 			return 1;
 		}
-		if (event.kind != EVENT_NONE) {
-			call->serve(call->ctx, thread);
+		if (event.kind != EVENT_NONE)
 			return 0;
-		}
 		sleep_us(50);
 	}
 	return 0;
 }
 
-static int start_call(const struct rcall *call, struct thread *thread, const struct user_regs_struct *back,
-		      uint64_t addr, size_t len, uint64_t *ret_rsp)
-{
+/* What is asked for, and what was found to do it with before any thread is stopped. */
+struct request {
+	const struct rcall *call;
 	struct gadgets gadgets;
+	uint64_t addr;
+	size_t len;
+};
+
+static int start_call(const struct request *request, struct thread *thread, const struct user_regs_struct *back,
+		      uint64_t *ret_rsp)
+{
 	struct user_regs_struct regs = *back;
-	int r = gadgets_find(call->proc, &gadgets);
+	int r = sigframe_write(request->call->proc, thread, back, &request->gadgets, ret_rsp);
 
 	if (r < 0)
-		return err_set(-ENOTSUP, "no code to make a system call with was found in process %d",
-			       (int)call->proc->pid);
-	r = sigframe_write(call->proc, thread, back, &gadgets, ret_rsp);
-	if (r < 0)
 		return r;
-	regs.rip = gadgets.syscall_ret;
+	regs.rip = request->gadgets.syscall_ret;
 	regs.rsp = *ret_rsp;
 	regs.orig_rax = (uint64_t)-1;
 	regs.rax = SYS_mmap;
-	regs.rdi = addr;
-	regs.rsi = len;
+	regs.rdi = request->addr;
+	regs.rsi = request->len;
 	regs.rdx = PROT_READ | PROT_EXEC;
 	regs.r10 = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
 	regs.r8 = (uint64_t)-1;
@@ -209,7 +210,7 @@ static bool is_mapped(const struct rcall *call, uint64_t addr)
 static int check_mapping(const struct rcall *call, uint64_t addr, size_t len)
 {
 	struct maps maps;
-	int r = maps_read(call->proc->live, &maps);
+	int r = proc_maps(call->proc, &maps);
 
 	if (r < 0)
 		return r;
@@ -242,27 +243,30 @@ static bool is_under_way(const struct rcall *call, pid_t tid, uint64_t image_rsp
 	return under_way;
 }
 
-static int wait_for_result(const struct rcall *call, pid_t tid, uint64_t image_rsp, uint64_t addr, size_t len)
+static int wait_for_result(const struct request *request, pid_t tid, uint64_t image_rsp)
 {
+	const struct rcall *call = request->call;
+
 	for (int us = 0; us < RESULT_WAIT_MS * 1000; us += 100) {
 		struct thread *thread = proc_thread(call->proc, tid);
 
-		if (is_mapped(call, addr))
-			return check_mapping(call, addr, len);
+		if (is_mapped(call, request->addr))
+			return check_mapping(call, request->addr, request->len);
 		if (!thread)
 			return -ESRCH;
 		call->serve(call->ctx, thread);
 		call->serve(call->ctx, NULL);
 		if (us && us % (CHECK_EVERY_MS * 1000) == 0 && !is_under_way(call, tid, image_rsp))
-			return check_mapping(call, addr, len);
+			return check_mapping(call, request->addr, request->len);
 		sleep_us(100);
 	}
 	return err_set(-ETIMEDOUT, "thread %d did not make the system call", (int)tid);
 }
 
 /* -EAGAIN: this thread will not do. */
-static int try_thread(const struct rcall *call, pid_t tid, bool with_harm, uint64_t addr, size_t len)
+static int try_thread(const struct request *request, pid_t tid, bool with_harm)
 {
+	const struct rcall *call = request->call;
 	struct thread *thread = proc_thread(call->proc, tid);
 	struct user_regs_struct back;
 	uint64_t rsp;
@@ -270,27 +274,27 @@ static int try_thread(const struct rcall *call, pid_t tid, bool with_harm, uint6
 	if (!thread || !pause_thread(call, thread))
 		return -EAGAIN;
 	thread_undo_eintr(thread);
-	bool usable = thread_get_regs(thread, &back) == 0 && (regs_settle(&back) || with_harm);
-	int r = usable ? start_call(call, thread, &back, addr, len, &rsp) : -EAGAIN;
+	bool usable = !thread_fault_waits(thread) && thread_get_regs(thread, &back) == 0 &&
+		      (regs_settle(&back) || with_harm);
+	int r = usable ? start_call(request, thread, &back, &rsp) : -EAGAIN;
 
 	thread_resume(call->proc, thread, 0);
-	if (r == -ENOTSUP || r == -EAGAIN)
-		return r;
 	if (r < 0)
 		return -EAGAIN; /* no room below its stack, or it is gone */
-	log_debug("rcall", "thread %d maps %zu bytes at %#lx", (int)tid, len, (unsigned long)addr);
-	return wait_for_result(call, tid, rsp, addr, len);
+	log_debug("rcall", "thread %d maps %zu bytes at %#lx", (int)tid, request->len,
+		  (unsigned long)request->addr);
+	return wait_for_result(request, tid, rsp);
 }
 
-static int try_threads(const struct rcall *call, bool with_harm, uint64_t addr, size_t len)
+static int try_threads(const struct request *request, bool with_harm)
 {
 	struct candidate list[CANDIDATES_MAX];
-	size_t n = list_candidates(call, list);
+	size_t n = list_candidates(request->call, list);
 
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].harm >= HARM_EINTR && !with_harm)
 			continue;
-		int r = try_thread(call, list[i].tid, with_harm, addr, len);
+		int r = try_thread(request, list[i].tid, with_harm);
 
 		if (r != -EAGAIN && r != -ESRCH)
 			return r;
@@ -299,8 +303,9 @@ static int try_threads(const struct rcall *call, bool with_harm, uint64_t addr, 
 }
 
 /* The held thread goes through the call and comes back to the int3 at back->rip. */
-static int use_held(const struct rcall *call, uint64_t addr, size_t len)
+static int use_held(const struct request *request)
 {
+	const struct rcall *call = request->call;
 	struct thread *thread = call->held;
 	pid_t tid = thread->tid;
 	struct user_regs_struct regs;
@@ -308,7 +313,7 @@ static int use_held(const struct rcall *call, uint64_t addr, size_t len)
 	uint64_t rsp;
 
 	call->proc->stopped = thread;
-	int r = start_call(call, thread, call->back, addr, len, &rsp);
+	int r = start_call(request, thread, call->back, &rsp);
 
 	if (r < 0)
 		return r;
@@ -318,7 +323,7 @@ static int use_held(const struct rcall *call, uint64_t addr, size_t len)
 			return err_set(-ESRCH, "thread %d has ended", (int)tid);
 		if (event.kind == EVENT_TRAP && thread_get_regs(thread, &regs) == 0 &&
 		    regs.rip == call->back->rip + 1 && regs.rsp == call->back->rsp)
-			return check_mapping(call, addr, len);
+			return check_mapping(call, request->addr, request->len);
 		if (event.kind != EVENT_NONE)
 			call->serve(call->ctx, thread);
 		else
@@ -331,11 +336,16 @@ static int use_held(const struct rcall *call, uint64_t addr, size_t len)
 
 int rcall_map(const struct rcall *call, uint64_t addr, size_t len)
 {
-	if (call->held)
-		return use_held(call, addr, len);
-	for (int pass = 0; pass < PASSES; pass++) {
-		int r = try_threads(call, pass == PASSES - 1, addr, len);
+	struct request request = { .call = call, .addr = addr, .len = len };
+	int r = gadgets_find(call->proc, &request.gadgets);
 
+	if (r < 0)
+		return err_set(-ENOTSUP, "no code to make a system call with was found in process %d",
+			       (int)call->proc->pid);
+	if (call->held)
+		return use_held(&request);
+	for (int pass = 0; pass < PASSES; pass++) {
+		r = try_threads(&request, pass == PASSES - 1);
 		if (r != -EAGAIN)
 			return r;
 		call->serve(call->ctx, NULL);

@@ -44,9 +44,11 @@ static ssize_t read_pages(pid_t pid, uint64_t addr, void *buf, size_t len)
 	return process_vm_readv(pid, &local, 1, remote, n, 0);
 }
 
-static ssize_t read_mem_file(struct proc *proc, uint64_t addr, void *buf, size_t len)
+size_t rmem_read_text(struct proc *proc, uint64_t addr, void *buf, size_t len)
 {
-	return pread(proc->mem_fd, buf, len, (off_t)addr);
+	ssize_t n = pread(proc->mem_fd, buf, len, (off_t)addr);
+
+	return n > 0 ? (size_t)n : 0;
 }
 
 size_t rmem_read(struct proc *proc, uint64_t addr, void *buf, size_t len)
@@ -56,12 +58,13 @@ size_t rmem_read(struct proc *proc, uint64_t addr, void *buf, size_t len)
 	if (addr + len < addr || addr >> 63)
 		return 0;
 	while (done < len) {
-		ssize_t n = read_pages(proc->live, addr + done, (char *)buf + done, len - done);
+		char *to = (char *)buf + done;
+		ssize_t n = read_pages(proc->live, addr + done, to, len - done);
 
 		if (n < 0 && errno == ESRCH && proc_find_live(proc) == 0)
-			n = read_pages(proc->live, addr + done, (char *)buf + done, len - done);
+			n = read_pages(proc->live, addr + done, to, len - done);
 		if (n < 0 && (errno == EPERM || errno == ENOSYS))
-			n = read_mem_file(proc, addr + done, (char *)buf + done, len - done);
+			n = (ssize_t)rmem_read_text(proc, addr + done, to, len - done);
 		if (n <= 0)
 			break;
 		done += (size_t)n;

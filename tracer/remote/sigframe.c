@@ -116,7 +116,7 @@ int gadgets_find(struct proc *proc, struct gadgets *ret)
 	struct maps maps;
 	struct gadgets found = { 0 };
 	uint64_t budget = GADGET_SCAN_MAX;
-	int r = maps_read(proc->live, &maps);
+	int r = proc_maps(proc, &maps);
 
 	if (r < 0)
 		return r;

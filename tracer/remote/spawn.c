@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -16,7 +17,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/remote/event.h"
-#include "tracer/remote/proc.h"
+#include "tracer/remote/seize.h"
 
 static void run_child(char *const argv[], int go_fd, int error_fd)
 {
@@ -35,13 +36,17 @@ static void run_child(char *const argv[], int go_fd, int error_fd)
 	_exit(127);
 }
 
-/* Returns when the child stands at exec, or its exec failed. */
+/*
+ * Returns when the child stands at the new program's first instruction, or its exec failed.  At the stop of PTRACE_EVENT_EXEC it is
+ * still inside execve, whose result is yet to be put into rax, so it gets one more stop on its way out.
+ */
 static int wait_for_exec(pid_t pid, int error_fd, const char *name)
 {
 	struct event event = { .kind = EVENT_NONE };
+	bool execed = false;
 	int error = 0;
 
-	while (event.kind != EVENT_EXECED) {
+	while (!execed || event.kind != EVENT_PAUSED) {
 		siginfo_t info;
 
 		/* Blocks until something happened; a closed pipe alone would not mean that the stop is there. */
@@ -55,7 +60,11 @@ static int wait_for_exec(pid_t pid, int error_fd, const char *name)
 				error = ECANCELED;
 			return err_set(-error, "cannot run %s: %s", name, strerror(error));
 		}
-		if (event.kind != EVENT_EXECED && event.kind != EVENT_NONE)
+		if (event.kind == EVENT_EXECED) {
+			execed = true;
+			ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
+		}
+		if (event.kind != EVENT_NONE && !(execed && event.kind == EVENT_PAUSED))
 			ptrace(PTRACE_CONT, pid, NULL, (void *)(long)(event.kind == EVENT_SIGNAL ? event.value : 0));
 	}
 	return 0;
@@ -82,7 +91,7 @@ int spawn_traced(char *const argv[], pid_t *ret)
 	close(error[1]);
 	int r = pid < 0 ? err_set(-errno, "cannot fork: %s", strerror(errno)) : 0;
 
-	if (r == 0 && ptrace(PTRACE_SEIZE, pid, NULL, proc_trace_options) < 0)
+	if (r == 0 && ptrace(PTRACE_SEIZE, pid, NULL, seize_options) < 0)
 		r = err_set(-errno, "cannot trace a command: %s", strerror(errno));
 	if (r < 0 && pid > 0)
 		kill(pid, SIGKILL);

@@ -148,10 +148,11 @@ static bool waits_for_ever(const struct user_regs_struct *regs)
 	}
 }
 
-static bool signal_waits(pid_t tid)
+/* Unblocked signals that wait, for the thread itself and for its process; all if that is not known. */
+static void waiting_signals(pid_t tid, unsigned long long *own, unsigned long long *shared)
 {
 	char path[64], text[4096];
-	unsigned long long pending = 0, shared = 0, blocked = 0;
+	unsigned long long blocked = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -162,10 +163,32 @@ static bool signal_waits(pid_t tid)
 	text[n > 0 ? n : 0] = '\0';
 	const char *a = strstr(text, "\nSigPnd:"), *b = strstr(text, "\nShdPnd:"), *c = strstr(text, "\nSigBlk:");
 
-	if (!a || !b || !c || sscanf(a, "\nSigPnd: %llx", &pending) != 1 ||
-	    sscanf(b, "\nShdPnd: %llx", &shared) != 1 || sscanf(c, "\nSigBlk: %llx", &blocked) != 1)
-		return true;
-	return ((pending | shared) & ~blocked) != 0;
+	*own = *shared = ~0ull;
+	if (a && b && c && sscanf(a, "\nSigPnd: %llx", own) == 1 && sscanf(b, "\nShdPnd: %llx", shared) == 1 &&
+	    sscanf(c, "\nSigBlk: %llx", &blocked) == 1) {
+		*own &= ~blocked;
+		*shared &= ~blocked;
+	}
+}
+
+bool thread_fault_waits(const struct thread *thread)
+{
+	static const int faults[] = { SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
+	unsigned long long own, shared;
+
+	waiting_signals(thread->tid, &own, &shared);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (own >> (faults[i] - 1) & 1)
+			return true;
+	return false;
+}
+
+static bool signal_waits(pid_t tid)
+{
+	unsigned long long own, shared;
+
+	waiting_signals(tid, &own, &shared);
+	return own || shared;
 }
 
 void thread_undo_eintr(const struct thread *thread)

@@ -46,6 +46,12 @@ int thread_event_message(const struct thread *thread, pid_t *ret);
 bool regs_settle(struct user_regs_struct *regs);
 
 /**
+ * Whether a signal made by an instruction (of an int3, a fault) waits to be delivered.  Until it was, the thread's registers
+ * must not be changed, and it must not be let go: signals are delivered only after the stop of thread_interrupt().
+ */
+bool thread_fault_waits(const struct thread *thread);
+
+/**
  * Undo the EINTR that a mere stop gives to the few system calls that do not restart (signal(7), "Interruption by stop
  * signals"), where the call has no timeout and no signal waits: then doing it again is exactly what would have been.
  * For a thread that stands in an EVENT_PAUSED stop.

@@ -1,0 +1,175 @@
+/*
+ * Leaving out nobody
+ *
+ * An int3 that is hit by a task we do not trace kills it.  So before the first one is planted, every task that runs in the
+ * memory must be traced, and every task that will be made must be, from birth.  PTRACE_O_TRACECLONE|FORK|VFORK make the
+ * kernel attach us to what a seized task makes.  Who is left?
+ *
+ *   - Threads born while /proc/PID/task is read: another pass finds them.  EPERM with ourselves as TracerPid means that the
+ *     kernel was faster.
+ *   - Children of vfork() and posix_spawn(), and other processes made with CLONE_VM, that were born before: kcmp() finds
+ *     them among all processes.
+ *   - What a task makes by a clone() that it was already in when it was seized: the kernel looks at the options when the call
+ *     begins (kernel/fork.c, kernel_clone), and copies the memory later, perhaps with our int3s.  So each task must be seen
+ *     outside of any clone() begun before: blocked in another system call, or in any ptrace stop.  A task that
+ *     runs is asked to stop; most sleep, and are not disturbed.  A parent that waits in vfork() cannot stop; its child has been found
+ *     among the processes.
+ */
+#include "tracer/remote/seize.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tracer/base/err.h"
+#include "tracer/remote/gate.h"
+#include "tracer/remote/proc.h"
+#include "tracer/remote/thread.h"
+
+/* Not EXITKILL, which would kill the target with us; not TRACEEXIT: one more stop a thread for nothing we need. */
+const long seize_options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
+
+static pid_t tracer_of(pid_t tid)
+{
+	char path[64], line[256];
+	int tracer = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	FILE *f = fopen(path, "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "TracerPid: %d", &tracer) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return tracer;
+}
+
+/* 1 if it was seized, 0 if there is nothing to do. */
+static int seize(struct proc *proc, pid_t tid, enum thread_kind kind)
+{
+	bool born_traced = false;
+
+	if (proc_thread(proc, tid))
+		return 0;
+	if (ptrace(PTRACE_SEIZE, tid, NULL, seize_options) < 0) {
+		int error = errno;
+
+		if (error == ESRCH || proc_is_dead(proc_state(tid, tid)))
+			return 0;
+		born_traced = error == EPERM && tracer_of(tid) == getpid();
+		if (!born_traced) {
+			int r = gate_check(kind == THREAD_OWN ? proc->pid : tid);
+
+			return r < 0 ? r : err_set(-error, "cannot trace task %d of process %d: %s", (int)tid,
+						   (int)proc->pid, strerror(error));
+		}
+	}
+	struct thread *thread = proc_add_thread(proc, tid, kind);
+
+	if (!thread)
+		return err_set(-ENOMEM, "out of memory");
+	thread->settled = born_traced;
+	return !born_traced;
+}
+
+static int seize_threads(struct proc *proc)
+{
+	char path[64];
+	int n_new = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)proc->pid);
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		return err_set(-ESRCH, "process %d is gone", (int)proc->pid);
+	for (struct dirent *entry; n_new >= 0 && (entry = readdir(dir));) {
+		pid_t tid = atoi(entry->d_name);
+		int r = tid > 0 ? seize(proc, tid, THREAD_OWN) : 0;
+
+		n_new = r < 0 ? r : n_new + r;
+	}
+	closedir(dir);
+	return n_new;
+}
+
+/* Processes that share the memory. */
+static int seize_sharers(struct proc *proc)
+{
+	DIR *dir = opendir("/proc");
+	int n_new = 0;
+
+	/* Who has exited has no memory, and so has every thread of the kernel: kcmp() calls that the same. */
+	if (proc_is_dead(proc_state(proc->live, proc->live)) && proc_find_live(proc) < 0) {
+		closedir(dir);
+		return err_set(-ESRCH, "process %d has ended", (int)proc->pid);
+	}
+	if (!dir)
+		return err_set(-errno, "cannot read /proc: %s", strerror(errno));
+	for (struct dirent *entry; n_new >= 0 && (entry = readdir(dir));) {
+		pid_t pid = atoi(entry->d_name);
+		bool shares = pid > 0 && pid != proc->pid && pid != getpid() &&
+			      syscall(SYS_kcmp, proc->live, pid, KCMP_VM, 0, 0) == 0;
+		int r = shares ? seize(proc, pid, THREAD_SHARER) : 0;
+
+		n_new = r < 0 ? r : n_new + r;
+	}
+	closedir(dir);
+	return n_new;
+}
+
+/* Whether a task sleeps in a system call that makes no tasks. */
+static bool sleeps_elsewhere(pid_t tid)
+{
+	char path[64], text[256];
+	long nr;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return sscanf(text, "%ld", &nr) == 1 && nr >= 0 && nr != SYS_clone && nr != SYS_clone3 &&
+	       nr != SYS_fork && nr != SYS_vfork;
+}
+
+static size_t settle(struct proc *proc)
+{
+	struct thread *thread, *next;
+	size_t n = 0;
+
+	HASH_ITER(hh, proc->threads, thread, next) {
+		if (!thread->settled)
+			thread->settled = sleeps_elsewhere(thread->tid);
+		if (thread->settled)
+			continue;
+		if (!thread->interrupted && thread_interrupt(thread) == -ESRCH)
+			continue;
+		n++;
+	}
+	return n;
+}
+
+int seize_pass(struct proc *proc, struct seize_result *ret)
+{
+	/* Without kcmp a forked child could not be told from one that shares the memory. */
+	if (syscall(SYS_kcmp, getpid(), getpid(), KCMP_VM, 0, 0) != 0)
+		return err_set(-ENOTSUP, "this kernel has no kcmp(2): %s", strerror(errno));
+	/* First: what an unsettled task has made until it settled is then found by this pass. */
+	size_t n_unsettled = settle(proc);
+	int threads = seize_threads(proc), sharers = threads < 0 ? threads : seize_sharers(proc);
+
+	if (sharers < 0)
+		return sharers;
+	*ret = (struct seize_result){ .n_new = (size_t)(threads + sharers), .n_unsettled = n_unsettled };
+	return 0;
+}
