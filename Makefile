@@ -85,6 +85,20 @@ check-$1: $(filter $(BUILD)/tests/unit/$1/%,$(UNIT))
 endef
 $(foreach l,$(LAYERS),$(eval $(call unit_rules,$l)))
 
+# ---- tests of the engine: they trace victims (tests/engine/NAME.c), compiled plainly, as a stranger's programs would be
+VICTIMS := $(patsubst tests/engine/%.c,$(BUILD)/tests/engine/%,$(filter-out tests/engine/harness.c,$(wildcard tests/engine/*.c)))
+$(VICTIMS): $(BUILD)/tests/engine/%: tests/engine/%.c $(wildcard tests/engine/*.h tests/engine/*.inc) Makefile
+	$(Q)mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)gcc -std=gnu17 -O2 -g -mavx -I. -D_GNU_SOURCE -w -rdynamic $(if $(findstring /lib_,$@),-shared -fPIC) -o $@ $< -lpthread
+$(BUILD)/tests/engine/harness.o $(BUILD)/tests/unit/probe/test_engine%.o: ALLCFLAGS += -DVICTIM_DIR='"$(abspath $(BUILD))/tests/engine"'
+$(BUILD)/tests/unit/probe/test_engine%: $(BUILD)/tests/unit/probe/test_engine%.o $(BUILD)/tests/engine/harness.o \
+		$(call archives,probe) | $(VICTIMS)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(call libs_of,probe)
+-include $(BUILD)/tests/engine/harness.d
+# ----
+
 check: $(UNIT)
 	$(Q)./scripts/run-units $(UNIT)
 

@@ -236,7 +236,7 @@ static int bind_probe(struct probe *probe)
 	if (r == 0)
 		r = alloc_exits(probe);
 	if (r == 0)
-		r = maps_read(engine->proc->live, &maps);
+		r = proc_maps(engine->proc, &maps);
 	if (r < 0)
 		return r;
 	r = module_span(&maps, function->entry, &lo, &hi);
@@ -326,7 +326,7 @@ int engine_arm(struct engine *engine)
 	if (!news)
 		return 0;
 	struct maps maps;
-	int r = maps_read(engine->proc->live, &maps);
+	int r = proc_maps(engine->proc, &maps);
 
 	if (r < 0)
 		return r;

@@ -35,11 +35,7 @@ static int restore_text(struct engine *engine)
 
 	if (!engine->sites)
 		return 0;
-	if (engine->end != TARGET_RUNNING && proc_find_live(engine->proc) < 0) {
-		site_drop_all(engine->sites);
-		return 0;
-	}
-	if (maps_read(engine->proc->live, &maps) == 0) {
+	if (engine->end == TARGET_RUNNING && proc_maps(engine->proc, &maps) == 0) {
 		site_drop_unmapped(engine->sites, &maps);
 		maps_free(&maps);
 	}

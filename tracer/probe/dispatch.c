@@ -236,6 +236,7 @@ static void handle_exec(struct engine *engine, struct thread *thread)
 
 	if (tid == engine->proc->pid)
 		engine->end = TARGET_EXECED;
+	event_consume_exec(tid);
 	thread_detach(engine->proc, thread, 0);
 	proc_forget(engine->proc, thread);
 	if (tid == engine->proc->pid)
@@ -256,6 +257,21 @@ static void handle_end(struct engine *engine, const struct event *event)
 	forget_own_threads(engine);
 }
 
+/*
+ * A stop that was asked for comes before signals that are pending, so an int3 may have been hit whose SIGTRAP is still to
+ * come (kernel/signal.c, get_signal).  A thread that was let go now would die of it.
+ */
+static void release_paused(struct engine *engine, struct thread *thread)
+{
+	if (engine->phase == ENGINE_DETACHING && thread_fault_waits(thread)) {
+		thread_resume(engine->proc, thread, 0);
+		return;
+	}
+	if (engine->phase == ENGINE_DETACHING)
+		leave_slot(engine, thread);
+	release(engine, thread, 0);
+}
+
 static void handle_stop(struct engine *engine, struct thread *thread, const struct event *event)
 {
 	switch (event->kind) {
@@ -266,20 +282,16 @@ static void handle_stop(struct engine *engine, struct thread *thread, const stru
 		pass_signal(engine, thread, event->value);
 		break;
 	case EVENT_GROUP_STOP:
-		if (engine->phase == ENGINE_DETACHING) {
-			leave_slot(engine, thread);
-			release(engine, thread, 0); /* the kernel keeps the group stop */
-		} else {
+		if (engine->phase == ENGINE_DETACHING)
+			release_paused(engine, thread); /* the kernel keeps the group stop */
+		else
 			thread_listen(engine->proc, thread);
-		}
 		break;
 	case EVENT_PAUSED:
 		if (thread->interrupted)
 			thread_undo_eintr(thread);
 		thread->interrupted = false;
-		if (engine->phase == ENGINE_DETACHING)
-			leave_slot(engine, thread);
-		release(engine, thread, 0);
+		release_paused(engine, thread);
 		break;
 	case EVENT_NEW_TASK:
 		expect_task(engine, thread);
@@ -310,6 +322,7 @@ void engine_handle(struct engine *engine, const struct event *event)
 		return;
 	}
 	engine->proc->stopped = thread;
+	thread->settled = true;
 	if (thread->kind != THREAD_NEW || receive(engine, thread, event))
 		handle_stop(engine, thread, event);
 }

@@ -45,10 +45,12 @@
 #include "tracer/remote/event.h"
 #include "tracer/remote/gate.h"
 #include "tracer/remote/rmem.h"
+#include "tracer/remote/seize.h"
 #include "tracer/remote/spawn.h"
 #include "tracer/remote/thread.h"
 
 static const uint64_t idle_at_least_ns = 250 * 1000 * 1000;
+static const uint64_t settle_patience_ns = 100 * 1000 * 1000, seize_patience_ns = 3000ull * 1000 * 1000;
 
 uint64_t engine_now_ns(void)
 {
@@ -139,7 +141,7 @@ static uint64_t some_text(const struct maps *maps)
 /* What is needed of the target's memory; its threads are seized. */
 static int look_around(struct engine *engine)
 {
-	int r = maps_read(engine->proc->live, &engine->maps);
+	int r = proc_maps(engine->proc, &engine->maps);
 	uint64_t text = r == 0 ? some_text(&engine->maps) : 0;
 
 	if (r == 0 && !text)
@@ -164,6 +166,31 @@ static int give_up(struct engine *engine, int error)
 	return error;
 }
 
+/* A task that stays unsettled waits in vfork() for a child that is traced; it cannot be waited for. */
+static int seize_all(struct engine *engine)
+{
+	static const struct timespec pause = { 0, 100 * 1000 };
+	uint64_t start_ns = engine_now_ns();
+	struct seize_result result;
+
+	for (;;) {
+		int r = seize_pass(engine->proc, &result);
+		uint64_t ns = engine_now_ns() - start_ns;
+
+		engine_serve_all(engine);
+		if (r < 0)
+			return r;
+		if (engine->end != TARGET_RUNNING || !proc_count(engine->proc))
+			return err_set(-ESRCH, "process %d ended", (int)engine->proc->pid);
+		if (!result.n_new && (!result.n_unsettled || ns > settle_patience_ns))
+			return 0;
+		if (ns > seize_patience_ns)
+			return err_set(-EAGAIN, "process %d makes threads faster than they can be traced",
+				       (int)engine->proc->pid);
+		nanosleep(&pause, NULL);
+	}
+}
+
 int engine_attach(pid_t pid, const struct engine_ops *ops, void *ctx, struct engine **ret)
 {
 	uint64_t start_ns = engine_now_ns();
@@ -174,8 +201,7 @@ int engine_attach(pid_t pid, const struct engine_ops *ops, void *ctx, struct eng
 		r = engine_new(pid, ops, ctx, &engine);
 	if (r < 0)
 		return r;
-	r = proc_seize(engine->proc);
-	engine_serve_all(engine);
+	r = seize_all(engine);
 	if (r == 0)
 		r = look_around(engine);
 	if (r < 0)

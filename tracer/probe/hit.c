@@ -41,7 +41,7 @@ static bool same_stack(void *ctx, uint64_t a, uint64_t b)
 	if (!x || !y) {
 		struct maps fresh;
 
-		if (maps_read(engine->proc->live, &fresh) < 0)
+		if (proc_maps(engine->proc, &fresh) < 0)
 			return true;
 		maps_free(&engine->maps);
 		engine->maps = fresh;
@@ -265,8 +265,8 @@ static void tail_call(struct engine *engine, struct tracee *tracee, struct probe
 	uint64_t addr;
 	struct site *site;
 
-	if (!call || call->return_site)
-		return;
+	if (!call || call->return_site || engine->phase == ENGINE_DETACHING)
+		return; /* when detaching, nothing is planted any more */
 	if (rmem_read(engine->proc, call->entry_rsp, &addr, sizeof(addr)) != sizeof(addr) ||
 	    site_prepare(engine->sites, addr, NULL, 0, NULL, &site) < 0 || site_hold(engine->sites, site) < 0) {
 		log_debug("hit", "the return of a tail call is lost");

@@ -45,7 +45,7 @@ static bool refresh(struct engine *engine)
 {
 	struct maps maps;
 
-	if (maps_read(engine->proc->live, &maps) < 0)
+	if (proc_maps(engine->proc, &maps) < 0)
 		return false;
 	uint64_t hash = hash_libraries(&maps);
 	bool changed = hash != engine->libraries_hash;

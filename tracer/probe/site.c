@@ -187,7 +187,7 @@ static int disarm(struct site_table *table, struct site *site)
 		return 0;
 	site->armed = false;
 	table->n_armed--;
-	if (rmem_read(table->proc, site->addr, &there, 1) != 1 || there != int3)
+	if (rmem_read_text(table->proc, site->addr, &there, 1) != 1 || there != int3)
 		return 0;
 	return rmem_write(table->proc, site->addr, site->slot->orig, 1);
 }
@@ -255,14 +255,6 @@ size_t site_drop_unmapped(struct site_table *table, const struct maps *maps)
 		n++;
 	}
 	return n;
-}
-
-void site_drop_all(struct site_table *table)
-{
-	struct site *site, *next;
-
-	HASH_ITER(hh, table->sites, site, next)
-		drop(table, site);
 }
 
 static int clean(int fd, pid_t child, struct site *const *sites, const uint8_t *there, size_t n)

@@ -70,9 +70,6 @@ int site_disarm_all(struct site_table *table);
 
 /** Forget, without writing, the sites whose mapping is not there any more; returns how many. */
 size_t site_drop_unmapped(struct site_table *table, const struct maps *maps);
-/** The process runs another program: nothing of ours is there. */
-void site_drop_all(struct site_table *table);
-
 /** Restore the original bytes in the memory of a forked child that stands in its first stop. */
 int site_clean_child(struct site_table *table, pid_t child);
 

@@ -199,7 +199,7 @@ int slots_open(struct proc *proc, struct slots **ret)
 	if (!slots)
 		return err_set(-ENOMEM, "out of memory");
 	slots->proc = proc;
-	int r = maps_read(proc->live, &maps);
+	int r = proc_maps(proc, &maps);
 
 	if (r < 0) {
 		free(slots);
@@ -281,7 +281,7 @@ static int write_header(struct slots *slots, const struct area *area)
 static int map_area(struct slots *slots, const struct rcall *call, uint64_t lo, uint64_t hi)
 {
 	struct maps maps;
-	int r = maps_read(slots->proc->live, &maps);
+	int r = proc_maps(slots->proc, &maps);
 
 	if (r < 0)
 		return r;

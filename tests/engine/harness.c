@@ -1,0 +1,516 @@
+#include "tests/engine/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "symbols/function.h"
+#include "symbols/module.h"
+#include "symbols/plan.h"
+#include "tests/engine/functions.h"
+#include "tracer/base/arena.h"
+#include "tracer/base/err.h"
+#include "tracer/remote/maps.h"
+
+enum { WAIT_SECONDS = 30 };
+
+/* The victim of a test that fails is killed when the next one starts, or we end. */
+static pid_t running;
+
+static void kill_running(void)
+{
+	if (running)
+		kill(running, SIGKILL);
+	running = 0;
+}
+
+static void nap(long us)
+{
+	struct timespec ts = { 0, us * 1000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* A bound for what must come; reaching it is a failure. */
+void victim_wait(volatile uint32_t *word, uint32_t at_least)
+{
+	uint64_t end = now_ns() + WAIT_SECONDS * 1000000000ull;
+
+	while (*word < at_least) {
+		if (now_ns() > end)
+			fail_msg("the victim does not answer");
+		nap(500);
+	}
+}
+
+static void fail_if_dead(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, WNOHANG | __WALL) == pid)
+		fail_msg("the victim died: status %#x", (unsigned)status);
+}
+
+/* One mapping against the file it is of. */
+static void check_mapping(int mem_fd, const struct mapping *m)
+{
+	size_t len = m->hi - m->lo;
+	uint8_t *memory = malloc(len), *file = calloc(1, len);
+	int fd = open(m->path, O_RDONLY | O_CLOEXEC);
+
+	ssize_t n_memory = pread(mem_fd, memory, len, (off_t)m->lo);
+
+	if (fd < 0 || n_memory != (ssize_t)len || pread(fd, file, len, (off_t)m->offset) <= 0) {
+		nap(100000);
+		fail_if_dead(running);
+		fail_msg("cannot compare %s: %zd of %zu bytes are readable", m->path, n_memory, len);
+	}
+	for (size_t i = 0; i < len; i++)
+		if (memory[i] != file[i])
+			fail_msg("%s+%#lx: %02x, was %02x", m->path, (unsigned long)(m->offset + i), memory[i],
+				 file[i]);
+	close(fd);
+	free(memory);
+	free(file);
+}
+
+void victim_check_text(const struct victim *victim)
+{
+	char path[64];
+	struct maps maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)victim->pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	fail_if_dead(victim->pid);
+	if (fd < 0 || maps_read(victim->pid, &maps) < 0)
+		fail_msg("cannot read the memory of %d", (int)victim->pid);
+	for (size_t i = 0; i < maps.n; i++)
+		if (maps.items[i].executable && maps.items[i].inode)
+			check_mapping(fd, &maps.items[i]);
+	close(fd);
+	maps_free(&maps);
+}
+
+struct victim victim_prepare(const char *name)
+{
+	struct victim victim = { .path = "/tmp/virtrace-victim-XXXXXX" };
+	int fd = mkstemp(victim.path);
+
+	snprintf(victim.binary, sizeof(victim.binary), "%s/%s", VICTIM_DIR, name);
+	if (fd < 0 || ftruncate(fd, sizeof(*victim.shared)) < 0)
+		fail_msg("mkstemp: %s", strerror(errno));
+	victim.shared = mmap(NULL, sizeof(*victim.shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	kill_running();
+	atexit(kill_running);
+	return victim;
+}
+
+struct victim victim_start(const char *name, const char *const *args, uint32_t ready)
+{
+	struct victim victim = victim_prepare(name);
+	const char *argv[16] = { victim.binary, victim.path };
+
+	for (size_t i = 0; args && args[i]; i++)
+		argv[2 + i] = args[i];
+	victim.pid = fork();
+	if (victim.pid == 0) {
+		execv(victim.binary, (char *const *)argv);
+		_exit(127);
+	}
+	running = victim.pid;
+	victim_wait(&victim.shared->ready, ready);
+	return victim;
+}
+
+void victim_forget(struct victim *victim)
+{
+	running = 0;
+	if (victim->shared->bad)
+		fail_msg("the victim says: %lu times bad, first: %s", (unsigned long)victim->shared->bad,
+			 victim->shared->what);
+	munmap(victim->shared, sizeof(*victim->shared));
+	unlink(victim->path);
+}
+
+void victim_finish(struct victim *victim)
+{
+	int status = -1;
+
+	victim->shared->quit = 1;
+	assert_int_equal(waitpid(victim->pid, &status, __WALL), victim->pid);
+	victim_forget(victim);
+	assert_int_equal(status, 0);
+}
+
+size_t victim_count_maps(const struct victim *victim)
+{
+	struct maps maps;
+
+	assert_int_equal(maps_read(victim->pid, &maps), 0);
+	size_t n = maps.n;
+
+	maps_free(&maps);
+	return n;
+}
+
+void recorder_wrong(struct recorder *recorder, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (recorder->wrong++)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(recorder->what, sizeof(recorder->what), fmt, ap);
+	va_end(ap);
+}
+
+void recorder_check(const struct recorder *recorder)
+{
+	if (recorder->wrong)
+		fail_msg("%lu times wrong, first: %s", (unsigned long)recorder->wrong, recorder->what);
+}
+
+/* The one INT of a capture: status, then 8 bytes. */
+static bool get_value(const struct call_event *event, int64_t *ret)
+{
+	if (event->len != 1 + sizeof(*ret) || event->payload[0] != STATUS_OK)
+		return false;
+	memcpy(ret, event->payload + 1, sizeof(*ret));
+	return true;
+}
+
+static struct seen *get_seen(struct recorder *recorder, pid_t tid, unsigned function)
+{
+	struct seen_key key;
+	struct seen *seen;
+
+	memset(&key, 0, sizeof(key));
+	key.tid = tid;
+	key.function = function;
+	HASH_FIND(hh, recorder->seen, &key, sizeof(key), seen);
+	if (!seen) {
+		seen = calloc(1, sizeof(*seen));
+		seen->key = key;
+		HASH_ADD(hh, recorder->seen, key, sizeof(seen->key), seen);
+	}
+	return seen;
+}
+
+const struct seen *recorder_seen(const struct recorder *recorder, pid_t tid, unsigned function)
+{
+	struct seen_key key;
+	struct seen *seen;
+
+	memset(&key, 0, sizeof(key));
+	key.tid = tid;
+	key.function = function;
+	HASH_FIND(hh, recorder->seen, &key, sizeof(key), seen);
+	return seen;
+}
+
+void recorder_forget(struct recorder *recorder)
+{
+	struct seen *seen, *next;
+
+	HASH_ITER(hh, recorder->seen, seen, next) {
+		HASH_DEL(recorder->seen, seen);
+		free(seen);
+	}
+}
+
+/* Serials of a thread and function rise by one, each coming `repeat` times; the first one may be cut. */
+static void check_serial(struct watched *watched, struct seen *seen, uint64_t serial)
+{
+	struct recorder *recorder = watched->recorder;
+
+	if (!seen->entries) {
+		seen->first = seen->last = serial;
+		seen->times = 1;
+	} else if (serial == seen->last) {
+		if (++seen->times > watched->repeat)
+			recorder_wrong(recorder, "%s in %d: serial %lu came %u times", watched->name,
+				       (int)seen->key.tid, (unsigned long)serial, seen->times);
+	} else {
+		if (serial != seen->last + 1 || (seen->times != watched->repeat && seen->last != seen->first))
+			recorder_wrong(recorder, "%s in %d: serial %lu after %u times %lu", watched->name,
+				       (int)seen->key.tid, (unsigned long)serial, seen->times,
+				       (unsigned long)seen->last);
+		seen->last = serial;
+		seen->times = 1;
+	}
+}
+
+static const struct watched *find_by_call(const struct recorder *recorder, uint64_t id)
+{
+	for (size_t i = 0; id && i < recorder->watched.n; i++)
+		if (recorder->watched.items[i]->last_id == id)
+			return recorder->watched.items[i];
+	return NULL;
+}
+
+static void on_enter(void *ctx, const struct call_event *event)
+{
+	struct recorder *recorder = ctx;
+	struct watched *watched = probe_user(event->probe);
+	struct seen *seen = get_seen(recorder, event->tid, watched->index);
+	int64_t serial;
+
+	watched->entries++;
+	watched->depth = event->depth;
+	watched->in = find_by_call(recorder, event->parent);
+	watched->last_id = event->id;
+	recorder->n_stack = event->n_stack < 16 ? event->n_stack : 16;
+	memcpy(recorder->stack, event->stack, recorder->n_stack * sizeof(uint64_t));
+	if (watched->repeat && !get_value(event, &serial))
+		recorder_wrong(recorder, "%s: no value at entry", watched->name);
+	else if (watched->repeat)
+		check_serial(watched, seen, (uint64_t)serial);
+	seen->entries++;
+	seen->open++;
+}
+
+static void on_leave(void *ctx, const struct call_event *event)
+{
+	struct recorder *recorder = ctx;
+	struct watched *watched = probe_user(event->probe);
+	struct seen *seen = get_seen(recorder, event->tid, watched->index);
+	int64_t value;
+
+	watched->ends[event->end]++;
+	if (seen->open-- == 0)
+		recorder_wrong(recorder, "%s in %d: left, not entered", watched->name, (int)event->tid);
+	if (event->end != CALL_RETURNED)
+		return;
+	seen->returns++;
+	if (!watched->repeat || !watched->plan->n_out)
+		return;
+	if (!get_value(event, &value))
+		recorder_wrong(recorder, "%s: no value at return", watched->name);
+	else if ((uint64_t)value != seen->last + (uint64_t)watched->adds)
+		recorder_wrong(recorder, "%s(%lu) returned %ld", watched->name, (unsigned long)seen->last, (long)value);
+}
+
+static void on_modules(void *ctx)
+{
+	struct recorder *recorder = ctx;
+
+	recorder->modules_calls++;
+	if (recorder->on_modules)
+		recorder->on_modules(recorder);
+}
+
+static struct module *on_module_at(void *ctx, uint64_t addr)
+{
+	struct recorder *recorder = ctx;
+
+	for (size_t i = 0; i < recorder->others.n; i++)
+		if (module_contains(recorder->others.items[i], addr))
+			return recorder->others.items[i];
+	return module_contains(recorder->module, addr) ? recorder->module : NULL;
+}
+
+static const struct engine_ops recorder_ops = {
+	.enter = on_enter,
+	.leave = on_leave,
+	.modules = on_modules,
+	.module_at = on_module_at,
+};
+
+/* The module of the first mapping of `path`. */
+static struct module *open_module(pid_t pid, const char *path)
+{
+	struct module_options options = { .no_debuginfod = true };
+	struct module *module = NULL;
+	struct maps maps;
+
+	assert_int_equal(maps_read(pid, &maps), 0);
+	for (size_t i = 0; i < maps.n && !module; i++) {
+		const struct mapping *m = &maps.items[i];
+
+		if (!strcmp(m->path, path) && module_open(path, path, m->lo, m->offset, &options, &module) < 0)
+			fail_msg("%s", err_text());
+	}
+	maps_free(&maps);
+	return module;
+}
+
+void recorder_init(struct recorder *recorder, const struct victim *victim)
+{
+	memset(recorder, 0, sizeof(*recorder));
+	recorder->pid = victim->pid;
+	recorder->module = open_module(victim->pid, victim->binary);
+	assert_non_null(recorder->module);
+}
+
+void recorder_drop_watched(struct recorder *recorder)
+{
+	for (size_t i = 0; i < recorder->watched.n; i++)
+		free(recorder->watched.items[i]);
+	array_free(&recorder->watched);
+}
+
+void recorder_fini(struct recorder *recorder)
+{
+	engine_free(recorder->engine);
+	recorder_drop_watched(recorder);
+	recorder_forget(recorder);
+	module_close(recorder->module);
+	for (size_t i = 0; i < recorder->others.n; i++)
+		module_close(recorder->others.items[i]);
+	array_free(&recorder->others);
+}
+
+static struct function *find_function(struct module *module, const char *name)
+{
+	struct pattern pattern = { .name = name };
+	struct function_list list = { 0 };
+
+	if (function_find(module, &pattern, &list) < 1)
+		fail_msg("no function %s", name);
+	struct function *function = list.items[0];
+
+	function_list_free(&list);
+	return function;
+}
+
+static struct watched *watch(struct recorder *recorder, struct module *module, const char *function, long adds,
+			     unsigned repeat, bool has_return)
+{
+	static const char *const in[] = { "n", NULL }, *const out[] = { "$ret", NULL }, *const none[] = { NULL };
+	struct plan_request request = { .in = repeat ? in : none, .out = has_return ? out : none,
+					.limits = LIMITS_DEFAULT };
+	struct watched *watched = calloc(1, sizeof(*watched));
+	struct watched **place = array_push(&recorder->watched);
+
+	*place = watched;
+	*watched = (struct watched){ .recorder = recorder, .name = function, .adds = adds, .repeat = repeat,
+				     .index = (unsigned)recorder->watched.n - 1 };
+	if (plan_new(find_function(module, function), &request, &watched->plan) < 0)
+		fail_msg("%s", err_text());
+	return watched;
+}
+
+struct watched *recorder_watch(struct recorder *recorder, const char *function, long adds, unsigned repeat,
+			       bool has_return)
+{
+	return watch(recorder, recorder->module, function, adds, repeat, has_return);
+}
+
+static void add_probe(struct recorder *recorder, struct watched *watched)
+{
+	struct probe_options options = { .stack_frames = recorder->stack_frames };
+
+	if (engine_add_probe(recorder->engine, watched->plan, &options, watched, &watched->probe) < 0)
+		fail_msg("%s: %s", watched->name, err_text());
+}
+
+struct watched *recorder_watch_in(struct recorder *recorder, const char *path, const char *function, long adds)
+{
+	struct module *module = open_module(recorder->pid, path);
+
+	if (!module)
+		return NULL;
+	*array_push(&recorder->others) = module;
+	struct watched *watched = watch(recorder, module, function, adds, 1, true);
+
+	watched->index = 0; /* serials go on from one time it is loaded to the next */
+	add_probe(recorder, watched);
+	return watched;
+}
+
+void recorder_watch_all(struct recorder *recorder)
+{
+#define WATCH(name, adds, repeat) recorder_watch(recorder, #name, adds, repeat, true);
+	FUNCTIONS(WATCH)
+#undef WATCH
+}
+
+void recorder_add_probes(struct recorder *recorder)
+{
+	for (size_t i = 0; i < recorder->watched.n; i++)
+		add_probe(recorder, recorder->watched.items[i]);
+}
+
+void recorder_attach(struct recorder *recorder)
+{
+	if (engine_attach(recorder->pid, &recorder_ops, recorder, &recorder->engine) < 0)
+		fail_msg("%s", err_text());
+	recorder_add_probes(recorder);
+}
+
+void recorder_run(struct recorder *recorder, unsigned ms)
+{
+	int status;
+	enum target_end end = engine_run(recorder->engine, now_ns() + ms * 1000000ull, &status);
+
+	if (end != TARGET_RUNNING)
+		fail_msg("the target ended: %d, status %d: %s", end, status, err_text());
+}
+
+void recorder_spawn(struct recorder *recorder, char *const argv[])
+{
+	memset(recorder, 0, sizeof(*recorder));
+	if (engine_spawn(argv, &recorder_ops, recorder, &recorder->engine) < 0)
+		fail_msg("%s", err_text());
+	recorder->pid = engine_pid(recorder->engine);
+	running = recorder->pid;
+	recorder->module = open_module(recorder->pid, argv[0]);
+	assert_non_null(recorder->module);
+}
+
+enum target_end recorder_run_to_end(struct recorder *recorder, int *status)
+{
+	uint64_t end_ns = now_ns() + WAIT_SECONDS * 1000000000ull;
+	enum target_end end = engine_run(recorder->engine, end_ns, status);
+
+	if (end == TARGET_LOST)
+		fail_msg("%s", err_text());
+	return end;
+}
+
+void recorder_run_until(struct recorder *recorder, volatile uint32_t *word, uint32_t at_least)
+{
+	for (int i = 0; i < WAIT_SECONDS * 50 && *word < at_least; i++)
+		recorder_run(recorder, 20);
+	if (*word < at_least)
+		fail_msg("the victim does not answer");
+}
+
+void recorder_detach(struct recorder *recorder)
+{
+	struct engine_stats stats;
+
+	if (engine_detach(recorder->engine) < 0)
+		fail_msg("%s", err_text());
+	engine_get_stats(recorder->engine, &stats);
+	int status;
+	enum target_end end = engine_run(recorder->engine, 0, &status);
+
+	if (end != TARGET_RUNNING)
+		fail_msg("the target ended while we detached: %d, status %d", end, status);
+	assert_int_equal(stats.missed, 0);
+	assert_int_equal(stats.sites, 0);
+	engine_free(recorder->engine);
+	recorder->engine = NULL;
+}

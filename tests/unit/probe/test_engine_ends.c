@@ -1,0 +1,268 @@
+/*
+ * How targets end, stop, are started, and load libraries, while they are traced.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "tests/engine/harness.h"
+#include "tracer/base/err.h"
+#include "tracer/remote/proc.h"
+
+/* Attach, let it end in its way, and see what we are told. */
+static void end(const char *way, enum target_end expected, int expected_status, int wait_status)
+{
+	const char *const args[] = { way, NULL };
+	struct victim victim = victim_start("ends", args, 2);
+	struct recorder recorder;
+	int status = -1, seen;
+
+	recorder_init(&recorder, &victim);
+	recorder_watch_all(&recorder);
+	recorder_attach(&recorder);
+	recorder_run(&recorder, 50);
+	victim.shared->step = 1;
+	recorder_run(&recorder, 20);
+	victim.shared->stop = 1;
+	if (!strcmp(way, "kill")) {
+		recorder_run(&recorder, 20);
+		kill(victim.pid, SIGKILL);
+	}
+	assert_int_equal(recorder_run_to_end(&recorder, &status), expected);
+	assert_int_equal(status, expected_status);
+	assert_int_equal(engine_detach(recorder.engine), 0);
+	/* As its parent we see its end only if the engine has not: it reaps what it traces. */
+	if (wait_status >= 0) {
+		assert_int_equal(waitpid(victim.pid, &seen, 0), victim.pid);
+		assert_int_equal(seen, wait_status);
+	}
+	for (size_t i = 0; i < recorder.watched.n; i++) {
+		const struct watched *watched = recorder.watched.items[i];
+
+		assert_true(watched->entries == watched->ends[0] + watched->ends[1] + watched->ends[2] + watched->ends[3]);
+		assert_true(watched->entries > 0);
+	}
+	recorder_check(&recorder);
+	recorder_fini(&recorder);
+	victim_forget(&victim);
+}
+
+static void ends(void **state)
+{
+	(void)state;
+	end("exit", TARGET_EXITED, 5, -1);
+	end("leader", TARGET_EXITED, 5, -1);
+	end("kill", TARGET_KILLED, SIGKILL, -1);
+	end("abort", TARGET_KILLED, SIGABRT, -1);
+	end("exec", TARGET_EXECED, 0, 6 << 8);
+	end("thread-exec", TARGET_EXECED, 0, 6 << 8);
+}
+
+/* The leader is a zombie for half of the time; detaching must not wait for it. */
+static void leader_exits_first(void **state)
+{
+	const char *const args[] = { "leader", NULL };
+	struct victim victim = victim_start("ends", args, 2);
+	struct recorder recorder;
+
+	(void)state;
+	recorder_init(&recorder, &victim);
+	recorder_watch_all(&recorder);
+	recorder_attach(&recorder);
+	recorder_run(&recorder, 20);
+	victim.shared->step = 1;
+	recorder_run(&recorder, 100);
+	assert_int_equal(proc_state(victim.pid, victim.pid), 'Z');
+	recorder_detach(&recorder);
+	recorder_check(&recorder);
+	for (size_t i = 0; i < recorder.watched.n; i++)
+		assert_true(recorder.watched.items[i]->entries > 0);
+	victim.shared->stop = 1;
+	int status;
+
+	assert_int_equal(waitpid(victim.pid, &status, 0), victim.pid);
+	assert_int_equal(status, 5 << 8);
+	recorder_fini(&recorder);
+	victim_forget(&victim);
+}
+
+static void check_all_stopped(const struct victim *victim, bool stopped)
+{
+	for (unsigned i = 0; i < victim->shared->n_threads; i++) {
+		char state = proc_state(victim->pid, victim->shared->threads[i].tid);
+
+		if ((state == 'T' || state == 't') != stopped)
+			fail_msg("thread in state %c", state);
+	}
+}
+
+/* kill -STOP while traced: it stays stopped until SIGCONT, attached or not, and no hit is lost. */
+static void group_stop(void **state)
+{
+	const char *const args[] = { "2", NULL };
+	struct victim victim = victim_start("load", args, 2);
+	struct recorder recorder;
+
+	(void)state;
+	recorder_init(&recorder, &victim);
+	recorder_watch_all(&recorder);
+	for (int i = 0; i < 6; i++) {
+		recorder_forget(&recorder);
+		recorder_attach(&recorder);
+		recorder_run(&recorder, 20);
+		kill(victim.pid, SIGSTOP);
+		recorder_run(&recorder, 50);
+		check_all_stopped(&victim, true);
+		uint64_t rounds = victim.shared->threads[0].rounds;
+
+		recorder_run(&recorder, 20);
+		assert_true(victim.shared->threads[0].rounds == rounds);
+		if (i % 2) {
+			kill(victim.pid, SIGCONT);
+			recorder_run(&recorder, 50);
+			assert_true(victim.shared->threads[0].rounds > rounds);
+			recorder_detach(&recorder);
+		} else {
+			recorder_detach(&recorder);
+			check_all_stopped(&victim, true);
+			assert_true(victim.shared->threads[0].rounds == rounds);
+			kill(victim.pid, SIGCONT);
+		}
+		recorder_check(&recorder);
+		victim_check_text(&victim);
+	}
+	recorder_fini(&recorder);
+	victim.shared->stop = 1;
+	victim_finish(&victim);
+}
+
+/* Attaching to a stopped process needs a thread that runs: refused with a reason, and nothing changes. */
+static void attach_to_stopped(void **state)
+{
+	const char *const args[] = { "2", NULL };
+	struct victim victim = victim_start("load", args, 2);
+	struct recorder recorder;
+
+	(void)state;
+	recorder_init(&recorder, &victim);
+	kill(victim.pid, SIGSTOP);
+	recorder_attach(&recorder);
+	recorder_run(&recorder, 20);
+	recorder_detach(&recorder);
+	check_all_stopped(&victim, true);
+	kill(victim.pid, SIGCONT);
+	recorder_fini(&recorder);
+	victim.shared->stop = 1;
+	victim_finish(&victim);
+}
+
+/* A command is held at exec: its very first call is recorded. */
+static void spawned(void **state)
+{
+	struct victim victim = victim_prepare("load");
+	char one[] = "1", *argv[] = { victim.binary, victim.path, one, NULL };
+	struct recorder recorder;
+	int status;
+
+	(void)state;
+	recorder_spawn(&recorder, argv);
+	recorder_watch_all(&recorder);
+	recorder_add_probes(&recorder);
+	recorder_run_until(&recorder, &victim.shared->ready, 1);
+	recorder_run(&recorder, 50);
+	victim.shared->stop = victim.shared->quit = 1;
+	assert_int_equal(recorder_run_to_end(&recorder, &status), TARGET_EXITED);
+	assert_int_equal(status, 0);
+	const struct victim_thread *thread = &victim.shared->threads[0];
+
+	for (unsigned i = 0; i < recorder.watched.n; i++) {
+		const struct seen *seen = recorder_seen(&recorder, thread->tid, i);
+
+		assert_non_null(seen);
+		assert_true(seen->first == 1 && seen->last == thread->rounds && !seen->open);
+	}
+	recorder_check(&recorder);
+	recorder_fini(&recorder);
+	victim_forget(&victim);
+}
+
+static void spawn_fails(void **state)
+{
+	static const struct engine_ops ops = { 0 };
+	char name[] = "/no/such/program", *argv[] = { name, NULL };
+	struct engine *engine;
+
+	(void)state;
+	assert_int_equal(engine_spawn(argv, &ops, NULL, &engine), -2); /* ENOENT */
+	assert_non_null(strstr(err_text(), "/no/such/program"));
+}
+
+static void watch_library(struct recorder *recorder)
+{
+	recorder_watch_in(recorder, recorder->library, "f_plug", 13);
+}
+
+/* All calls of a library that comes and goes, from its constructor on. */
+static void libraries(void **state)
+{
+	char library[4200];
+	const char *const args[] = { library, NULL };
+
+	(void)state;
+	snprintf(library, sizeof(library), "%s/lib_plug", VICTIM_DIR);
+	struct victim victim = victim_start("plugs", args, 1);
+	struct recorder recorder;
+
+	recorder_init(&recorder, &victim);
+	recorder.on_modules = watch_library;
+	recorder.library = library;
+	for (int round = 0; round < 3; round++) {
+		recorder_attach(&recorder);
+		if (round == 0)
+			recorder_run(&recorder, 20);
+		victim.shared->step = 1;
+		for (int i = 0; i < 500 && recorder.watched.n < 20u * (unsigned)(round + 1); i++)
+			recorder_run(&recorder, 20);
+		if (round == 2) {
+			victim.shared->stop = 1;
+			recorder_run_until(&recorder, &victim.shared->done, 1);
+		}
+		recorder_detach(&recorder);
+		victim_check_text(&victim);
+		recorder_check(&recorder);
+		/* Probes are of this engine; their records go on. */
+		if (round < 2)
+			recorder_drop_watched(&recorder);
+	}
+	uint64_t entries = 0;
+
+	for (size_t i = 0; i < recorder.watched.n; i++)
+		entries += recorder.watched.items[i]->entries;
+	assert_true(entries >= 20 * 21);
+	recorder_fini(&recorder);
+	victim_finish(&victim);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ends),
+		cmocka_unit_test(leader_exits_first),
+		cmocka_unit_test(group_stop),
+		cmocka_unit_test(attach_to_stopped),
+		cmocka_unit_test(spawned),
+		cmocka_unit_test(spawn_fails),
+		cmocka_unit_test(libraries),
+	};
+
+	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

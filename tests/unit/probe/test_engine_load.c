@@ -1,0 +1,154 @@
+/*
+ * The engine under load: nothing missed, nothing doubled, nothing harmed.
+ *
+ * Every thread of the victim calls every function with rising serial numbers, so its own arguments tell whether a hit was
+ * missed or doubled, wherever attaching and detaching fell.  VIRTRACE_ROUNDS sets the number of attach/detach rounds.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/engine/harness.h"
+
+static unsigned rounds(unsigned by_default)
+{
+	const char *text = getenv("VIRTRACE_ROUNDS");
+
+	return text ? (unsigned)atoi(text) : by_default;
+}
+
+enum { PATIENCE = 600 };
+
+/* Every hot thread was seen for more than a round. */
+static bool all_seen(const struct recorder *recorder, const struct victim *victim)
+{
+	for (unsigned i = 0; i < victim->shared->n_threads; i++) {
+		const struct seen *seen = recorder_seen(recorder, victim->shared->threads[i].tid,
+							(unsigned)recorder->watched.n - 1);
+
+		if (!seen || seen->entries < 3)
+			return false;
+	}
+	return true;
+}
+
+/* After the victim's threads have stopped, the last serial recorded is the last one they counted themselves. */
+static void check_counts(struct recorder *recorder, struct victim *victim)
+{
+	recorder_forget(recorder);
+	recorder_attach(recorder);
+	for (int i = 0; i < PATIENCE && !all_seen(recorder, victim); i++)
+		recorder_run(recorder, 50);
+	victim->shared->stop = 1;
+	for (int i = 0; i < PATIENCE && victim->shared->done < victim->shared->n_threads; i++)
+		recorder_run(recorder, 50);
+	recorder_detach(recorder);
+	for (unsigned i = 0; i < victim->shared->n_threads; i++) {
+		const struct victim_thread *thread = &victim->shared->threads[i];
+
+		for (unsigned f = 0; f < recorder->watched.n; f++) {
+			const struct watched *watched = recorder->watched.items[f];
+			const struct seen *seen = recorder_seen(recorder, thread->tid, f);
+
+			assert_non_null(seen);
+			if (seen->last != thread->rounds || seen->times != watched->repeat || seen->open)
+				fail_msg("%s in %d: recorded to %lu (%u times, %lu open), called to %lu", watched->name,
+					 thread->tid, (unsigned long)seen->last, seen->times,
+					 (unsigned long)seen->open, (unsigned long)thread->rounds);
+		}
+	}
+	recorder_check(recorder);
+}
+
+static void run_load(const char *threads, const char *modes, unsigned n)
+{
+	const char *const args[] = { threads, modes, NULL };
+	struct victim victim = victim_start("load", args, (uint32_t)atoi(threads));
+	struct recorder recorder;
+	size_t n_maps = 0;
+
+	recorder_init(&recorder, &victim);
+	recorder_watch_all(&recorder);
+	for (unsigned i = 0; i < n; i++) {
+		recorder_forget(&recorder);
+		recorder_attach(&recorder);
+		recorder_run(&recorder, 10 + i % 7 * 5);
+		recorder_detach(&recorder);
+		recorder_check(&recorder);
+		victim_check_text(&victim);
+		if (i == 1)
+			n_maps = victim_count_maps(&victim);
+	}
+	check_counts(&recorder, &victim);
+	victim_check_text(&victim);
+	/* Threads and their stacks come and go; slots must not. */
+	if (n > 20)
+		assert_true(victim_count_maps(&victim) <= n_maps + 24);
+	recorder_fini(&recorder);
+	victim_finish(&victim);
+}
+
+static void hot_threads(void **state)
+{
+	(void)state;
+	run_load("4", "", rounds(15));
+}
+
+static void forks(void **state)
+{
+	(void)state;
+	run_load("2", "fl", rounds(15));
+}
+
+static void shared_memory_children(void **state)
+{
+	(void)state;
+	run_load("2", "vs", rounds(15));
+}
+
+static void signals(void **state)
+{
+	(void)state;
+	run_load("3", "S", rounds(15));
+}
+
+static void blocked_signals(void **state)
+{
+	(void)state;
+	run_load("2", "b", rounds(10));
+}
+
+static void thread_creation(void **state)
+{
+	(void)state;
+	run_load("2", "t", rounds(15));
+}
+
+static void all_together(void **state)
+{
+	(void)state;
+	run_load("3", "flvsbSt", rounds(20));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hot_threads),
+		cmocka_unit_test(forks),
+		cmocka_unit_test(shared_memory_children),
+		cmocka_unit_test(signals),
+		cmocka_unit_test(blocked_signals),
+		cmocka_unit_test(thread_creation),
+		cmocka_unit_test(all_together),
+	};
+
+	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
