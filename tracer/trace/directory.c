@@ -21,16 +21,23 @@ static int fail(int error, const char *what, const char *path)
 
 /* Removing an old trace */
 
-/** Names a trace may have in its directory, and in its side directory. */
-static bool is_trace_file(const char *name, bool in_side_dir)
+/** What a trace may have in its directory, and in its side directory. */
+static bool is_trace_file(int dirfd, const char *name, bool in_side_dir)
 {
-	if (in_side_dir)
-		return strcmp(name, "schema.json") == 0 || strcmp(name, "info.json") == 0 ||
-		       strcmp(name, "schema.json" TEMP_SUFFIX) == 0 || strcmp(name, "info.json" TEMP_SUFFIX) == 0 ||
-		       strcmp(name, "index") == 0;
-	return strcmp(name, METADATA_FILE) == 0 || strcmp(name, "." METADATA_FILE TEMP_SUFFIX) == 0 ||
-	       strcmp(name, SIDE_DIR) == 0 || strcmp(name, PACKET_TEMP) == 0 ||
-	       strncmp(name, PACKET_PREFIX, strlen(PACKET_PREFIX)) == 0;
+	static const char *const own[] = { METADATA_FILE, "." METADATA_FILE TEMP_SUFFIX, PACKET_TEMP };
+	static const char *const side[] = { "schema.json", "schema.json" TEMP_SUFFIX, "info.json", "info.json" TEMP_SUFFIX };
+	const char *const *names = in_side_dir ? side : own;
+	size_t n = in_side_dir ? sizeof(side) / sizeof(*side) : sizeof(own) / sizeof(*own);
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (S_ISDIR(st.st_mode))
+		return !in_side_dir && strcmp(name, SIDE_DIR) == 0;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return !in_side_dir && strncmp(name, PACKET_PREFIX, strlen(PACKET_PREFIX)) == 0;
 }
 
 /** Check the names in `path` relative to `dirfd`; if `remove`, unlink them. */
@@ -49,7 +56,7 @@ static int clear_directory(int dirfd, const char *path, bool in_side_dir, bool r
 	for (struct dirent *d; r == 0 && (d = readdir(dir));) {
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
-		if (!is_trace_file(d->d_name, in_side_dir))
+		if (!is_trace_file(fd, d->d_name, in_side_dir))
 			r = err_set(-EEXIST, "there is a file that is not a trace's: %s", d->d_name);
 		else if (remove && unlinkat(fd, d->d_name, 0) < 0 && errno != EISDIR)
 			r = -errno;
@@ -135,7 +142,7 @@ int directory_create(const char *path, bool force, int *fd_ret)
 	return 0;
 }
 
-static int write_file(int dirfd, const char *name, const char *text, size_t len, bool sync)
+static int write_file(int dirfd, const char *name, const char *text, size_t len)
 {
 	unlinkat(dirfd, name, 0);
 	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -150,21 +157,19 @@ static int write_file(int dirfd, const char *name, const char *text, size_t len,
 			r = -errno;
 		done += n > 0 ? (size_t)n : 0;
 	}
-	if (r == 0 && sync && fsync(fd) < 0)
-		r = -errno;
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	return r;
 }
 
-int directory_put(int dirfd, const char *name, const char *text, size_t len, bool sync)
+int directory_put(int dirfd, const char *name, const char *text, size_t len)
 {
 	const char *slash = strrchr(name, '/');
 	char temp[64];
 
 	/* In the trace's own directory a temporary file needs a dot name. */
 	snprintf(temp, sizeof(temp), "%s%s" TEMP_SUFFIX, slash ? "" : ".", name);
-	int r = write_file(dirfd, temp, text, len, sync);
+	int r = write_file(dirfd, temp, text, len);
 
 	if (r == 0 && renameat(dirfd, temp, dirfd, name) < 0)
 		r = -errno;
@@ -173,6 +178,16 @@ int directory_put(int dirfd, const char *name, const char *text, size_t len, boo
 		return fail(-r, "write the trace's", name);
 	}
 	return 0;
+}
+
+int directory_sync(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return r < 0 ? fail(-r, "write to disk the trace's", name) : 0;
 }
 
 int directory_get(int dirfd, const char *name, size_t max, char **text_ret, size_t *len_ret)

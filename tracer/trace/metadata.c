@@ -5,6 +5,7 @@
 #include "tracer/base/err.h"
 #include "tracer/trace/checksum.h"
 #include "tracer/trace/class.h"
+#include "tracer/trace/names.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -36,11 +37,6 @@
  */
 
 enum { DEPTH_MAX = 64 }; /* of types in types, for our and the decoder's stack */
-
-struct name {
-	UT_hash_handle hh;
-	char text[];
-};
 
 /** A compound type that is defined already. */
 struct type_def {
@@ -165,16 +161,6 @@ int metadata_new(const uint8_t uuid[16], int64_t offset_ns, struct metadata **re
 	return 0;
 }
 
-static void names_free(struct name **names)
-{
-	struct name *name, *next;
-
-	HASH_ITER(hh, *names, name, next) {
-		HASH_DEL(*names, name);
-		free(name);
-	}
-}
-
 void metadata_free(struct metadata *md)
 {
 	struct type_def *def, *next;
@@ -185,7 +171,7 @@ void metadata_free(struct metadata *md)
 		HASH_DEL(md->types, def);
 		free(def);
 	}
-	names_free(&md->type_names);
+	name_set_free(&md->type_names);
 	fclose(md->out);
 	free(md->text);
 	arena_free(&md->arena);
@@ -193,25 +179,6 @@ void metadata_free(struct metadata *md)
 }
 
 /* Names */
-
-static bool name_known(struct name *names, const char *text)
-{
-	struct name *found;
-
-	HASH_FIND_STR(names, text, found);
-	return found;
-}
-
-static bool name_add(struct name **names, const char *text)
-{
-	struct name *name = malloc(sizeof(*name) + strlen(text) + 1);
-
-	if (!name)
-		return false;
-	strcpy(name->text, text);
-	HASH_ADD_STR(*names, text, name);
-	return true;
-}
 
 /** Make an identifier of any text: "dom->name" is dom_name, "*info" is info. */
 static char *identifier(struct metadata *md, const char *text, const char *otherwise)
@@ -246,11 +213,11 @@ static const char *field_name(struct metadata *md, struct name **names, const ch
 
 		if (!raw)
 			return NULL;
-		if (!name_known(*names, id) && !name_known(*names, raw))
+		if (!names_has(*names, id) && !names_has(*names, raw))
 			break;
 		id = arena_printf(&md->arena, "%s_%u", base, n);
 	}
-	return id && name_add(names, id) ? id : NULL;
+	return id && name_set_add(names, id) ? id : NULL;
 }
 
 static void print_string(FILE *out, const char *s)
@@ -301,9 +268,9 @@ static const char *type_define(struct metadata *md, const char *what, const char
 	const char *base = identifier(md, hint, "anonymous");
 	const char *name = base ? arena_printf(&md->arena, "_%s", base) : NULL;
 
-	while (name && name_known(md->type_names, name))
+	while (name && names_has(md->type_names, name))
 		name = arena_printf(&md->arena, "_%s_%u", base, ++md->n_types);
-	if (!name || !name_add(&md->type_names, name))
+	if (!name || !name_set_add(&md->type_names, name))
 		return NULL;
 	def = malloc(sizeof(*def) + strlen(body) + 1);
 	if (!def)
@@ -351,14 +318,14 @@ static int print_labels(const struct schema *s, const char *integer, FILE *out)
 		print_string(line.out, name);
 		fprintf(line.out, " = %s", key);
 		enough = body_close(&line);
-		if (enough && !name_known(names, line.text)) {
+		if (enough && !names_has(names, line.text)) {
 			fprintf(out, "%s\n\t%s", names ? "," : "", line.text);
-			enough = name_add(&names, line.text);
+			enough = name_set_add(&names, line.text);
 		}
 		free(line.text);
 	}
 	fputs("\n};", out);
-	names_free(&names);
+	name_set_free(&names);
 	return enough ? 0 : -ENOMEM;
 }
 
@@ -395,7 +362,7 @@ static int print_members(struct metadata *md, FILE *out, const struct schema *s,
 
 		r = name ? print_field(md, out, s->members[i], name, depth) : -ENOMEM;
 	}
-	names_free(&names);
+	name_set_free(&names);
 	return r;
 }
 

@@ -1,6 +1,8 @@
 #include "tracer/trace/packet.h"
 
 #include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/trace/directory.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -313,7 +315,7 @@ static int packet_trim(struct packets *p)
 
 	if (r < 0)
 		return r;
-	if (pwrite(fd, &packet_size, 8, offsetof(struct packet_header, packet_size)) != 8 || fdatasync(fd) < 0)
+	if (pwrite(fd, &packet_size, 8, offsetof(struct packet_header, packet_size)) != 8)
 		r = -errno;
 	close(fd);
 	if (r == 0)
@@ -327,16 +329,11 @@ static int packets_sync(const struct packets *p)
 {
 	int r = 0;
 
-	for (uint64_t i = 0; i < p->n; i++) {
+	for (uint64_t i = 0; i < p->n && r == 0; i++) {
 		char name[32];
 
 		packet_name(name, i);
-		int fd = openat(p->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-		if ((fd < 0 || fdatasync(fd) < 0) && r == 0)
-			r = -errno;
-		if (fd >= 0)
-			close(fd);
+		r = directory_sync(p->dirfd, name);
 	}
 	return r;
 }
@@ -349,11 +346,13 @@ int packets_close(struct packets *p)
 		return 0;
 	if (p->map) {
 		/* Without room for the copy the packet stays as it is: longer, but as good. */
-		packet_trim(p);
+		r = packet_trim(p);
+		if (r < 0)
+			log_debug("trace", "last packet not trimmed: %s", strerror(-r));
 		munmap(p->map, p->size);
 		r = packets_sync(p);
 	}
 	release_signals();
 	free(p);
-	return r < 0 ? err_set(r, "cannot write the trace to disk: %s", strerror(-r)) : 0;
+	return r;
 }

@@ -8,6 +8,7 @@
 #include "tracer/trace/class.h"
 #include "tracer/trace/directory.h"
 #include "tracer/trace/metadata.h"
+#include "tracer/trace/names.h"
 #include "tracer/trace/packet.h"
 #include "tracer/trace/schema_json.h"
 
@@ -23,6 +24,8 @@
 /**
  * The order in which things reach the directory, so that it can be read at any moment: schema.json knows a class before the
  * metadata does, and the metadata knows it before the first event of it.  A directory without metadata is not a trace yet.
+ *
+ * Only the end waits for the disk.  Until then what is written is the kernel's: safe from a kill, not from a power loss.
  */
 
 enum {
@@ -52,6 +55,7 @@ struct trace_writer {
 	struct metadata *metadata;
 	struct schema_json *schemas;
 	struct packets *packets;
+	struct name *names; /**< of the classes */
 	ARRAY(struct class_info) classes;
 	size_t n_committed;
 };
@@ -90,7 +94,7 @@ static void make_uuid(uint8_t uuid[16])
 
 static struct class_info *class_new(struct trace_writer *w, const char *name)
 {
-	struct class_info *info = array_push(&w->classes);
+	struct class_info *info = name_set_add(&w->names, name) ? array_push(&w->classes) : NULL;
 
 	if (info)
 		info->name = name;
@@ -117,6 +121,7 @@ static void writer_free(struct trace_writer *w)
 		close(w->dirfd);
 	metadata_free(w->metadata);
 	schema_json_free(w->schemas);
+	name_set_free(&w->names);
 	array_free(&w->classes);
 	arena_free(&w->arena);
 	free(w->path);
@@ -159,26 +164,18 @@ int trace_create(const char *dir, bool force, const char *info, struct trace_wri
 	return 0;
 }
 
-static bool name_taken(const struct trace_writer *w, const char *name)
-{
-	for (size_t i = 0; i < w->classes.n; i++)
-		if (strcmp(w->classes.items[i].name, name) == 0)
-			return true;
-	return false;
-}
-
 /** FUNCTION; or MODULE!FUNCTION if another probe's is called so; or that with a number, for two static ones in a module. */
 static const char *class_name(struct trace_writer *w, const struct trace_probe_desc *desc)
 {
 	const char *slash = strrchr(desc->module, '/');
 	const char *name = arena_strdup(&w->arena, desc->function);
 
-	if (!name || !name_taken(w, name))
+	if (!name || !names_has(w->names, name))
 		return name;
 	const char *base = arena_printf(&w->arena, "%s!%s", slash ? slash + 1 : desc->module, desc->function);
 
 	name = base;
-	for (unsigned i = 2; name && name_taken(w, name); i++)
+	for (unsigned i = 2; name && names_has(w->names, name); i++)
 		name = arena_printf(&w->arena, "%s#%u", base, i);
 	return name;
 }
@@ -218,22 +215,18 @@ int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)
 
 int trace_commit(struct trace_writer *w)
 {
-	/* Before the first event nothing is being traced, and there is time to wait for the disk. */
-	bool sync = packets_bytes(w->packets) == 0;
-	char *text;
-	size_t len;
-	int r = schema_json_text(w->schemas, &text, &len);
+	char *schema = NULL, *metadata = NULL;
+	size_t schema_len, metadata_len;
+	int r = schema_json_text(w->schemas, &schema, &schema_len);
 
-	if (r < 0)
-		return r;
-	r = directory_put(w->dirfd, SCHEMA_FILE, text, len, sync);
-	free(text);
 	if (r == 0)
-		r = metadata_text(w->metadata, &text, &len);
-	if (r < 0)
-		return r;
-	r = directory_put(w->dirfd, METADATA_FILE, text, len, sync);
-	free(text);
+		r = directory_put(w->dirfd, SCHEMA_FILE, schema, schema_len);
+	if (r == 0)
+		r = metadata_text(w->metadata, &metadata, &metadata_len);
+	if (r == 0)
+		r = directory_put(w->dirfd, METADATA_FILE, metadata, metadata_len);
+	free(schema);
+	free(metadata);
 	if (r == 0)
 		w->n_committed = w->classes.n;
 	return r;
@@ -258,7 +251,7 @@ static void event_add(struct event *event, const void *data, size_t len)
 
 static void event_begin(struct event *event, const struct trace_writer *w, int class, const struct event_context *context)
 {
-	assert(class >= 0 && (size_t)class < w->n_committed);
+	assert(class >= 0 && (size_t)class < w->classes.n);
 	event->header = (struct event_header){
 		.id = (uint16_t)class,
 		.timestamp = packets_time(w->packets, context->time_ns),
@@ -273,6 +266,11 @@ static void event_begin(struct event *event, const struct trace_writer *w, int c
 
 static int event_end(struct trace_writer *w, const struct event *event)
 {
+	/* One event of a class that the metadata does not have would make the whole trace unreadable. */
+	if (event->header.id >= w->n_committed) {
+		packets_discard(w->packets, 1);
+		return err_set(-EINVAL, "event class %s is not in the trace", w->classes.items[event->header.id].name);
+	}
 	return packets_append(w->packets, event->header.timestamp, event->parts, event->n);
 }
 
@@ -381,7 +379,7 @@ int trace_lost(struct trace_writer *w, uint64_t time_ns, const char *probe, uint
 
 int trace_set_info(struct trace_writer *w, const char *info)
 {
-	return directory_put(w->dirfd, INFO_FILE, info, strlen(info), false);
+	return directory_put(w->dirfd, INFO_FILE, info, strlen(info));
 }
 
 const char *trace_path(const struct trace_writer *w)
@@ -403,9 +401,11 @@ int trace_close(struct trace_writer *w)
 {
 	if (!w)
 		return 0;
+	static const char *const names[] = { METADATA_FILE, SCHEMA_FILE, INFO_FILE, SIDE_DIR, "." };
 	int r = packets_close(w->packets);
 
-	fsync(w->dirfd);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && r == 0; i++)
+		r = directory_sync(w->dirfd, names[i]);
 	writer_free(w);
 	return r;
 }
