@@ -8,10 +8,11 @@
  *	READY     complete: delivered once it stands first, or once READY_MAX bytes wait for others
  *
  * Where a probe is deferred (its filter needs $ret), the entry of a call is written when the call
- * returns: behind the events of the calls it made. These come with a parent nobody knows, and if the
- * filter says no, nobody ever will. A thread's calls being a stack, the parent can come as long as the
- * thread's events are deeper than it; `waiting` of a thread holds its trees that wait, the deeper ones
- * on top, and each event of the thread shows whether those on top got their parent, or never will.
+ * returns: behind the events of the calls it made. These come with a parent nobody knows, and if
+ * the filter says no, nobody ever will. A thread's calls being a stack, the parent can come as long
+ * as the thread's events are deeper than it; `waiting` of a thread holds its trees that wait, the
+ * deeper ones on top, and each event of the thread shows whether those on top got their parent, or
+ * never will.
  */
 #include "tracer/review/calls.h"
 
@@ -44,13 +45,14 @@ struct held {
 	bool has_ended;
 	bool is_known; /* in calls.by_id */
 	void *entry, *ret, *stack;
+	struct held *below; /* of a WAITING tree: the next in its thread's stack */
 	UT_hash_handle hh;
 };
 
 struct thread {
 	pid_t tid;
 	const char *name;
-	ARRAY(struct held *) waiting;
+	struct held *waiting;
 	UT_hash_handle hh;
 };
 
@@ -235,17 +237,20 @@ static void set_ready(struct calls *calls, struct held *held)
 	calls->ready_size += held->ready_size;
 }
 
-/* An event of a thread tells about those that wait: it may be the entry of the parent, `entered`. */
-static void settle_waiting(struct calls *calls, struct thread *thread, const struct trace_event *event,
-			   struct held *entered)
+/*
+ * An event of a thread tells about those that wait: it may be the entry of the parent, `entered`.
+ */
+static void settle_waiting(struct calls *calls, struct thread *thread,
+			   const struct trace_event *event, struct held *entered)
 {
-	while (thread->waiting.n) {
-		struct held *top = thread->waiting.items[thread->waiting.n - 1];
-		bool is_sibling = top->call.depth == event->depth && top->call.parent == event->parent;
+	while (thread->waiting) {
+		struct held *top = thread->waiting;
+		bool is_sibling =
+			top->call.depth == event->depth && top->call.parent == event->parent;
 
 		if (event->depth > top->call.depth || is_sibling)
 			return;
-		thread->waiting.n--;
+		thread->waiting = top->below;
 		if (entered && top->call.parent == event->call) {
 			unlink_call(&top->call);
 			link_call(&top->call, &entered->call);
@@ -277,7 +282,8 @@ static void make_known(struct calls *calls, struct held *held)
 	held->is_known = true;
 }
 
-static struct held *new_call(struct calls *calls, const struct trace_event *event, const struct thread *thread)
+static struct held *new_call(struct calls *calls, const struct trace_event *event,
+			     const struct thread *thread)
 {
 	struct held *held = calloc(1, sizeof(*held));
 
@@ -323,19 +329,15 @@ static int on_entry(struct calls *calls, const struct trace_event *event, struct
 }
 
 /* The outermost call of a tree has ended: what becomes of the tree. */
-static int on_tree_end(struct calls *calls, struct held *held, struct thread *thread)
+static void on_tree_end(struct calls *calls, struct held *held, struct thread *thread)
 {
 	if (!calls->deferred || !held->call.parent) {
 		set_ready(calls, held);
-		return 0;
+		return;
 	}
-	struct held **waiting = array_push(&thread->waiting);
-
-	if (!waiting)
-		return -ENOMEM;
-	*waiting = held;
 	held->state = TREE_WAITING;
-	return 0;
+	held->below = thread->waiting;
+	thread->waiting = held;
 }
 
 static enum call_outcome outcome_of(const struct trace_event *event)
@@ -372,11 +374,11 @@ static int on_end(struct calls *calls, const struct trace_event *event, struct t
 	}
 	calls->summary.unwound += held->call.outcome == OUTCOME_UNWOUND;
 	calls->summary.exited += held->call.outcome == OUTCOME_EXITED;
-	if (held->call.up != &calls->top) {
+	if (held->call.up == &calls->top)
+		on_tree_end(calls, held, thread);
+	else
 		held_of(held->call.up)->size += held->size;
-		return 0;
-	}
-	return on_tree_end(calls, held, thread);
+	return 0;
 }
 
 static void on_lost(struct calls *calls, const struct trace_event *event)
@@ -467,8 +469,6 @@ struct calls *calls_of_reader(struct reader *reader)
 
 void calls_free(struct calls *calls)
 {
-	struct thread *thread, *next;
-
 	if (!calls)
 		return;
 	if (calls->delivered)
@@ -478,9 +478,6 @@ void calls_free(struct calls *calls)
 
 		unlink_call(root);
 		free_tree(calls, root);
-	}
-	HASH_ITER(hh, calls->threads, thread, next) {
-		array_free(&thread->waiting);
 	}
 	HASH_CLEAR(hh, calls->threads);
 	HASH_CLEAR(hh, calls->words);

@@ -1,9 +1,9 @@
 /**
  * Calls of a trace: its entries and returns joined, as trees.
  *
- * The calls are delivered tree by tree, in the order in which they were entered, each tree when its outermost call has ended;
- * calls that never end come last.  No more is held than the trees that are not complete, and a bounded amount of complete ones
- * that wait for an earlier one to end.
+ * The calls are delivered tree by tree, in the order in which they were entered, each tree when its
+ * outermost call has ended; calls that never end come last.  No more is held than the trees that
+ * are not complete, and a bounded amount of complete ones that wait for an earlier one to end.
  */
 #ifndef REVIEW_CALLS_H
 #define REVIEW_CALLS_H
@@ -36,8 +36,9 @@ struct call {
 	const struct trace_probe *probe;
 	uint64_t entered_ns, ended_ns; /**< `ended_ns` is of no meaning if it is open */
 	enum call_outcome outcome;
-	const char *return_source;            /**< "file.c:12"; may be NULL */
-	const struct value_node *entry, *ret; /**< STRUCTs of captures; `ret` is NULL if it did not return */
+	const char *return_source; /**< "file.c:12"; may be NULL */
+	/** STRUCTs of captures; `ret` is NULL if it did not return. */
+	const struct value_node *entry, *ret;
 	const uint64_t *stack;
 	size_t n_stack;
 
@@ -48,18 +49,26 @@ struct call {
 const char *call_outcome_name(enum call_outcome outcome);
 /** Nanoseconds it took; 0 if it is open. */
 uint64_t call_duration(const struct call *call);
-/** What was captured under this name at entry or return (`values`: the call's `entry` or `ret`); NULL if nothing. */
+/**
+ * What was captured under this name at entry or return (`values`: the call's `entry` or `ret`);
+ * NULL if nothing.
+ */
 const struct value_node *call_capture(const struct value_node *values, const char *name);
 /** Name of capture `i`. */
 const char *call_capture_name(const struct value_node *values, size_t i);
 
 /** What call_walk() tells about each call of a tree. */
 struct call_visitor {
-	bool (*enter)(void *ctx, const struct call *call); /**< false: leave out the calls it made, and leave() */
-	void (*leave)(void *ctx, const struct call *call); /**< after the calls it made; may be NULL */
+	/** False: leave out the calls it made, and leave(). */
+	bool (*enter)(void *ctx, const struct call *call);
+	/** After the calls it made; may be NULL. */
+	void (*leave)(void *ctx, const struct call *call);
 };
 
-/** Visit a tree in the order of time.  It does not recurse: the depth is the traced program's choice. */
+/**
+ * Visit a tree in the order of time.  It does not recurse: the depth is the traced program's
+ * choice.
+ */
 void call_walk(const struct call *root, const struct call_visitor *visitor, void *ctx);
 
 /** What is known about the whole once calls_next() has returned 0. */
@@ -85,7 +94,8 @@ struct calls *calls_of_reader(struct reader *reader);
 void calls_free(struct calls *calls);
 
 /**
- * 1 and the next tree, valid until the next call; 0 at the end; negative on damage, after all that was before it.
+ * 1 and the next tree, valid until the next call; 0 at the end; negative on damage, after all that
+ * was before it.
  */
 int calls_next(struct calls *calls, const struct call **ret);
 

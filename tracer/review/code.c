@@ -6,16 +6,16 @@
 
 #include "tracer/base/arena.h"
 
-enum { INLINED_MAX = 256 }; /* functions at one address; gcc's own limit on inline depth is far below */
+/* Functions at one address; compilers inline far less deeply. */
+enum { INLINED_MAX = 256 };
 
-struct code_key {
-	uint64_t addr, index;
-};
-
+/* The places of one address, linked. */
 struct code_entry {
-	struct code_key key;
+	uint64_t addr;
+	unsigned index;
 	struct code_place place;
-	UT_hash_handle hh;
+	struct code_entry *next;
+	UT_hash_handle hh; /* of the first one of its address */
 };
 
 struct code_map {
@@ -42,29 +42,53 @@ static const char *copy(struct arena *arena, const char *s)
 	return s ? arena_strdup(arena, s) : NULL;
 }
 
-static struct code_entry *find_entry(const struct code_map *map, uint64_t addr, unsigned index)
+static struct code_entry *find_first(const struct code_map *map, uint64_t addr)
 {
-	struct code_key key = { addr, index };
 	struct code_entry *entry = NULL;
 
 	if (map)
-		HASH_FIND(hh, map->entries, &key, sizeof(key), entry);
+		HASH_FIND(hh, map->entries, &addr, sizeof(addr), entry);
 	return entry;
 }
 
-int code_map_add(struct code_map *map, uint64_t addr, unsigned index, const struct code_place *place)
+static struct code_entry *find_entry(const struct code_map *map, uint64_t addr, unsigned index)
+{
+	struct code_entry *entry = find_first(map, addr);
+
+	while (entry && entry->index != index)
+		entry = entry->next;
+	return entry;
+}
+
+static struct code_entry *new_entry(struct code_map *map, uint64_t addr, unsigned index)
+{
+	struct code_entry *first = find_first(map, addr),
+			  *entry = arena_alloc(&map->arena, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->addr = addr;
+	entry->index = index;
+	if (first) {
+		entry->next = first->next;
+		first->next = entry;
+	} else {
+		HASH_ADD(hh, map->entries, addr, sizeof(entry->addr), entry);
+	}
+	return entry;
+}
+
+int code_map_add(struct code_map *map, uint64_t addr, unsigned index,
+		 const struct code_place *place)
 {
 	struct code_entry *entry = find_entry(map, addr, index);
 
 	if (index >= INLINED_MAX)
 		return 0;
-	if (!entry) {
-		entry = arena_alloc(&map->arena, sizeof(*entry));
-		if (!entry)
-			return -ENOMEM;
-		entry->key = (struct code_key){ addr, index };
-		HASH_ADD(hh, map->entries, key, sizeof(entry->key), entry);
-	}
+	if (!entry)
+		entry = new_entry(map, addr, index);
+	if (!entry)
+		return -ENOMEM;
 	entry->place = (struct code_place){
 		.function = copy(&map->arena, place->function),
 		.module = copy(&map->arena, place->module),

@@ -19,8 +19,12 @@ struct code_place {
 struct code_map *code_map_new(void);
 void code_map_free(struct code_map *map);
 
-/** Add the place with number `index` at `addr` (0: the innermost); strings are copied.  0 or -ENOMEM. */
-int code_map_add(struct code_map *map, uint64_t addr, unsigned index, const struct code_place *place);
+/**
+ * Add the place with number `index` at `addr` (0: the innermost); strings are copied.  0 or
+ * -ENOMEM.
+ */
+int code_map_add(struct code_map *map, uint64_t addr, unsigned index,
+		 const struct code_place *place);
 
 /** NULL if the trace does not tell; valid until code_map_free(). */
 const struct code_place *code_map_find(const struct code_map *map, uint64_t addr, unsigned index);

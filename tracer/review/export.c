@@ -4,18 +4,18 @@
 
 static const struct exporter *const table[] = {
 	&export_jsonl,
+	NULL,
 };
 
-size_t exporters(const struct exporter *const **ret)
+const struct exporter *const *exporters(void)
 {
-	*ret = table;
-	return sizeof(table) / sizeof(*table);
+	return table;
 }
 
 const struct exporter *exporter_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (!strcmp(table[i]->name, name))
-			return table[i];
+	for (const struct exporter *const *it = table; *it; it++)
+		if (!strcmp((*it)->name, name))
+			return *it;
 	return NULL;
 }

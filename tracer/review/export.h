@@ -4,7 +4,6 @@
 #ifndef REVIEW_EXPORT_H
 #define REVIEW_EXPORT_H
 
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -26,8 +25,8 @@ struct exporter {
 
 extern const struct exporter export_jsonl;
 
-/** All of them. */
-size_t exporters(const struct exporter *const **ret);
+/** All of them; the list ends with NULL. */
+const struct exporter *const *exporters(void);
 
 /** By name; NULL if there is none. */
 const struct exporter *exporter_find(const char *name);

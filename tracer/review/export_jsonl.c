@@ -10,11 +10,11 @@
  *
  *	{"unavailable":"null"}                      or "unreadable", "optimized out"
  *	{"value":…,"truncated":true}                there was more than the limits let in
- *	{"bytes":"c3ff…"}                           text that is not UTF-8
+ *	{"bytes":"c3ff…"}                           text that is not UTF-8, values of unknown kinds
  *	{"pointer":"0x…","value":…}                 a pointer that was followed
  *
- * Numbers have all their digits; programs that read them as doubles (jq 1.6 does) round those above 2^53. Integers of
- * 128 bits that need more than 64 are strings.
+ * Numbers have all their digits; programs that read them as doubles (jq 1.6 does) round those above
+ * 2^53. Integers of 128 bits that need more than 64 are strings.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -29,9 +29,10 @@
 #include "tracer/trace/reader.h"
 #include "tracer/trace/value.h"
 
-enum { INLINED_MAX = 64, X87_SIZE = 10 };
+enum { INLINED_MAX = 64, X87_SIZE = 10, FLAGS_TEXT_MAX = 4096 };
 
-_Static_assert(JSON_DEPTH_MAX > 4 * VALUE_NESTING_MAX, "a nested value may open an object, an array and wrappers");
+_Static_assert(JSON_DEPTH_MAX > 4 * VALUE_NESTING_MAX,
+	       "a nested value may open an object, an array and wrappers");
 
 static void put_value(struct json *json, const struct value_node *v, unsigned level);
 
@@ -93,18 +94,22 @@ static void put_int(struct json *json, const struct value_node *v)
 /* Flags as "A|B", if names cover all bits. */
 static bool put_flags(struct json *json, const struct value_node *v)
 {
-	char text[1024] = "";
+	char text[FLAGS_TEXT_MAX] = "";
 	uint64_t rest = v->u;
+	size_t len = 0;
 
 	for (uint32_t i = 0; i < v->schema->n_enumerators; i++) {
 		const struct schema_enumerator *e = &v->schema->enumerators[i];
 
-		if (!(rest & (uint64_t)e->value) || strlen(text) + strlen(e->name) + 2 > sizeof(text))
+		if (!(rest & (uint64_t)e->value))
 			continue;
-		strcat(strcat(text, *text ? "|" : ""), e->name);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? "|" : "",
+					e->name);
+		if (len >= sizeof(text))
+			return false;
 		rest &= ~(uint64_t)e->value;
 	}
-	if (rest || !*text)
+	if (rest || !len)
 		return false;
 	json_string(json, text);
 	return true;
@@ -193,7 +198,7 @@ static void put_bytes(struct json *json, const struct value_node *v)
 
 	if (v->schema->is_float && v->len >= X87_SIZE)
 		put_long_double(json, v->bytes);
-	else if (v->schema->is_float || v->len > 16)
+	else if (v->schema->is_float || v->schema->is_hex || v->len > 16)
 		put_raw(json, v, false);
 	else if (fits_64_bits(v))
 		json_number(json, text_int128(buf, v->bytes, v->len, v->schema->is_signed));

@@ -1,6 +1,7 @@
 #include "tracer/review/filter.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,9 +21,10 @@ static const struct {
 	const char *name;
 	enum special special;
 } specials[] = {
-	{ "$depth", SPECIAL_DEPTH },   { "$duration", SPECIAL_DURATION }, { "$function", SPECIAL_FUNCTION },
-	{ "$id", SPECIAL_ID },         { "$module", SPECIAL_MODULE },     { "$status", SPECIAL_STATUS },
-	{ "$thread", SPECIAL_THREAD }, { "$tid", SPECIAL_TID },
+	{ "$depth", SPECIAL_DEPTH },	   { "$duration", SPECIAL_DURATION },
+	{ "$function", SPECIAL_FUNCTION }, { "$id", SPECIAL_ID },
+	{ "$module", SPECIAL_MODULE },	   { "$status", SPECIAL_STATUS },
+	{ "$thread", SPECIAL_THREAD },	   { "$tid", SPECIAL_TID },
 };
 
 /* The captures of one side of a probe, as expressions; NULL where the name is none. */
@@ -32,8 +34,8 @@ struct captures {
 };
 
 /*
- * An operand that was not found: as `a->b->c` is written, in how many functions, and which part of it is the cause where
- * most of it was found.
+ * An operand that was not found: as `a->b->c` is written, in how many functions, and which part of
+ * it is the cause where most of it was found.
  */
 struct unknown {
 	const struct cexpr *expr, *cause;
@@ -82,10 +84,11 @@ static bool same_expr(const struct cexpr *a, const struct cexpr *b)
 	if (!a || !b)
 		return a == b;
 	if (is_member(a) && is_member(b))
-		return !strcmp(a->text, b->text) && same_expr(object_of(a, &deref_a), object_of(b, &deref_b));
+		return !strcmp(a->text, b->text) &&
+		       same_expr(object_of(a, &deref_a), object_of(b, &deref_b));
 	return a->kind == b->kind && a->op == b->op && a->value == b->value && a->real == b->real &&
-	       same_text(a->text, b->text) && same_text(a->scope, b->scope) && same_expr(a->a, b->a) &&
-	       same_expr(a->b, b->b);
+	       same_text(a->text, b->text) && same_text(a->scope, b->scope) &&
+	       same_expr(a->a, b->a) && same_expr(a->b, b->b);
 }
 
 static int find_capture(const struct captures *captures, const struct cexpr *expr)
@@ -101,7 +104,8 @@ static const struct schema *content(const struct schema *schema)
 	return schema->kind == SCHEMA_CAPTURE && schema->target ? schema->target : schema;
 }
 
-static struct bound *new_bound(struct binder *binder, enum bound_kind kind, const struct cexpr *expr)
+static struct bound *new_bound(struct binder *binder, enum bound_kind kind,
+			       const struct cexpr *expr)
 {
 	struct bound *bound = arena_alloc(&binder->filter->arena, sizeof(*bound));
 
@@ -131,8 +135,12 @@ static const struct bound *bind_capture(struct binder *binder, const struct cexp
 	return bound;
 }
 
-/* `budget`: how many types to look at; a hostile trace may share them so that the walk would never end. */
-static const struct schema *find_member(const struct schema *schema, const char *name, unsigned *budget)
+/*
+ * `budget`: how many types to look at; a hostile trace may share them so that the walk would never
+ * end.
+ */
+static const struct schema *find_member(const struct schema *schema, const char *name,
+					unsigned *budget)
 {
 	if (!*budget || (schema->kind != SCHEMA_STRUCT && schema->kind != SCHEMA_UNION))
 		return NULL;
@@ -149,7 +157,8 @@ static const struct schema *find_member(const struct schema *schema, const char 
 	return NULL;
 }
 
-static bool find_enumerator(const struct schema *schema, const char *name, unsigned *budget, int64_t *ret)
+static bool find_enumerator(const struct schema *schema, const char *name, unsigned *budget,
+			    int64_t *ret)
 {
 	if (!schema || !*budget)
 		return false;
@@ -205,7 +214,8 @@ static const struct bound *bind_name(struct binder *binder, const struct cexpr *
 }
 
 /* What `a` points at: captured as such, or followed when `a` was captured. */
-static const struct bound *bind_deref(struct binder *binder, const struct cexpr *expr, const struct cexpr *a)
+static const struct bound *bind_deref(struct binder *binder, const struct cexpr *expr,
+				      const struct cexpr *a)
 {
 	const struct cexpr deref = { .kind = CEXPR_UNARY, .op = '*', .a = a };
 	const struct bound *found = bind_capture(binder, &deref);
@@ -361,7 +371,8 @@ static int parse_captures(struct filter *filter, const struct schema *schema, st
 	return 0;
 }
 
-static int bind_probe(struct filter *filter, const struct trace_probe *probe, const struct bound **ret)
+static int bind_probe(struct filter *filter, const struct trace_probe *probe,
+		      const struct bound **ret)
 {
 	struct binder binder = { .filter = filter };
 
@@ -372,37 +383,48 @@ static int bind_probe(struct filter *filter, const struct trace_probe *probe, co
 	return *ret ? 0 : err_set(-ENOMEM, "out of memory");
 }
 
-/* The names one may use, each once, as advice. */
+static bool is_among(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
+/* What was captured of one side, each name once in the whole list. */
+static void list_names(FILE *out, const struct schema *side, const char **seen, size_t *n)
+{
+	for (uint32_t i = 0; side && i < side->n_members && *n < NAMES_SHOWN; i++) {
+		const char *name = side->members[i]->name;
+
+		if (!name || is_among(seen, *n, name))
+			continue;
+		fputs(*n ? ", " : "", out);
+		text_print(out, name, false);
+		seen[(*n)++] = name;
+	}
+}
+
+/* The names one may use, as advice. */
 static void add_names(const struct filter *filter)
 {
 	const char *seen[NAMES_SHOWN];
-	char list[2048] = "", harmless[256];
-	size_t n = 0;
+	size_t n = 0, len;
+	char *list = NULL;
+	FILE *out = open_memstream(&list, &len);
 
-	for (size_t p = 0; p < 2 * filter->n; p++) {
-		const struct trace_probe *probe = filter->probes[p / 2];
-		const struct schema *side = p % 2 ? probe->ret : probe->entry;
-
-		for (uint32_t i = 0; side && i < side->n_members && n < NAMES_SHOWN; i++) {
-			const char *name = side->members[i]->name;
-			size_t known = 0;
-
-			while (known < n && strcmp(seen[known], name ? name : "") != 0)
-				known++;
-			if (known < n || !name)
-				continue;
-			text_harmless(harmless, sizeof(harmless), name);
-			if (strlen(list) + strlen(harmless) + 3 > sizeof(list))
-				continue;
-			strcat(strcat(list, n ? ", " : ""), harmless);
-			seen[n++] = name;
-		}
+	if (!out)
+		return;
+	for (size_t i = 0; i < filter->n; i++) {
+		list_names(out, filter->probes[i]->entry, seen, &n);
+		list_names(out, filter->probes[i]->ret, seen, &n);
 	}
-	err_hint(0, "recorded here: %s%s", list, n == NAMES_SHOWN ? ", …" : "");
-	list[0] = '\0';
+	fprintf(out, "%s\nof every call: ", n == NAMES_SHOWN ? ", …" : "");
 	for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++)
-		strcat(strcat(list, i ? ", " : ""), specials[i].name);
-	err_hint(0, "of every call: %s", list);
+		fprintf(out, "%s%s", i ? ", " : "", specials[i].name);
+	if (fclose(out) == 0)
+		err_hint(0, "recorded here: %s", list);
+	free(list);
 }
 
 /* A name is an error if no function has it. */
@@ -416,11 +438,12 @@ static int check_unknown(const struct filter *filter)
 		if (unknown->n < filter->n)
 			continue;
 		if (cause->kind == CEXPR_NAME)
-			cexpr_error(-EINVAL, filter->source, cause->column, "no function of this trace has a '%s'",
-				    cause->text);
+			cexpr_error(-EINVAL, filter->source, cause->column,
+				    "no function of this trace has a '%s'", cause->text);
 		else if (is_member(cause))
 			cexpr_error(-EINVAL, filter->source, cause->column,
-				    "no function of this trace has a member '%s' here", cause->text);
+				    "no function of this trace has a member '%s' here",
+				    cause->text);
 		else
 			cexpr_error(-EINVAL, filter->source, cause->column,
 				    "no function of this trace has recorded this");
@@ -436,7 +459,7 @@ static int filter_init(struct filter *filter)
 
 	if (r < 0)
 		return r;
-	filter->bound = arena_alloc(&filter->arena, filter->n * sizeof(*filter->bound));
+	filter->bound = arena_alloc(&filter->arena, filter->n * sizeof(const struct bound *));
 	if (!filter->bound)
 		return err_set(-ENOMEM, "out of memory");
 	for (size_t i = 0; i < filter->n; i++) {
@@ -447,7 +470,8 @@ static int filter_init(struct filter *filter)
 	return check_unknown(filter);
 }
 
-int filter_new(const char *source, const struct trace_probe *const *probes, size_t n_probes, struct filter **ret)
+int filter_new(const char *source, const struct trace_probe *const *probes, size_t n_probes,
+	       struct filter **ret)
 {
 	struct filter *filter = calloc(1, sizeof(*filter));
 

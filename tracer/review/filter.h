@@ -1,10 +1,11 @@
 /**
  * Conditions over recorded calls: `$ret < 0 && path == "vda"`, `info->allocation > 1 << 30`.
  *
- * Names are what was captured, matched by structure: `info->capacity` is found in the capture `*info`. Where something was
- * captured at both ends of a call, what it was at return counts. Besides there are $function, $module, $thread, $status
- * (texts), $duration (ns), $id, $tid and $depth. A value that a call does not have makes what is asked of it neither true nor
- * false, as NULL does in SQL: such a call is not selected.
+ * Names are what was captured, matched by structure: `info->capacity` is found in the capture
+ * `*info`. Where something was captured at both ends of a call, what it was at return counts.
+ * Besides there are $function, $module, $thread, $status (texts), $duration (ns), $id, $tid and
+ * $depth. A value that a call does not have makes what is asked of it neither true nor false, as
+ * NULL does in SQL: such a call is not selected.
  */
 #ifndef REVIEW_FILTER_H
 #define REVIEW_FILTER_H
@@ -17,10 +18,11 @@ struct filter;
 struct trace_probe;
 
 /**
- * -EINVAL with a caret message for bad syntax, and for a name that none of the functions has (with those there are).
- * `probes` must live as long as the filter.
+ * -EINVAL with a caret message for bad syntax, and for a name that none of the functions has (with
+ * those there are). `probes` must live as long as the filter.
  */
-int filter_new(const char *source, const struct trace_probe *const *probes, size_t n_probes, struct filter **ret);
+int filter_new(const char *source, const struct trace_probe *const *probes, size_t n_probes,
+	       struct filter **ret);
 void filter_free(struct filter *filter);
 
 bool filter_matches(const struct filter *filter, const struct call *call);

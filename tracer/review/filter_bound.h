@@ -1,5 +1,6 @@
 /**
- * A condition bound to the captures of one function: shared by filter.c, which binds, and filter_eval.c.
+ * A condition bound to the captures of one function: shared by filter.c, which binds, and
+ * filter_eval.c.
  */
 #ifndef REVIEW_FILTER_BOUND_H
 #define REVIEW_FILTER_BOUND_H

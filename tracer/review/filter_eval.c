@@ -1,9 +1,10 @@
 /**
  * Evaluating a condition over one call
  *
- * Three truths: a value that is not there is neither equal nor unequal to anything, and `!` of it is no more known; `&&` and
- * `||` know their answer if one side decides. Conversions are C's: integers smaller than int become int, then both sides get
- * the larger size, unsigned if one of that size is. Numbers are held in 128 bits, of which a type keeps `size` bytes.
+ * Three truths: a value that is not there is neither equal nor unequal to anything, and `!` of it
+ * is no more known; `&&` and `||` know their answer if one side decides. Conversions are C's:
+ * integers smaller than int become int, then both sides get the larger size, unsigned if one of
+ * that size is. Numbers are held in 128 bits, of which a type keeps `size` bytes.
  */
 #include "tracer/review/filter_bound.h"
 
@@ -18,14 +19,13 @@
 enum operand_kind { OPERAND_MISSING, OPERAND_INT, OPERAND_REAL, OPERAND_TEXT };
 
 struct operand {
-	enum operand_kind kind;
 	__int128 i; /* INT; TEXT: the pointer, if it is one */
-	unsigned size;
-	bool is_unsigned;
 	long double real;
 	const char *text; /* TEXT; NULL if it could not be read, or there is none */
 	size_t len;
-	bool is_cut, is_pointer;
+	enum operand_kind kind;
+	unsigned size;
+	bool is_unsigned, is_cut, is_pointer;
 };
 
 static const struct operand missing = { .kind = OPERAND_MISSING };
@@ -96,7 +96,7 @@ static struct operand recorded_bytes(const struct value_node *v)
 		memcpy(&x87, v->bytes, 10);
 		return real(x87);
 	}
-	if (v->schema->is_float || v->len > sizeof(value) || !v->len)
+	if (v->schema->is_float || v->schema->is_hex || v->len > sizeof(value) || !v->len)
 		return missing;
 	memcpy(&value, v->bytes, v->len);
 	return integer((__int128)value, (unsigned)v->len, !v->schema->is_signed);
@@ -147,13 +147,15 @@ static const struct value_node *find_value(const struct bound *bound, const stru
 		v = item(call->ret, bound->out);
 		return v ? v : item(call->entry, bound->in);
 	case BOUND_MEMBER:
-		return v && v->schema->kind != SCHEMA_CAPTURE ? value_member(v, bound->expr->text) : NULL;
+		return v && v->schema->kind != SCHEMA_CAPTURE ? value_member(v, bound->expr->text)
+							      : NULL;
 	case BOUND_DEREF:
 		return item(v, 0);
 	case BOUND_INDEX: {
 		struct operand index = eval(bound->b, call);
 
-		return index.kind == OPERAND_INT && index.i <= INT32_MAX ? item(v, (int)index.i) : NULL;
+		return index.kind == OPERAND_INT && index.i <= INT32_MAX ? item(v, (int)index.i)
+									 : NULL;
 	}
 	default:
 		return NULL;
@@ -167,8 +169,8 @@ static struct operand eval_index(const struct bound *bound, const struct call *c
 
 	if (base.kind != OPERAND_TEXT)
 		return recorded(find_value(bound, call));
-	if (!base.text || index.kind != OPERAND_INT || index.i < 0 || index.i > (__int128)base.len ||
-	    (index.i == (__int128)base.len && base.is_cut))
+	if (!base.text || index.kind != OPERAND_INT || index.i < 0 ||
+	    index.i > (__int128)base.len || (index.i == (__int128)base.len && base.is_cut))
 		return missing;
 	return integer((signed char)base.text[index.i], 1, false);
 }
@@ -179,7 +181,9 @@ static struct operand eval_special(enum special special, const struct call *call
 	case SPECIAL_DEPTH:
 		return integer(call->depth, 4, true);
 	case SPECIAL_DURATION:
-		return call->outcome == OUTCOME_OPEN ? missing : integer((__int128)call_duration(call), 8, false);
+		return call->outcome == OUTCOME_OPEN
+			       ? missing
+			       : integer((__int128)call_duration(call), 8, false);
 	case SPECIAL_FUNCTION:
 		return text(call->probe->function);
 	case SPECIAL_ID:
@@ -286,12 +290,14 @@ static struct operand real_binary(int op, long double a, long double b)
 
 static struct operand shift(int op, const struct operand *a, const struct operand *b)
 {
-	if (b->i < 0 || b->i >= (__int128)(8 * a->size))
+	if (b->i < 0 || b->i >= 8 * (__int128)a->size)
 		return missing;
 	if (op == OP_SHL)
-		return integer((__int128)((unsigned __int128)a->i << (unsigned)b->i), a->size, a->is_unsigned);
+		return integer((__int128)((unsigned __int128)a->i << (unsigned)b->i), a->size,
+			       a->is_unsigned);
 	if (a->is_unsigned)
-		return integer((__int128)((unsigned __int128)a->i >> (unsigned)b->i), a->size, true);
+		return integer((__int128)((unsigned __int128)a->i >> (unsigned)b->i), a->size,
+			       true);
 	return integer(a->i >> (unsigned)b->i, a->size, false);
 }
 
@@ -311,7 +317,8 @@ static struct operand divide(int op, __int128 a, __int128 b, unsigned size, bool
 static struct operand int_binary(int op, const struct operand *x, const struct operand *y)
 {
 	unsigned size = x->size > y->size ? x->size : y->size;
-	bool is_unsigned = (x->size == size && x->is_unsigned) || (y->size == size && y->is_unsigned);
+	bool is_unsigned =
+		(x->size == size && x->is_unsigned) || (y->size == size && y->is_unsigned);
 	__int128 a = wrap(x->i, size, is_unsigned), b = wrap(y->i, size, is_unsigned);
 	unsigned __int128 ua = (unsigned __int128)a, ub = (unsigned __int128)b;
 
@@ -385,7 +392,9 @@ static struct operand eval_unary(const struct bound *bound, const struct call *c
 		return truth(is_true < 0 ? is_true : !is_true);
 	a = numeric(a);
 	if (a.kind == OPERAND_REAL)
-		return bound->expr->op == '-' ? real(-a.real) : bound->expr->op == '+' ? a : missing;
+		return bound->expr->op == '-'	? real(-a.real)
+		       : bound->expr->op == '+' ? a
+						: missing;
 	if (a.kind != OPERAND_INT)
 		return missing;
 	switch (bound->expr->op) {

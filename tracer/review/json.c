@@ -49,7 +49,8 @@ static void put_escaped(FILE *out, uint32_t ch)
 	if (ch == '"' || ch == '\\')
 		fprintf(out, "\\%c", (int)ch);
 	else if (ch > 0xffff)
-		fprintf(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd7c0 + (ch >> 10), 0xdc00 | (ch & 0x3ff));
+		fprintf(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd7c0 + (ch >> 10),
+			0xdc00 | (ch & 0x3ff));
 	else
 		fprintf(out, "\\u%04" PRIx32, ch);
 }

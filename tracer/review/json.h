@@ -37,7 +37,10 @@ void json_null(struct json *json);
 void json_bool(struct json *json, bool value);
 void json_int(struct json *json, int64_t value);
 void json_uint(struct json *json, uint64_t value);
-/** With the digits that tell apart all numbers of that size, 4 or 8 bytes; "inf", "-inf", "nan" as strings. */
+/**
+ * With the digits that tell apart all numbers of that size, 4 or 8 bytes; "inf", "-inf", "nan" as
+ * strings.
+ */
 void json_float(struct json *json, double value, unsigned size);
 /** Text that is a JSON number already. */
 void json_number(struct json *json, const char *text);

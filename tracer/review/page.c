@@ -15,7 +15,10 @@ unsigned page_columns(const char *text, size_t len)
 	return n;
 }
 
-/* Length of the part of `text` that must stay on one line: up to and with the next ", " outside of quotes. */
+/*
+ * Length of the part of `text` that must stay on one line: up to and with the next ", " outside of
+ * quotes.
+ */
 static size_t unbroken(const char *text)
 {
 	bool quoted = false;
@@ -106,7 +109,8 @@ void page_putf(struct page *page, enum page_colour colour, const char *fmt, ...)
 	page_put(page, colour, text);
 }
 
-void page_put_name(struct page *page, enum page_colour colour, const char *before, const char *name, bool utf8)
+void page_put_name(struct page *page, enum page_colour colour, const char *before, const char *name,
+		   bool utf8)
 {
 	char *text = NULL;
 	size_t len;

@@ -21,14 +21,16 @@ struct page {
 };
 
 /**
- * Put text that holds no line end. A line that would be too long is broken behind a ", " of the text, but not within
- * double quotes.
+ * Put text that holds no line end. A line that would be too long is broken behind a ", " of the
+ * text, but not within double quotes.
  */
 void page_put(struct page *page, enum page_colour colour, const char *text);
-void page_putf(struct page *page, enum page_colour colour, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void page_putf(struct page *page, enum page_colour colour, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /** Put a name from a trace, made harmless, on the same line with what stands `before` it. */
-void page_put_name(struct page *page, enum page_colour colour, const char *before, const char *name, bool utf8);
+void page_put_name(struct page *page, enum page_colour colour, const char *before, const char *name,
+		   bool utf8);
 
 /** Spaces up to a column; at least none. */
 void page_pad(struct page *page, unsigned column);

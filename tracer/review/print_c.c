@@ -1,8 +1,9 @@
 /**
- * The form is that of gdb 13 with its default settings; in the source of gdb: generic-val-print (valprint.c), c-valprint.c,
- * cp_print_value_fields(), target-float.c.  What gdb has no form for, as it does not follow pointers and never gives up half
- * way: `0x55… -> {…}` a pointer that was followed, `<null>` a value behind a NULL pointer, `{a = 1...}` a struct that was
- * recorded in part.
+ * The form is that of gdb 13 with its default settings; in the source of gdb: generic-val-print
+ * (valprint.c), c-valprint.c, cp_print_value_fields(), target-float.c.  What gdb has no form for,
+ * as it does not follow pointers and never gives up half way: `0x55… -> {…}` a pointer that was
+ * followed, `<null>` a value behind a NULL pointer, `{a = 1...}` a struct that was recorded in
+ * part, `<bytes 01 02>` a kind of value we know nothing of.
  */
 #include "tracer/review/print_c.h"
 
@@ -193,10 +194,16 @@ static void print_bytes(FILE *out, const struct value_node *v)
 {
 	char buf[TEXT_INT128];
 
-	if (v->schema->is_float && v->len >= X87_SIZE)
+	if (v->schema->is_float && v->len >= X87_SIZE) {
 		print_c_long_double(out, v->bytes);
-	else
+	} else if (!v->schema->is_float && !v->schema->is_hex && v->len <= 16) {
 		fputs(text_int128(buf, v->bytes, v->len, v->schema->is_signed), out);
+	} else {
+		fputs("<bytes", out);
+		for (size_t i = 0; i < v->len; i++)
+			fprintf(out, " %02x", v->bytes[i]);
+		putc('>', out);
+	}
 }
 
 static void print_complex(const struct printer *p, const struct value_node *v, unsigned level)
@@ -241,7 +248,8 @@ static void print_elements(const struct printer *p, const struct value_node *v, 
 	while (i < v->n && (!options->elements || shown < options->elements)) {
 		size_t run = 1;
 
-		while (options->repeats && i + run < v->n && value_equal(&v->items[i], &v->items[i + run]))
+		while (options->repeats && i + run < v->n &&
+		       value_equal(&v->items[i], &v->items[i + run]))
 			run++;
 		bool is_repeat = options->repeats && run > options->repeats;
 
@@ -330,10 +338,11 @@ void print_c(FILE *out, const struct value_node *value, const struct print_optio
 
 size_t print_c_members(const struct value_node *value)
 {
-	bool is_aggregate = value->schema->kind == SCHEMA_STRUCT || value->schema->kind == SCHEMA_UNION;
+	bool is_aggregate =
+		value->schema->kind == SCHEMA_STRUCT || value->schema->kind == SCHEMA_UNION;
 	bool is_there = value->status == STATUS_OK || value->status == STATUS_CUT;
 
-	return is_aggregate && is_there ? value->n : 0;
+	return is_aggregate && is_there && !value->schema->is_complex ? value->n : 0;
 }
 
 const char *print_c_member_name(const struct value_node *value, size_t i)

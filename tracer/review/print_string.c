@@ -1,12 +1,15 @@
 /**
- * Strings as gdb prints them (gdb/valprint.c, generic_printstr): runs of more equal characters than the threshold are
- * taken out of the quotes, "abc", '\000' <repeats 12 times>, and what the limit leaves out is marked by dots behind.
+ * Strings as gdb prints them (gdb/valprint.c, generic_printstr): runs of more equal characters than
+ * the threshold are taken out of the quotes, "abc", '\000' <repeats 12 times>, and what the limit
+ * leaves out is marked by dots behind.
  */
 #include "tracer/review/print_c.h"
 
 #include "tracer/review/text.h"
 
-/* Characters of a string; behind `len` bytes follow NULs, which traces do not store, up to `total`. */
+/*
+ * Characters of a string; behind `len` bytes follow NULs, which traces do not store, up to `total`.
+ */
 struct chars {
 	const uint8_t *bytes;
 	size_t len, total;

@@ -11,10 +11,11 @@
 #include "tracer/review/text.h"
 #include "tracer/trace/reader.h"
 
-enum { COMMAND_WORDS_MAX = 64, NAME_WIDTH_MAX = 60, LOST_LINES_MAX = 10 };
+enum { COMMAND_WORDS_MAX = 64, NAME_WIDTH_MAX = 60, LOST_LINES_MAX = 10, SLOWEST_LINES = 3 };
 
 /* Members of info.json, which anyone may have written: NULL or 0 if it is not there. */
-static struct json_object *object_of(struct json_object *object, const char *key, enum json_type type)
+static struct json_object *object_of(struct json_object *object, const char *key,
+				     enum json_type type)
 {
 	struct json_object *value = NULL;
 
@@ -79,7 +80,8 @@ static void put_target(struct show *show, struct json_object *info)
 
 static void put_when(struct show *show, const struct report *report)
 {
-	uint64_t start_ns = uint_of(report->info, "start_ns"), end_ns = uint_of(report->info, "end_ns");
+	uint64_t start_ns = uint_of(report->info, "start_ns"),
+		 end_ns = uint_of(report->info, "end_ns");
 	const struct calls_summary *summary = report->summary;
 	char text[64], duration[SHOW_DURATION_MAX];
 	struct tm tm = { 0 };
@@ -91,7 +93,8 @@ static void put_when(struct show *show, const struct report *report)
 	localtime_r(&seconds, &tm);
 	strftime(text, sizeof(text), ", %Y-%m-%d %H:%M:%S %z", &tm);
 	put(show, text);
-	uint64_t lasted_ns = end_ns > start_ns ? end_ns - start_ns : summary->last_ns - summary->first_ns;
+	uint64_t lasted_ns =
+		end_ns > start_ns ? end_ns - start_ns : summary->last_ns - summary->first_ns;
 
 	page_putf(&show->page, COLOUR_NONE, ", %s", show_duration(duration, lasted_ns));
 	const char *end = string_of(report->info, "end");
@@ -117,7 +120,8 @@ static void put_counts(struct show *show, const struct report *report)
 	if (report->n_selected)
 		page_putf(page, COLOUR_NONE, "%" PRIu64 " of ", *report->n_selected);
 	page_putf(page, COLOUR_NONE, "%" PRIu64 " calls, ", summary->calls);
-	page_putf(page, summary->lost ? COLOUR_BAD : COLOUR_NONE, "%" PRIu64 " lost", summary->lost);
+	page_putf(page, summary->lost ? COLOUR_BAD : COLOUR_NONE, "%" PRIu64 " lost",
+		  summary->lost);
 	for (size_t i = 0; i < sizeof(rare) / sizeof(*rare); i++)
 		if (rare[i].n)
 			page_putf(page, COLOUR_NONE, ", %" PRIu64 " %s", rare[i].n, rare[i].what);
@@ -173,6 +177,16 @@ static void put_modules(struct show *show, struct json_object *info)
 		put_module(show, json_object_array_get_idx(modules, i));
 }
 
+/* A word as one would type it. */
+static void put_word(struct show *show, const char *word)
+{
+	bool is_plain = *word && !strpbrk(word, " \t\n\"'$*?[]{}()<>|&;!#~\\");
+
+	put(show, is_plain ? " " : " '");
+	put_name(show, word);
+	put(show, is_plain ? "" : "'");
+}
+
 static void put_command(struct show *show, struct json_object *info)
 {
 	struct json_object *command = object_of(info, "command", json_type_array);
@@ -182,16 +196,19 @@ static void put_command(struct show *show, struct json_object *info)
 	if (!n && !version)
 		return;
 	begin_line(show);
-	put(show, "virtrace ");
-	put_name(show, version ? version : "");
+	put(show, "virtrace");
 	for (size_t i = 0; i < n && i < COMMAND_WORDS_MAX; i++) {
-		const char *word = json_object_get_string(json_object_array_get_idx(command, i));
-		bool is_plain = word && *word && !strpbrk(word, " \t\"'$*?[]{}()<>|&;!#~\\");
+		struct json_object *word = json_object_array_get_idx(command, i);
+		const char *text = json_object_is_type(word, json_type_string)
+					   ? json_object_get_string(word)
+					   : "";
 
-		put(show, i ? is_plain ? " " : " '" : is_plain ? ": " : ": '");
-		put_name(show, word ? word : "");
-		put(show, is_plain ? "" : "'");
+		if (i || strcmp(text, "virtrace") != 0)
+			put_word(show, text);
 	}
+	page_put_name(&show->page, COLOUR_NONE, "  (version ", version ? version : "unknown",
+		      show->print.utf8);
+	put(show, ")");
 	page_newline(&show->page);
 }
 
@@ -280,8 +297,6 @@ static void put_failed(struct show *show, const struct function_stats *f)
 {
 	struct page *page = &show->page;
 
-	if (!f->errors)
-		return;
 	page_put(page, COLOUR_BAD, "FAILED ");
 	page_put_name(page, COLOUR_NONE, " ", f->probe->function, show->print.utf8);
 	for (uint64_t i = 0; i < f->errors && i < STATS_EXAMPLES; i++)
@@ -296,14 +311,36 @@ static void put_slowest(struct show *show, const struct function_stats *f)
 	struct page *page = &show->page;
 	char text[SHOW_DURATION_MAX];
 
-	if (f->level || f->timed <= STATS_EXAMPLES)
-		return;
 	page_put(page, COLOUR_NONE, "SLOWEST");
 	page_put_name(page, COLOUR_NONE, " ", f->probe->function, show->print.utf8);
 	for (size_t i = 0; i < STATS_EXAMPLES; i++)
 		page_putf(page, COLOUR_NONE, "%s #%" PRIu64 " %s", i ? "," : "", f->slowest[i].id,
 			  show_duration(text, f->slowest[i].ns));
 	page_newline(page);
+}
+
+/* Calls worth a look. */
+static void put_examples(struct show *show, const struct report *report)
+{
+	size_t n_failed = 0, n_slowest = 0;
+
+	for (size_t i = 0; i < report->n_functions; i++) {
+		if (!report->functions[i].errors)
+			continue;
+		put_failed(show, &report->functions[i]);
+		n_failed++;
+	}
+	for (size_t i = 0; i < report->n_functions && n_slowest < SLOWEST_LINES; i++) {
+		const struct function_stats *f = &report->functions[i];
+
+		/* of those that nobody else shown here calls, and that have more than a few */
+		if (f->level || f->timed <= STATS_EXAMPLES)
+			continue;
+		put_slowest(show, f);
+		n_slowest++;
+	}
+	if (n_failed || n_slowest)
+		page_newline(&show->page);
 }
 
 void report_table(struct show *show, const struct report *report)
@@ -313,16 +350,12 @@ void report_table(struct show *show, const struct report *report)
 	if (!report->n_functions)
 		return;
 	show->page.width = 0; /* rows are never broken */
-	page_putf(&show->page, COLOUR_FAINT, "%7s %6s %8s %8s %8s %8s %8s  %-*s  %s", "CALLS", "ERR", "TOTAL",
-		  "AVG", "P50", "P99", "MAX", (int)width, "FUNCTION", "WHERE");
+	page_putf(&show->page, COLOUR_FAINT, "%7s %6s %8s %8s %8s %8s %8s  %-*s  %s", "CALLS",
+		  "ERR", "TOTAL", "AVG", "P50", "P99", "MAX", (int)width, "FUNCTION", "WHERE");
 	page_newline(&show->page);
 	for (size_t i = 0; i < report->n_functions; i++)
 		put_row(show, &report->functions[i], width);
 	page_newline(&show->page);
-	for (size_t i = 0; i < report->n_functions; i++)
-		put_failed(show, &report->functions[i]);
-	for (size_t i = 0; i < report->n_functions; i++)
-		put_slowest(show, &report->functions[i]);
+	put_examples(show, report);
 	show->page.width = page_width;
-	page_newline(&show->page);
 }

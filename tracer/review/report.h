@@ -1,5 +1,6 @@
 /**
- * The head of a report: what was recorded, when and of what, and what the calls of each function add up to.
+ * The head of a report: what was recorded, when and of what, and what the calls of each function
+ * add up to.
  */
 #ifndef REVIEW_REPORT_H
 #define REVIEW_REPORT_H
@@ -16,7 +17,7 @@ struct show;
 struct report {
 	const char *path;
 	const char *note; /**< what is wrong with the trace, or NULL */
-	struct json_object *info; /**< info.json: every part of it may be missing or of another type */
+	struct json_object *info; /**< info.json: any part may be missing or of another type */
 	const struct calls_summary *summary;
 	const struct lost_note *lost;
 	size_t n_lost;
@@ -28,7 +29,10 @@ struct report {
 /** Lines headed "#". */
 void report_head(struct show *show, const struct report *report);
 
-/** One line for each function, below a line of titles; then calls worth a look: those that failed, the slowest ones. */
+/**
+ * One line for each function, below a line of titles; then calls worth a look: those that failed,
+ * the slowest ones.
+ */
 void report_table(struct show *show, const struct report *report);
 
 #endif

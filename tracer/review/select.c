@@ -14,7 +14,8 @@
 enum { NAMES_SHOWN = 40 };
 
 /* A function that is asked for must be there: a misspelt name would else look like "no calls". */
-static int check_function(const char *glob, const struct trace_probe *const *probes, size_t n_probes)
+static int check_function(const char *glob, const struct trace_probe *const *probes,
+			  size_t n_probes)
 {
 	char name[256];
 
@@ -27,7 +28,8 @@ static int check_function(const char *glob, const struct trace_probe *const *pro
 	return -EINVAL;
 }
 
-int selection_prepare(struct selection *selection, const struct trace_probe *const *probes, size_t n_probes)
+int selection_prepare(struct selection *selection, const struct trace_probe *const *probes,
+		      size_t n_probes)
 {
 	int r = selection->function ? check_function(selection->function, probes, n_probes) : 0;
 
@@ -51,7 +53,7 @@ int selection_add_id(struct selection *selection, const char *text)
 	char *end;
 
 	errno = 0;
-	unsigned long long id = isdigit((unsigned char)*digits) ? strtoull(digits, &end, 10) : 0;
+	unsigned long long id = strtoull(digits, &end, 10);
 
 	if (!isdigit((unsigned char)*digits) || *end || errno || !id)
 		return err_set(-EINVAL, "'%s' is no number of a call, as #12", text);
@@ -65,7 +67,8 @@ int selection_add_id(struct selection *selection, const char *text)
 
 bool selection_is_all(const struct selection *selection)
 {
-	return !selection->condition && !selection->function && !selection->tid && !selection->ids.n;
+	return !selection->condition && !selection->function && !selection->tid &&
+	       !selection->ids.n;
 }
 
 static bool has_id(const struct selection *selection, uint64_t id)

@@ -22,8 +22,12 @@ struct selection {
 	struct filter *filter; /**< of `condition`, by selection_prepare() */
 };
 
-/** Bind the condition to a trace's probes, instead of those it was bound to before.  0, or a negative errno with a message; -EINVAL is the user's mistake. */
-int selection_prepare(struct selection *selection, const struct trace_probe *const *probes, size_t n_probes);
+/**
+ * Bind the condition to a trace's probes, instead of those it was bound to before.  0, or a
+ * negative errno with a message; -EINVAL is the user's mistake.
+ */
+int selection_prepare(struct selection *selection, const struct trace_probe *const *probes,
+		      size_t n_probes);
 void selection_fini(struct selection *selection);
 
 /** Add a call's number: "#12" or "12".  0 or -EINVAL. */

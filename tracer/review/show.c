@@ -15,7 +15,7 @@ enum {
 	ID_WIDTH = 8,
 	CALL_COLUMN = 44,     /* where calls begin behind #ID, time, thread and duration */
 	LEVELS_INDENTED = 30, /* deeper calls are indented no further */
-	LINE_WIDTH = 110,     /* values go to a line of their own rather than past it, if the page has no width */
+	LINE_WIDTH = 110,     /* of a page without: longer values get lines of their own */
 	VERBOSE_INDENT = 4,
 };
 
@@ -64,8 +64,8 @@ char *show_value_text(const struct show *show, const struct value_node *value)
 }
 
 /* A value on the same line with what stands before it: `before`, and its name if it has one. */
-static void put_value(struct show *show, enum page_colour colour, const char *before, const char *name,
-		      const struct value_node *value)
+static void put_value(struct show *show, enum page_colour colour, const char *before,
+		      const char *name, const struct value_node *value)
 {
 	char *text = NULL;
 	size_t len;
@@ -103,18 +103,19 @@ void show_titles(struct show *show)
 {
 	if (show->verbose)
 		return;
-	page_putf(&show->page, COLOUR_FAINT, "%-*s%-15s %7s  %9s  %s", ID_WIDTH, "ID", "TIME", "TID",
-		  "DURATION", "CALL");
+	page_putf(&show->page, COLOUR_FAINT, "%-*s%-15s %7s  %9s  %s", ID_WIDTH, "ID", "TIME",
+		  "TID", "DURATION", "CALL");
 	page_newline(&show->page);
 }
 
-static void put_columns(struct show *show, const struct call *call, uint64_t time_ns, bool has_duration)
+static void put_columns(struct show *show, const struct call *call, uint64_t time_ns,
+			bool has_duration)
 {
 	char id[32], time[SHOW_TIME_MAX], duration[SHOW_DURATION_MAX];
 
 	snprintf(id, sizeof(id), "#%" PRIu64, call->id);
-	page_putf(&show->page, COLOUR_FAINT, "%-*s%s %7d  ", ID_WIDTH, id, show_time(show, time, time_ns),
-		  (int)call->tid);
+	page_putf(&show->page, COLOUR_FAINT, "%-*s%s %7d  ", ID_WIDTH, id,
+		  show_time(show, time, time_ns), (int)call->tid);
 	page_putf(&show->page, COLOUR_NONE, "%9s",
 		  has_duration ? show_duration(duration, call_duration(call)) : "");
 	page_pad(&show->page, CALL_COLUMN);
@@ -159,7 +160,9 @@ static void put_outcome(struct show *show, const struct call *call)
 		put_place(show, " at ", call->return_source);
 }
 
-/* Behind the return value what else was captured at the return, where it fits; else on lines below. */
+/*
+ * Behind the return value what else was captured at the return, where it fits; else on lines below.
+ */
 static void put_outputs(struct show *show, const struct call *call)
 {
 	struct page *page = &show->page;
@@ -168,7 +171,8 @@ static void put_outputs(struct show *show, const struct call *call)
 
 	for (size_t i = 0; call->ret && i < call->ret->n; i++) {
 		const char *name = call_capture_name(call->ret, i);
-		const struct value_node *value = &call->ret->items[i], *old = call_capture(call->entry, name);
+		const struct value_node *value = &call->ret->items[i],
+					*old = call_capture(call->entry, name);
 		char *text = show_value_text(show, value);
 		size_t columns = text ? page_columns(text, strlen(text)) + strlen(name) + 5 : 0;
 
@@ -236,7 +240,8 @@ static void verbose_enter(struct show *show, const struct call *call)
 	put_mark(show, '>');
 	page_putf(page, COLOUR_NONE, "#%" PRIu64 " ", call->id);
 	put_name(show, COLOUR_NAME, call->probe->function);
-	page_putf(page, COLOUR_FAINT, "  %s  thread %d ", show_time(show, time, call->entered_ns), (int)call->tid);
+	page_putf(page, COLOUR_FAINT, "  %s  thread %d ", show_time(show, time, call->entered_ns),
+		  (int)call->tid);
 	put_name(show, COLOUR_FAINT, call->thread);
 	if (call->probe->source)
 		put_place(show, "  ", call->probe->source);
@@ -268,7 +273,8 @@ static void verbose_leave(struct show *show, const struct call *call)
 		put_place(show, "  at ", call->return_source);
 	page_newline(page);
 	if (call->ret)
-		show_fields(show, call->ret, call->entry, is_short ? ret : NULL, indent_of(show) + VERBOSE_INDENT);
+		show_fields(show, call->ret, call->entry, is_short ? ret : NULL,
+			    indent_of(show) + VERBOSE_INDENT);
 }
 
 static bool enter(void *ctx, const struct call *call)

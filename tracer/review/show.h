@@ -1,12 +1,12 @@
 /**
  * Calls as text, a tree of nested calls at a time.
  *
- *	#388    09:14:07.221101     2131            > virDomainGetBlockInfo(dom->name="db2", disk="vdb", flags=0)
- *	#389    09:14:07.221432     2131   29.9 ms    = qemuDomainGetBlockInfo(path="vdb", flags=0) = 0
- *	#388    09:14:07.252341     2131   31.2 ms  < virDomainGetBlockInfo = 0  *info={capacity = 21474836480, …}
+ *	#388    09:14:07.221101    2131             > virDomainGetBlockInfo(disk="vdb", flags=0)
+ *	#389    09:14:07.221432    2131    29.9 ms    = qemuDomainGetBlockInfo(path="vdb") = 0
+ *	#388    09:14:07.252341    2131    31.2 ms  < virDomainGetBlockInfo = 0  *info={…}
  *
- * `>` a call that made others, `<` its return, `=` one that made none. With `verbose` each value has a line of its own, and what
- * changed between entry and return is marked `~`.
+ * `>` a call that made others, `<` its return, `=` one that made none. With `verbose` each value
+ * has a line of its own, and what changed between entry and return is marked `~`.
  */
 #ifndef REVIEW_SHOW_H
 #define REVIEW_SHOW_H

@@ -36,9 +36,11 @@ static const struct value_node *old_item(const struct field *field, size_t i)
 
 	if (!old || old->schema->kind != field->value->schema->kind || i >= old->n)
 		return NULL;
-	const char *name = print_c_member_name(field->value, i), *old_name = print_c_member_name(old, i);
+	const char *name = print_c_member_name(field->value, i),
+		   *old_name = print_c_member_name(old, i);
 
-	return (name && old_name ? !strcmp(name, old_name) : name == old_name) ? &old->items[i] : NULL;
+	return (name && old_name ? !strcmp(name, old_name) : name == old_name) ? &old->items[i]
+									       : NULL;
 }
 
 static void begin_line(struct show *show, const struct field *field)
@@ -109,7 +111,8 @@ static void show_elements(struct show *show, const struct field *field)
 	for (size_t i = 0; i < v->n; i += run) {
 		struct field element = below(field, i);
 
-		for (run = 1; i + run < v->n && value_equal(&v->items[i], &v->items[i + run]); run++)
+		for (run = 1; i + run < v->n && value_equal(&v->items[i], &v->items[i + run]);
+		     run++)
 			if (old_item(field, i + run))
 				break;
 		element.is_element = true;
@@ -158,17 +161,15 @@ static void show_followed(struct show *show, const struct field *field)
 static void show_field(struct show *show, const struct field *field)
 {
 	const struct value_node *v = field->value;
+	bool is_followed = v->schema->kind == SCHEMA_PTR && v->n && print_c_members(v->items);
+	bool is_array = is_aggregate_array(v);
 
-	if (field->level >= VALUE_NESTING_MAX)
+	if (field->level >= VALUE_NESTING_MAX || (!print_c_members(v) && !is_array && !is_followed))
 		show_line(show, field);
-	else if (print_c_members(v))
-		show_block(show, field, false);
-	else if (is_aggregate_array(v))
-		show_block(show, field, true);
-	else if (v->schema->kind == SCHEMA_PTR && v->n && print_c_members(v->items))
+	else if (is_followed)
 		show_followed(show, field);
 	else
-		show_line(show, field);
+		show_block(show, field, is_array);
 }
 
 void show_fields(struct show *show, const struct value_node *values, const struct value_node *old,
@@ -204,11 +205,32 @@ static void put_place(struct show *show, const struct code_place *place)
 		page_put(page, COLOUR_NONE, " [inlined]");
 }
 
+/*
+ * How many frames of a call are not the callers of the call that made it, too. A backtrace may end
+ * before it comes to the outermost function, and sooner for an inner call.
+ */
+static size_t own_frames(const struct call *call)
+{
+	const struct call *up = call->up;
+
+	for (size_t i = 1; up && up->n_stack > 1 && i < call->n_stack; i++) {
+		size_t n = 0;
+
+		while (i + n < call->n_stack && 1 + n < up->n_stack &&
+		       call->stack[i + n] == up->stack[1 + n])
+			n++;
+		if (n && (i + n == call->n_stack || 1 + n == up->n_stack))
+			return i;
+	}
+	return call->n_stack;
+}
+
 void show_backtrace(struct show *show, const struct call *call, unsigned indent)
 {
 	struct page *page = &show->page;
+	size_t shown = show->level ? own_frames(call) : call->n_stack;
 
-	for (size_t i = 0; i < call->n_stack; i++) {
+	for (size_t i = 0; i < shown; i++) {
 		const struct code_place *place = code_map_find(show->print.code, call->stack[i], 0);
 
 		for (unsigned n = 0; n == 0 || (place && n < INLINED_MAX); n++) {
@@ -222,4 +244,9 @@ void show_backtrace(struct show *show, const struct call *call, unsigned indent)
 			place = code_map_find(show->print.code, call->stack[i], n + 1);
 		}
 	}
+	if (shown == call->n_stack)
+		return;
+	page_pad(page, indent);
+	page_putf(page, COLOUR_NONE, "... as #%" PRIu64, call->up->id);
+	page_newline(page);
 }

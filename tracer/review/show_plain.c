@@ -44,7 +44,8 @@ static void put_values(const struct show *show, const struct call *call, const c
 	}
 }
 
-static void put_place(FILE *out, const struct call *call, uint64_t addr, const struct code_place *place)
+static void put_place(FILE *out, const struct call *call, uint64_t addr,
+		      const struct code_place *place)
 {
 	fprintf(out, "#%" PRIu64 " backtrace = 0x%" PRIx64, call->id, addr);
 	if (place) {

@@ -174,7 +174,10 @@ static struct tally *next_below(struct stats *stats, const struct tally *caller)
 	return best;
 }
 
-/* A function that is always called from another is listed below it; a tree, as the first call of all has no caller. */
+/*
+ * A function that is always called from another is listed below it; a tree, as the first call of
+ * all has no caller.
+ */
 static void list_below(struct stats *stats, const struct tally *caller, unsigned level)
 {
 	struct tally *tally;

@@ -34,8 +34,8 @@ void stats_free(struct stats *stats);
 int stats_add(struct stats *stats, const struct call *call, const struct call *caller);
 
 /**
- * The functions that were called: the one that took longest first, each followed by those that only it called.
- * Valid until stats_free(); no more calls can be added.
+ * The functions that were called: the one that took longest first, each followed by those that only
+ * it called. Valid until stats_free(); no more calls can be added.
  */
 size_t stats_finish(struct stats *stats, const struct function_stats **ret);
 

@@ -8,7 +8,11 @@ size_t text_decode(const uint8_t *bytes, size_t len, uint32_t *ret)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint8_t c = len ? bytes[0] : 0xff;
-	size_t n = c < 0x80 ? 1 : (c & 0xe0) == 0xc0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : (c & 0xf8) == 0xf0 ? 4 : 0;
+	size_t n = c < 0x80		? 1
+		   : (c & 0xe0) == 0xc0 ? 2
+		   : (c & 0xf0) == 0xe0 ? 3
+		   : (c & 0xf8) == 0xf0 ? 4
+					: 0;
 
 	if (!n || n > len)
 		return 0;
@@ -26,8 +30,9 @@ size_t text_decode(const uint8_t *bytes, size_t len, uint32_t *ret)
 }
 
 /*
- * Characters that show nothing, move the cursor or change how others are shown: the C0 and C1 controls and the general
- * categories Cf, Zl and Zp, private use and non-characters of Unicode 15, and the invisible Hangul fillers.
+ * Characters that show nothing, move the cursor or change how others are shown: the C0 and C1
+ * controls and the general categories Cf, Zl and Zp, private use and non-characters of Unicode 15,
+ * and the invisible Hangul fillers.
  */
 static const struct {
 	uint32_t first, last;
@@ -143,7 +148,8 @@ bool text_locale_is_utf8(void)
 	return utf8;
 }
 
-const char *text_int128(char buf[static TEXT_INT128], const uint8_t *bytes, size_t len, bool is_signed)
+const char *text_int128(char buf[static TEXT_INT128], const uint8_t *bytes, size_t len,
+			bool is_signed)
 {
 	unsigned __int128 u = 0;
 	char *p = buf + TEXT_INT128 - 1;

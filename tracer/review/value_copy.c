@@ -21,7 +21,8 @@ static void *take(struct piece *piece, size_t size)
 	return piece->start ? piece->start + at : NULL;
 }
 
-static void copy_node(struct piece *piece, const struct value_node *from, struct value_node *to, unsigned level)
+static void copy_node(struct piece *piece, const struct value_node *from, struct value_node *to,
+		      unsigned level)
 {
 	size_t n = level < VALUE_NESTING_MAX ? from->n : 0;
 	uint8_t *bytes = from->bytes ? take(piece, from->len + 1) : NULL;
