@@ -7,8 +7,8 @@
  *	         start an operand: a name, a literal, `(`, `!`, `~`
  *	f.c::x   the longest run of file name characters before `::`, so that `virsh-domain.c::x` works
  *
- * A tree has at most MAX_NODES nodes and the text at most MAX_DEPTH open brackets or prefix operators, so
- * whoever walks the tree by recursion is bounded too.
+ * A tree has at most MAX_NODES nodes and the text at most MAX_DEPTH open brackets or prefix
+ * operators, so whoever walks the tree by recursion is bounded too.
  */
 #include "tracer/base/cexpr.h"
 
@@ -34,7 +34,10 @@ struct parser {
 static struct cexpr *parse_binary(struct parser *parser, int min_precedence);
 static struct cexpr *parse_unary(struct parser *parser);
 
-/* Caret line: as wide as the source before it, where tabs stay tabs and UTF-8 sequences are one column. */
+/*
+ * Caret line: as wide as the source before it, where tabs stay tabs and UTF-8 sequences are one
+ * column.
+ */
 static size_t caret_pad(const char *source, unsigned column, char *pad, size_t cap)
 {
 	size_t n = 0;
@@ -139,7 +142,7 @@ static void skip_space(struct parser *parser)
 static bool accept(struct parser *parser, const char *text)
 {
 	skip_space(parser);
-	if (strncmp(parser->at, text, strlen(text)))
+	if (strncmp(parser->at, text, strlen(text)) != 0)
 		return false;
 	parser->at += strlen(text);
 	return true;
@@ -354,8 +357,9 @@ static bool starts_operand(const char *at)
 }
 
 /**
- * A type name in brackets.  Returns its text, with single spaces and the `*`s together at the end, and
- * leaves the parser behind the `)`; or NULL, the parser where it was.  `*sure` unless it may be a variable.
+ * A type name in brackets.  Returns its text, with single spaces and the `*`s together at the end,
+ * and leaves the parser behind the `)`; or NULL, the parser where it was.  `*sure` unless it may be
+ * a variable.
  */
 static const char *parse_type(struct parser *parser, bool *sure)
 {
@@ -530,7 +534,7 @@ static struct cexpr *parse_prefix(struct parser *parser)
 
 	if (!node)
 		return NULL;
-	node->op = *parser->at++;
+	node->op = (unsigned char)*parser->at++;
 	node->a = parse_unary(parser);
 	return node;
 }

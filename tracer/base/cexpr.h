@@ -8,9 +8,9 @@
  * parameters and memory of a traced process, review/filter.c to values recorded in a trace.
  *
  * Grammar, precedence and associativity are C's, without assignment, ++/--, calls, comma and ?:.
- * Type names (casts, sizeof) are kept as text: `struct x`, `unsigned long`, `name_t`, with `*`s.  Since
- * the parser knows no typedefs, `(name)` in front of an operand is a cast if what follows can only start
- * an operand, as `(T)x` or `(T *)x`; `(a)-b` is a subtraction.
+ * Type names (casts, sizeof) are kept as text: `struct x`, `unsigned long`, `name_t`, with `*`s.
+ * Since the parser knows no typedefs, `(name)` in front of an operand is a cast if what follows can
+ * only start an operand, as `(T)x` or `(T *)x`; `(a)-b` is a subtraction.
  */
 #ifndef BASE_CEXPR_H
 #define BASE_CEXPR_H
@@ -62,12 +62,15 @@ struct cexpr {
 /**
  * Parse the whole of `source`.
  *
- * The tree and its strings live in `arena`.  A bad expression gives -EINVAL and an err_text() of three lines:
- * what is wrong, the source, and a caret below the column.  Depth and length are bounded.
+ * The tree and its strings live in `arena`.  A bad expression gives -EINVAL and an err_text() of
+ * three lines: what is wrong, the source, and a caret below the column.  Depth and length are
+ * bounded.
  */
 int cexpr_parse(const char *source, struct arena *arena, const struct cexpr **ret);
 
-/** Set that same three-line message for a column of `source`; returns `code`.  For those who bind. */
+/**
+ * Set that same three-line message for a column of `source`; returns `code`.  For those who bind.
+ */
 int cexpr_error(int code, const char *source, unsigned column, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

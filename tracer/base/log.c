@@ -30,16 +30,25 @@ static void put_safe(const char *text, FILE *out)
 	}
 }
 
+/* Put together first: stderr is unbuffered, and lines of several programs shall not mix. */
 static void print_text(FILE *out, const char *head, const char *fmt, va_list ap)
 {
-	char text[16384];
+	char text[16384], *line = NULL;
+	size_t len;
 
 	if (line_hook)
 		line_hook();
 	vsnprintf(text, sizeof(text), fmt, ap);
-	fputs(head, out);
-	put_safe(text, out);
-	fputc('\n', out);
+	FILE *memory = open_memstream(&line, &len);
+
+	if (!memory)
+		return;
+	fputs(head, memory);
+	put_safe(text, memory);
+	fputc('\n', memory);
+	if (fclose(memory) == 0)
+		fwrite(line, 1, len, out);
+	free(line);
 }
 
 static bool domain_enabled(const char *domain)

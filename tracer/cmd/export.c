@@ -48,11 +48,8 @@ static void print_help(FILE *out)
 
 static void print_formats(FILE *out)
 {
-	const struct exporter *const *all;
-	size_t n = exporters(&all);
-
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%-8s %s\n", all[i]->name, all[i]->summary);
+	for (const struct exporter *const *it = exporters(); *it; it++)
+		fprintf(out, "%-8s %s\n", (*it)->name, (*it)->summary);
 }
 
 static const struct option long_options[] = {
@@ -70,7 +67,9 @@ static int parse_format(struct options *options, const char *name)
 		return 1;
 	}
 	options->exporter = exporter_find(name);
-	return options->exporter ? 0 : err_set(-EINVAL, "there is no format '%s'; '-f list' lists them", name);
+	return options->exporter
+		       ? 0
+		       : err_set(-EINVAL, "there is no format '%s'; '-f list' lists them", name);
 }
 
 /* 0 go on, 1 all is said, negative: usage, with a message. */
@@ -105,8 +104,9 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 	if (!options->exporter)
 		return err_set(-EINVAL, "which format? '-f list' lists them");
 	if (optind + 1 != argc)
-		return err_set(-EINVAL, optind == argc ? "which trace? 'virtrace export --help' tells more"
-						       : "one trace at a time");
+		return err_set(-EINVAL, optind == argc
+						? "which trace? 'virtrace export --help' tells more"
+						: "one trace at a time");
 	options->path = argv[optind];
 	return 0;
 }
@@ -120,8 +120,8 @@ static bool export_call(void *ctx, const struct call *call)
 	return !ferror(job->export.out);
 }
 
-static int export_calls(const struct options *options, const struct review *review, const struct code_map *code,
-			FILE *out)
+static int export_calls(const struct options *options, const struct review *review,
+			const struct code_map *code, FILE *out)
 {
 	struct job job = {
 		.options = options,

@@ -15,7 +15,8 @@ static const char *pager_command(void)
 	const char *pager = getenv("PAGER");
 
 	if (!pager)
-		return access("/usr/bin/less", X_OK) == 0 || access("/bin/less", X_OK) == 0 ? "less" : NULL;
+		return access("/usr/bin/less", X_OK) == 0 || access("/bin/less", X_OK) == 0 ? "less"
+											    : NULL;
 	return *pager && strcmp(pager, "cat") != 0 ? pager : NULL;
 }
 
@@ -42,9 +43,12 @@ void pager_start(void)
 		run_pager(command, fds);
 	if (pager_pid > 0) {
 		dup2(fds[1], STDOUT_FILENO);
-		/* If the user leaves early, writing fails; we must live on to wait for the pager. */
+		/*
+		 * If the user leaves early, writing fails; we must live on to wait for the pager.
+		 */
 		signal(SIGPIPE, SIG_IGN);
-		signal(SIGINT, SIG_IGN); /* Ctrl-C is the pager's: less stops searching, and stays */
+		/* Ctrl-C is the pager's: less stops searching, and stays. */
+		signal(SIGINT, SIG_IGN);
 	}
 	close(fds[0]);
 	close(fds[1]);

@@ -437,6 +437,7 @@ static int record(struct record_options *options)
 	catch_signals();
 	r = session_start(session);
 	if (r == 0) {
+		session_run(session, 0); /* arms: who reads that it is recording may rely on it */
 		print_start(session);
 		run(session, options->quiet);
 	} else {

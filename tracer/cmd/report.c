@@ -1,11 +1,12 @@
 /**
  * report: a trace as text
  *
- * What stands at the top needs the whole trace, and the calls may be more than fits in memory: the trace is read
- * twice, once for the sums and once for the calls.
+ * What stands at the top needs the whole trace, and the calls may be more than fits in memory: the
+ * trace is read twice, once for the sums and once for the calls.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,12 +57,16 @@ static void print_help(FILE *out)
 {
 	fputs("usage: virtrace report [OPTIONS] TRACE [#ID]…\n"
 	      "\n"
-	      "Shows a trace: what was recorded, what the calls of each function add up to, then the calls with\n"
+	      "Shows a trace: what was recorded, what the calls of each function add up to, then "
+	      "the calls with\n"
 	      "their values, each with the calls it made. With #ID only those calls.\n"
 	      "\n"
-	      "  -v, --verbose          a line for each value, what changed since the entry marked ~; backtraces\n"
-	      "      --if EXPR          calls for which this is true, as '$ret < 0' or 'path == \"vda\"'\n"
-	      "                         names: what was recorded, and $duration (ns), $thread, $tid, $function,\n"
+	      "  -v, --verbose          a line for each value, what changed since the entry marked "
+	      "~; backtraces\n"
+	      "      --if EXPR          calls for which this is true, as '$ret < 0' or 'path == "
+	      "\"vda\"'\n"
+	      "                         names: what was recorded, and $duration (ns), $thread, "
+	      "$tid, $function,\n"
 	      "                         $module, $status, $depth, $id\n"
 	      "      --function GLOB    calls of these functions\n"
 	      "      --tid TID          calls of this thread\n"
@@ -71,13 +76,16 @@ static void print_help(FILE *out)
 	      "      --no-pager         do not use $PAGER on a terminal\n"
 	      "  -h, --help\n"
 	      "\n"
-	      "  >  a call that made others    <  its return    =  a call that made none    ~  changed since entry\n"
+	      "  >  a call that made others    <  its return    =  a call that made none    ~  "
+	      "changed since entry\n"
 	      "\n"
 	      "Examples:\n"
 	      "  virtrace report blk.trace\n"
 	      "  virtrace report -v blk.trace '#388'\n"
-	      "  virtrace report --if 'info->allocation == info->physical && $duration > 5000000' blk.trace\n"
-	      "  virtrace report --plain --function '*StatsGather' blk.trace | grep wr_highest_offset\n"
+	      "  virtrace report --if 'info->allocation == info->physical && $duration > 5000000' "
+	      "blk.trace\n"
+	      "  virtrace report --plain --function '*StatsGather' blk.trace | grep "
+	      "wr_highest_offset\n"
 	      "\n"
 	      "Exit status: 0 done, 1 error, 2 usage.\n",
 	      out);
@@ -106,7 +114,8 @@ static int parse_count(const char *text, const char *what, long long max, long l
 	long long n = strtoll(text, &end, 10);
 
 	if (errno || end == text || *end || n < 1 || n > max)
-		return err_set(-EINVAL, "%s must be a number from 1 to %lld, not '%s'", what, max, text);
+		return err_set(-EINVAL, "%s must be a number from 1 to %lld, not '%s'", what, max,
+			       text);
 	*ret = n;
 	return 0;
 }
@@ -217,8 +226,9 @@ static void show_selected(struct pass *pass, const struct call *top)
 
 static bool is_done(const struct pass *pass)
 {
-	return pass->error || (pass->show && ((pass->options->limit && pass->n_trees >= pass->options->limit) ||
-					      ferror(pass->show->page.out)));
+	return pass->error ||
+	       (pass->show && ((pass->options->limit && pass->n_trees >= pass->options->limit) ||
+			       ferror(pass->show->page.out)));
 }
 
 /* A selected call is shown with all it made; of the others those below are looked at. */
@@ -259,7 +269,8 @@ static bool wants_colour(const struct options *options)
 
 	if (options->colour != COLOUR_AUTO)
 		return options->colour == COLOUR_ALWAYS;
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
+	       strcmp(term, "dumb") != 0;
 }
 
 static void show_head(struct pass *sums, struct show *show)
@@ -349,6 +360,8 @@ static int report_all(struct options *options, struct show *show)
 	r = report_sums(&sums, show);
 	if (sums.n_trees && !sums.error)
 		r = report_calls(options, show);
+	if (r >= 0 && options->limit && options->limit < sums.n_trees)
+		printf("# %" PRIu64 " more are not shown\n", sums.n_trees - options->limit);
 	stats_free(sums.stats);
 	review_close(&sums.review);
 	return r;

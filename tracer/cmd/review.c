@@ -56,9 +56,11 @@ struct code_map *review_code(const char *path)
 	if (!code || reader_open(path, &reader) < 0)
 		return code;
 	while (reader_next(reader, &event) > 0) {
-		const struct code_place place = { event.text, event.module, event.source, event.inlined };
+		const struct code_place place = { event.text, event.module, event.source,
+						  event.inlined };
 
-		if (event.kind == TRACE_FRAME && code_map_add(code, event.addr, event.index, &place) < 0)
+		if (event.kind == TRACE_FRAME &&
+		    code_map_add(code, event.addr, event.index, &place) < 0)
 			break;
 	}
 	reader_close(reader);

@@ -24,15 +24,18 @@ int review_open(const char *path, struct selection *selection, struct review *re
 void review_close(struct review *review);
 
 /**
- * Read a trace only for what its code addresses mean: that is written behind the calls they are in. As much as can be
- * read of a damaged trace. For code_map_free(); NULL without memory.
+ * Read a trace only for what its code addresses mean: that is written behind the calls they are in.
+ * As much as can be read of a damaged trace. For code_map_free(); NULL without memory.
  */
 struct code_map *review_code(const char *path);
 
 /** Warn of what is wrong with the trace, and was left out. */
 void review_warn(const struct review *review);
 
-/** Flush, and turn a failure to write into an error, unless `r` is one or the reader has gone (a pager). */
+/**
+ * Flush, and turn a failure to write into an error, unless `r` is one or the reader has gone (a
+ * pager).
+ */
 int review_flush(FILE *out, int r);
 
 /** Tell the error, if `r` is one, and give the exit status: what the user got wrong is -EINVAL. */

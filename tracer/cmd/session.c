@@ -297,6 +297,7 @@ static void on_modules(void *ctx)
 	struct mapped_file *const *files;
 	size_t first_file = module_set_files(session->modules, &files), first = session->bindings.n;
 
+	symbolizer_hold_modules(session->symbolizer);
 	if (module_set_refresh(session->modules) <= 0)
 		return;
 	int r = bind_requests(session, first_file);

@@ -19,13 +19,14 @@ struct address {
 	UT_hash_handle hh;
 	uint64_t addr;
 	bool is_return;
+	struct module *module; /* NULL: to be searched when its name is */
 };
 
 struct symbolizer {
 	struct module_set *modules;
 	struct trace_writer *trace;
 	struct address *seen;
-	ARRAY(const struct address *) waiting;
+	ARRAY(struct address *) waiting;
 	size_t done; /* of `waiting` */
 };
 
@@ -63,16 +64,25 @@ void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_retur
 	if (address || !addr || HASH_COUNT(symbolizer->seen) >= ADDRESSES_MAX)
 		return;
 	address = malloc(sizeof(*address));
-	const struct address **slot = address ? array_push(&symbolizer->waiting) : NULL;
+	struct address **slot = address ? array_push(&symbolizer->waiting) : NULL;
 
 	if (!slot) {
 		free(address);
 		return;
 	}
-	address->addr = addr;
-	address->is_return = is_return;
+	*address = (struct address){ .addr = addr, .is_return = is_return };
 	HASH_ADD(hh, symbolizer->seen, addr, sizeof(addr), address);
 	*slot = address;
+}
+
+void symbolizer_hold_modules(struct symbolizer *symbolizer)
+{
+	for (size_t i = symbolizer->done; i < symbolizer->waiting.n; i++) {
+		struct address *address = symbolizer->waiting.items[i];
+
+		if (!address->module)
+			address->module = module_set_at(symbolizer->modules, address->addr);
+	}
 }
 
 static uint64_t now_ns(void)
@@ -85,7 +95,8 @@ static uint64_t now_ns(void)
 
 static void write_names(struct symbolizer *symbolizer, const struct address *address)
 {
-	struct module *module = module_set_at(symbolizer->modules, address->addr);
+	struct module *module = address->module ? address->module
+						 : module_set_at(symbolizer->modules, address->addr);
 	struct source_frame frames[INLINE_DEPTH_MAX];
 	/* A return address may be the first byte of the next line or even function. */
 	size_t n = module ? module_addr_frames(module, address->addr - address->is_return, frames,
@@ -94,11 +105,16 @@ static void write_names(struct symbolizer *symbolizer, const struct address *add
 	if (!n && module) /* a module without any name for it still is an answer */
 		trace_frame(symbolizer->trace, now_ns(), address->addr, 0, false, "", module_name(module), NULL);
 	for (size_t i = 0; i < n; i++) {
-		char source[512];
+		char source[512], function[512];
 
+		/* A pointer into the middle of a function is not that function. */
+		bool inside = !address->is_return && !frames[i].inlined && frames[i].offset;
+
+		snprintf(function, sizeof(function), inside ? "%s+%llu" : "%s",
+			 frames[i].function ? frames[i].function : "", (unsigned long long)frames[i].offset);
 		snprintf(source, sizeof(source), "%s:%d", frames[i].file ? frames[i].file : "", frames[i].line);
 		trace_frame(symbolizer->trace, now_ns(), address->addr, (unsigned)i, frames[i].inlined,
-			    frames[i].function ? frames[i].function : "", module_name(module),
+			    function, module_name(module),
 			    frames[i].file ? source : NULL);
 	}
 }

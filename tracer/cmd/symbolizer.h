@@ -20,6 +20,9 @@ void symbolizer_free(struct symbolizer *symbolizer);
 /** An address that a backtrace or a captured value holds.  `is_return`: what is meant is the call before it. */
 void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return);
 
+/** Libraries come and go: from now on an address noted before means what it meant then. */
+void symbolizer_hold_modules(struct symbolizer *symbolizer);
+
 /** Write the names of at most `max` noted addresses; true if more are waiting. */
 bool symbolizer_work(struct symbolizer *symbolizer, unsigned max);
 

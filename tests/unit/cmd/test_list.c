@@ -65,8 +65,8 @@ static void check(char *const *args, int status, const char *in_out, const char 
 	int s = run_list(args, &out, &err);
 
 	if (s != status || !strstr(out, in_out) || !strstr(err, in_err) || (!in_err[0] && err[0]))
-		fail_msg("%s %s: status %d\n%s\n%s", args[0] ? args[0] : "", args[0] && args[1] ? args[1] : "", s, out,
-			 err);
+		fail_msg("%s %s: status %d\n%s\n%s", args[0] ? args[0] : "",
+			 args[0] && args[1] ? args[1] : "", s, out, err);
 	free(out);
 	free(err);
 }
@@ -78,14 +78,29 @@ static void files_are_listed(void **state)
 		int status;
 		const char *out, *err;
 	} cases[] = {
-		{ { "exported" }, EXIT_OK, " functions.c:13  int exported(int a, const char *text)\n", "" },
-		{ { "other.c:*" }, EXIT_OK, " other.c:4  static int same_name(const char *text)", "" },
+		{ { "exported" },
+		  EXIT_OK,
+		  " functions.c:13  int exported(int a, const char *text)\n",
+		  "" },
+		{ { "other.c:*" },
+		  EXIT_OK,
+		  " other.c:4  static int same_name(const char *text)",
+		  "" },
 		{ { "replaced" }, EXIT_OK, "[replaced.", "" },
-		{ { "inlined" }, EXIT_OK, " functions.c:86  inlined inlined into calls_inlined  (not traced yet)\n", "" },
+		{ { "inlined" },
+		  EXIT_OK,
+		  " functions.c:86  inlined inlined into calls_inlined  (not traced yet)\n",
+		  "" },
 		{ { "chosen" }, EXIT_OK, "cannot be traced", "" },
-		{ { "hand_written" }, EXIT_OK, " -  hand_written  (no types: no debug info)\n", "" },
+		{ { "hand_written" },
+		  EXIT_OK,
+		  " -  hand_written  (no types: no debug info)\n",
+		  "" },
 		{ { NULL }, EXIT_OK, " int main(int argc, char **argv)\n", "" },
-		{ { "exported", "nowhere" }, EXIT_NO_PROBE, "int exported(", "no function 'nowhere'" },
+		{ { "exported", "nowhere" },
+		  EXIT_NO_PROBE,
+		  "int exported(",
+		  "no function 'nowhere'" },
 		{ { "exportet" }, EXIT_NO_PROBE, "", "did you mean" },
 		{ { "other!exported" }, EXIT_NO_PROBE, "", "no function 'exported' in other" },
 		{ { "--types", "struct pair" }, EXIT_OK, "\n    long b;", "" },
@@ -123,13 +138,15 @@ static void processes_are_listed(void **state)
 
 	(void)state;
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	snprintf(line, sizeof(line), "0x%012" PRIxPTR " test_list test_list.c:", (uintptr_t)list_me);
+	snprintf(line, sizeof(line),
+		 "0x%012" PRIxPTR " test_list test_list.c:", (uintptr_t)list_me);
 	check(args, EXIT_OK, line, "");
 	args[2] = (char[]){ "getppid" };
 	snprintf(line, sizeof(line), "0x%012" PRIxPTR " libc.so.6 ", (uintptr_t)getppid);
 	check(args, EXIT_OK, line, "");
 	args[2] = (char[]){ "no_such_function" };
-	check(args, EXIT_NO_PROBE, "", "no function 'no_such_function' in any module of the process");
+	check(args, EXIT_NO_PROBE, "",
+	      "no function 'no_such_function' in any module of the process");
 	args[1] = (char[]){ "999999999" };
 	check(args, EXIT_ERROR, "", "999999999");
 }
@@ -139,7 +156,8 @@ static void bad_files_are_told(void **state)
 	static char missing[] = "/nowhere/file", text[] = "/etc/passwd";
 
 	(void)state;
-	check((char *[]){ missing, NULL }, EXIT_ERROR, "", "cannot open /nowhere/file: No such file");
+	check((char *[]){ missing, NULL }, EXIT_ERROR, "",
+	      "cannot open /nowhere/file: No such file");
 	check((char *[]){ text, NULL }, EXIT_ERROR, "", "/etc/passwd is not an ELF file");
 }
 
