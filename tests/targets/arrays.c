@@ -24,7 +24,12 @@ struct text {
 	volatile const char end[4];
 };
 struct long_ones { int numbers[300]; char blob[400]; };
-struct repeats { int same[30]; int mixed[16]; char x[64]; struct { char a; int b; } s[12]; double d[11]; };
+struct repeats {
+	int same[30], mixed[16];
+	char x[64];
+	struct { char a; int b; } s[12];
+	double d[11];
+};
 
 PROBED int matrix(struct matrix *s, row_t *row)
 {
@@ -61,11 +66,15 @@ PROBED void repeats(struct repeats *r)
 
 int main(int argc, char **argv)
 {
-	static struct matrix m = { { { { 1, 2 }, { 3, 4 }, { 5, 6 } }, { { -1, -2 }, { -3, -4 }, { -5, -6 } } },
-				   { { 7, 8, 9 }, { 10, 11, 12 } }, { "one", NULL, "three" }, { { 1, 2 }, { 3, 4 } }, { } };
-	static struct text t[2] = { { "seventh", { 'f', 'u', 'l', 'l' }, "", "abc\0defghi", { 1, 200, 'a', 0xff, 0, 7 },
-				      { -1, 65, 0 }, "x", { "row1", "row2" }, "\033[m" },
-				    { "caf\xc3\xa9", "\xff\xfe", "\n\t", "\0\0x\0\0", "\"q\"\\", "", "", { "", "r" }, "" } };
+	static struct matrix m = {
+		{ { { 1, 2 }, { 3, 4 }, { 5, 6 } }, { { -1, -2 }, { -3, -4 }, { -5, -6 } } },
+		{ { 7, 8, 9 }, { 10, 11, 12 } }, { "one", NULL, "three" }, { { 1, 2 }, { 3, 4 } }, { },
+	};
+	static struct text t[2] = {
+		{ "seventh", { 'f', 'u', 'l', 'l' }, "", "abc\0defghi", { 1, 200, 'a', 0xff, 0, 7 },
+		  { -1, 65, 0 }, "x", { "row1", "row2" }, "\033[m" },
+		{ "caf\xc3\xa9", "\xff\xfe", "\n\t", "\0\0x\0\0", "\"q\"\\", "", "", { "", "r" }, "" },
+	};
 	static struct long_ones l;
 	static struct repeats r = { .mixed = { 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2 } };
 	static int twos[][2] = { { 1, 2 }, { 3, 4 } };

@@ -99,9 +99,11 @@ int main(int argc, char **argv)
 		memory((struct big){ { i, 1, 2, 3, 4, i } }, i + 2);
 		crowded(1, i, 3, -i, 5, tl, i);
 		x87((struct with_x87){ i * 1.25L }, ti);
-		odd((struct odd3){ "ab" }, (struct odd12){ i, -i, 0.5f }, (struct unaligned){ 'u', i });
+		odd((struct odd3){ "ab" }, (struct odd12){ i, -i, 0.5f },
+		    (struct unaligned){ 'u', i });
 		unions((union number){ .d = i / 8. }, (struct one_char){ (char)i });
-		arrays((struct in_array){ { 1, (short)i, 3, 4 }, { 1, 2 } }, (struct floats3){ 1, (float)i, 3 });
+		arrays((struct in_array){ { 1, (short)i, 3, 4 }, { 1, 2 } },
+		       (struct floats3){ 1, (float)i, 3 });
 	}
 	return 0;
 }

@@ -51,7 +51,8 @@ PROBED anonymous sized(enum huge a, enum huge_signed b, enum tiny c, enum alias 
 
 int main(int argc, char **argv)
 {
-	static const int values[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 64, 65, 67, 71, 128, 255, -1, -3, -4 };
+	static const int values[] = { 0,  1,  2,  3,  4,  5,   6,   7,  8,  9, 10,
+				      11, 64, 65, 67, 71, 128, 255, -1, -3, -4 };
 	static enum sign sign = PLUS;
 	static struct holder holder = { GREEN, &sign, READ, PLUS, { RED, GREEN, BLUE }, ANON_B };
 
@@ -64,7 +65,8 @@ int main(int argc, char **argv)
 		flags((enum mask)v, (enum field)v);
 		members(&holder);
 		holder.colors[i % 3] = (enum color)v;
-		sized(i & 1 ? LARGE : (enum huge)v, i & 2 ? DEEP : (enum huge_signed)v, (enum tiny)v, (enum alias)v);
+		sized(i & 1 ? LARGE : (enum huge)v, i & 2 ? DEEP : (enum huge_signed)v,
+		      (enum tiny)v, (enum alias)v);
 	}
 	return 0;
 }

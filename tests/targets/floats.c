@@ -11,7 +11,14 @@
 
 #include "target.h"
 
-struct floats { float f; double d; long double ld[2]; float fs[3]; double _Complex z; float _Complex w; };
+struct floats {
+	float f;
+	double d;
+	long double ld[2];
+	float fs[3];
+	double _Complex z;
+	float _Complex w;
+};
 
 PROBED float singles(float a, const float b)
 {
@@ -59,8 +66,10 @@ PROBED void in_memory(struct floats *f)
 
 int main(int argc, char **argv)
 {
-	static const double values[] = { 0, -0.0, 1, 0.1, -2.5, 1e10, 1e-7, 123456789, DBL_MAX, DBL_MIN, 4.9e-324, INFINITY,
-					 -INFINITY, NAN, 3e38, 1e-40, 100, 1e16, 123456789012345680.0 };
+	static const double values[] = {
+		0, -0.0, 1, 0.1, -2.5, 1e10, 1e-7, 123456789, DBL_MAX, DBL_MIN, 4.9e-324, INFINITY,
+		-INFINITY, NAN, 3e38, 1e-40, 100, 1e16, 123456789012345680.0,
+	};
 	static struct floats f = { 1.5f, 2.25, { 1e4000L, -3 }, { 1e-42f, 2, 3 }, 1 + 2 * I, 3 };
 
 	(void)argv;

@@ -34,7 +34,8 @@ PROBED unsigned words(int a, unsigned b, short c, unsigned short d, char e)
 	return a + b + c + d + e;
 }
 
-PROBED long long longs(long a, unsigned long b, long long c, unsigned long long d, size_t e, ssize_t f)
+PROBED long long longs(long a, unsigned long b, long long c, unsigned long long d, size_t e,
+		       ssize_t f)
 {
 	HAPPENS();
 	return (long long)(a + b + c + d + e + f);
@@ -68,7 +69,8 @@ PROBED int64_t fixed(int8_t a, uint8_t b, uint16_t c, int32_t d, uint64_t e)
 
 int main(int argc, char **argv)
 {
-	static const int values[] = { 0, 1, -1, 'A', '\n', '\'', '\\', 127, 128, 255, INT_MIN, INT_MAX, 0x1b };
+	static const int values[] = { 0,   1,   -1,  'A',     '\n',    '\'', '\\',
+				      127, 128, 255, INT_MIN, INT_MAX, 0x1b };
 	static const bool on = true;
 	static __int128 copy;
 

@@ -19,9 +19,11 @@ PROBED void tree(struct tree *t)
 int main(int argc, char **argv)
 {
 	static int number = 5;
-	static struct node d = { 4, NULL, "d", NULL }, c = { 3, &d, "c", &number }, b = { 2, &c, "b", (int *)16 },
-			   a = { 1, &b, "a", &number }, loop = { 9, &loop, "loop", NULL };
-	static struct tree leaf = { NULL, NULL, &number, { 1, &d, "leaf", &number } }, left = { &leaf, NULL, NULL, { 0 } },
+	static struct node d = { 4, NULL, "d", NULL }, c = { 3, &d, "c", &number },
+			   b = { 2, &c, "b", (int *)16 }, a = { 1, &b, "a", &number },
+			   loop = { 9, &loop, "loop", NULL };
+	static struct tree leaf = { NULL, NULL, &number, { 1, &d, "leaf", &number } },
+			   left = { &leaf, NULL, NULL, { 0 } },
 			   root = { &left, &leaf, &root, { 2, &loop, "root", NULL } };
 
 	(void)argv;

@@ -66,16 +66,19 @@ int global_callee(int a, const char *b)
 
 int main(int argc, char **argv)
 {
-	static char buffer[] = "buffer", escapes[] = "tab\t nl\n esc\033[31m quote\" back\\slash \a\b\f\v\r \001\177";
-	static char longest[3000], not_utf8[] = "\xff\xc3\x28 \xe2\x82\xac \x80", digits[] = "\0017\0";
+	static char buffer[] = "buffer", digits[] = "\0017\0", longest[3000];
+	static char escapes[] = "tab\t nl\n esc\033[31m quote\" back\\slash \a\b\f\v\r \001\177";
+	static char not_utf8[] = "\xff\xc3\x28 \xe2\x82\xac \x80";
 	static int x = 7, y = -8, *px = &x;
 	static const void *vp = &x;
 	static callback list[] = { callee, global_callee };
 	static struct table t = { global_callee, { (void (*)(void))callee, NULL } };
-	static struct node last = { 3, NULL, NULL }, mid = { 2, "mid", &last }, head = { 1, "head", &mid };
+	static struct node last = { 3, NULL, NULL }, mid = { 2, "mid", &last },
+			   head = { 1, "head", &mid };
 	static struct node *object;
 	static int result;
-	char *const bad = (char *)0xdead0000, *const texts[] = { buffer, escapes, longest, not_utf8, "", digits, NULL, bad };
+	char *const bad = (char *)0xdead0000;
+	char *const texts[] = { buffer, escapes, longest, not_utf8, "", digits, NULL, bad };
 
 	(void)argv;
 	for (size_t i = 0; i < sizeof(longest) - 1; i++)

@@ -39,8 +39,20 @@ struct bits {
 	unsigned short us : 9;
 	uint64_t last : 63;
 };
-struct __attribute__((packed)) packed_bits { unsigned a : 7; unsigned long long big : 57; char c; int d : 31; short s; };
-union unions { uint32_t word; float f; unsigned char bytes[4]; struct { short lo, hi; } half; unsigned top : 4; };
+struct __attribute__((packed)) packed_bits {
+	unsigned a : 7;
+	unsigned long long big : 57;
+	char c;
+	int d : 31;
+	short s;
+};
+union unions {
+	uint32_t word;
+	float f;
+	unsigned char bytes[4];
+	struct { short lo, hi; } half;
+	unsigned top : 4;
+};
 struct flexible { int n; char text[]; };
 struct empty { };
 struct with_empty { struct empty e; int after; };
@@ -60,7 +72,8 @@ PROBED void anonymous(struct anonymous *a)
 
 PROBED void bits(struct bits *b)
 {
-	b->s3++, b->u5--, b->straddle += 0x123456789, b->negative -= 70000, b->flag ^= 1, b->sc--, b->us--, b->last--;
+	b->s3++, b->u5--, b->straddle += 0x123456789, b->negative -= 70000, b->flag ^= 1;
+	b->sc--, b->us--, b->last--;
 }
 
 PROBED void packed_bits(struct packed_bits *p)

@@ -13,7 +13,13 @@ typedef struct point { int x, y; } point_t, *point_p;
 typedef point_t corners[2];
 typedef char name_t[8];
 typedef enum { OFF, ON } onoff;
-struct qualified { const int a; volatile char b; const char *const c; _Atomic int d; int *restrict e; };
+struct qualified {
+	const int a;
+	volatile char b;
+	const char *const c;
+	_Atomic int d;
+	int *restrict e;
+};
 
 static int counter = 100;
 static int table[3] = { 1, 2, 3 };

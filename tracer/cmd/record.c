@@ -362,8 +362,9 @@ static void print_start(struct session *session)
 	struct session_report report;
 
 	session_get_report(session, &report);
-	log_info("recording %s[%d], %zu threads, %zu function%s%s, to %s - Ctrl-C stops", report.comm, (int)report.pid,
-		 report.engine.threads, report.n_probes, report.n_probes == 1 ? "" : "s",
+	log_info("recording %s[%d], %zu thread%s, %zu function%s%s, to %s - Ctrl-C stops", report.comm, (int)report.pid,
+		 report.engine.threads, report.engine.threads == 1 ? "" : "s", report.n_probes,
+		 report.n_probes == 1 ? "" : "s",
 		 report.n_pending ? " (others when they are loaded)" : "", report.path);
 }
 
@@ -375,7 +376,8 @@ static const char *quoted(const char *path, char *buf, size_t len)
 	return strchr(path, '\'') ? path : buf;
 }
 
-static void print_summary(struct session *session)
+/* `commanded`: we started it, so that its end is no surprise. */
+static void print_summary(struct session *session, bool commanded)
 {
 	struct session_report report;
 	struct session_probe probe;
@@ -387,7 +389,9 @@ static void print_summary(struct session *session)
 		log_plain("%12llu %6llu %12s %12s  %s", (unsigned long long)probe.calls,
 			(unsigned long long)probe.lost, human_ns(probe.longest_stop_ns, a),
 			human_ns(probe.stopped_ns, b), probe.function);
-	if (report.end == TARGET_RUNNING)
+	if (report.end == TARGET_EXITED && commanded)
+		log_info("%s[%d] %s", report.comm, (int)report.pid, report.reason);
+	else if (report.end == TARGET_RUNNING)
 		log_info("detached from %s[%d] after %s, it goes on", report.comm, (int)report.pid,
 			 human_ns(report.elapsed_ns, a));
 	else
@@ -448,7 +452,7 @@ static int record(struct record_options *options)
 	if (r == 0 && r_finish < 0)
 		log_error("%s", err_text());
 	if (r == 0)
-		print_summary(session);
+		print_summary(session, options->session.command != NULL);
 	int status = r < 0 ? start_status(r) : outcome(session, r_finish, options);
 
 	running = NULL;

@@ -11,17 +11,20 @@
 /**
  * How a backtrace is made, and why it is not wrong
  *
- * The innermost frame is stepped by hand: a sample stands where rsp points at the return address.  From there libunwind runs
- * the CFI programs, seeing the world through access_mem(): the stack copy, and the contents of ELF files.  It starts at
- * return address - 1, in the call instruction, as it does itself for all further frames.
+ * The innermost frame is stepped by hand: a sample stands where rsp points at the return address.
+ * From there libunwind runs the CFI programs, seeing the world through access_mem(): the stack
+ * copy, and the contents of ELF files.  It starts at return address - 1, in the call instruction,
+ * as it does itself for all further frames.
  *
- * libunwind rather guesses than stops: without unwind information it follows rbp, and it would take what it reads from a
- * file for stack contents.  So each step is checked (step): there was unwind information, the return address was read
- * from the copy, the stack pointer went up and is in the copy, and the address is in a module's code.  As the stack
- * pointer must go up, and as reads and frames are counted, no garbage makes it run for ever.
+ * libunwind rather guesses than stops: without unwind information it follows rbp, and it would take
+ * what it reads from a file for stack contents.  So each step is checked (step): there was unwind
+ * information, the return address was read from the copy, the stack pointer went up and is in the
+ * copy, and the address is in a module's code.  As the stack pointer must go up, and as reads and
+ * frames are counted, no garbage makes it run for ever.
  *
- * .eh_frame_hdr: Linux Standard Base 5.0, Core, 10.6.2.  Its binary search table is what linkers write: pairs of
- * 32-bit offsets from the header's start, function then FDE; other encodings are not used, libunwind knows none.
+ * .eh_frame_hdr: Linux Standard Base 5.0, Core, 10.6.2.  Its binary search table is what linkers
+ * write: pairs of 32-bit offsets from the header's start, function then FDE; other encodings are
+ * not used, libunwind knows none.
  */
 enum {
 	PE_OMIT = 0xff,
@@ -31,8 +34,8 @@ enum {
 };
 
 enum {
-	CACHED_RULES = 4096,    /* call sites, some 200 bytes each: a traced path has some hundreds */
-	STEP_READS_MAX = 16384, /* memory reads of a step: some hundreds; but DWARF expressions can jump back */
+	CACHED_RULES = 4096,    /* call sites of 200 bytes; a traced path has some hundreds */
+	STEP_READS_MAX = 16384, /* a step needs hundreds; but DWARF expressions can jump back */
 };
 
 /** A module in which there was a frame. */
@@ -53,7 +56,7 @@ struct unwinder {
 	const struct unwind_sample *sample;
 	uint64_t start_pc, start_sp; /**< of the second frame */
 	bool no_info;                /**< libunwind found no unwind information for this step */
-	bool left_copy;              /**< something was read that is neither in the copy nor in a module */
+	bool left_copy;              /**< something was read that is in neither copy nor module */
 	unsigned reads;              /**< of this step */
 };
 
@@ -67,7 +70,8 @@ static void read_header(struct code *code)
 	if (module_read(code->module, addr, head, sizeof(head)) < 0)
 		return;
 	pointer = head[1] & PE_FORMAT;
-	if (head[0] != 1 || head[1] == PE_OMIT || head[2] != PE_UDATA4 || head[3] != PE_DATAREL_SDATA4)
+	if (head[0] != 1 || head[1] == PE_OMIT || head[2] != PE_UDATA4 ||
+	    head[3] != PE_DATAREL_SDATA4)
 		return;
 	addr += sizeof(head) + ((pointer & 7) == PE_UDATA4 ? 4 : 8);
 	if (module_read(code->module, addr, &n, sizeof(n)) < 0)
@@ -89,7 +93,7 @@ static struct code *find_known(struct unwinder *unwinder, uint64_t addr)
 	if (unwinder->latest < unwinder->codes.n &&
 	    in_code(&unwinder->codes.items[unwinder->latest], addr))
 		return &unwinder->codes.items[unwinder->latest];
-	array_foreach(&unwinder->codes, code) {
+	array_foreach (&unwinder->codes, code) {
 		if (in_code(code, addr)) {
 			unwinder->latest = code - unwinder->codes.items;
 			return code;
@@ -125,7 +129,7 @@ static int read_module(struct unwinder *unwinder, uint64_t addr, uint64_t *ret)
 {
 	struct code *code;
 
-	array_foreach(&unwinder->codes, code) {
+	array_foreach (&unwinder->codes, code) {
 		uint64_t word = 0;
 
 		if (!module_contains(code->module, addr))
@@ -140,7 +144,8 @@ static int read_module(struct unwinder *unwinder, uint64_t addr, uint64_t *ret)
 	return -UNW_EINVAL;
 }
 
-static int access_mem(unw_addr_space_t space, unw_word_t addr, unw_word_t *value, int write, void *arg)
+static int access_mem(unw_addr_space_t space, unw_word_t addr, unw_word_t *value, int write,
+		      void *arg)
 {
 	struct unwinder *unwinder = arg;
 	const struct unwind_sample *sample = unwinder->sample;
@@ -159,7 +164,8 @@ static int access_mem(unw_addr_space_t space, unw_word_t addr, unw_word_t *value
 }
 
 /* libunwind numbers the registers as DWARF does. */
-static int access_reg(unw_addr_space_t space, unw_regnum_t reg, unw_word_t *value, int write, void *arg)
+static int access_reg(unw_addr_space_t space, unw_regnum_t reg, unw_word_t *value, int write,
+		      void *arg)
 {
 	const struct unwinder *unwinder = arg;
 
@@ -175,13 +181,14 @@ static int access_reg(unw_addr_space_t space, unw_regnum_t reg, unw_word_t *valu
 	return 0;
 }
 
-static int access_fpreg(unw_addr_space_t space, unw_regnum_t reg, unw_fpreg_t *value, int write, void *arg)
+static int access_fpreg(unw_addr_space_t space, unw_regnum_t reg, unw_fpreg_t *value, int write,
+			void *arg)
 {
 	(void)space, (void)reg, (void)value, (void)write, (void)arg;
 	return -UNW_EBADREG;
 }
 
-/* Exported by libunwind for those who bring their own tables (perf does), but in no header of its. */
+/* Exported by libunwind for those who bring their own tables (perf does), but in no header. */
 int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t space, unw_word_t ip, unw_dyn_info_t *table,
 				       unw_proc_info_t *ret, int need_unwind_info, void *arg);
 
@@ -203,7 +210,8 @@ static int find_proc_info(unw_addr_space_t space, unw_word_t pc, unw_proc_info_t
 			.u.rti.table_len = code->n_entries,
 		};
 
-		r = UNW_OBJ(dwarf_search_unwind_table)(space, pc, &table, ret, need_unwind_info, arg);
+		r = UNW_OBJ(dwarf_search_unwind_table)(space, pc, &table, ret, need_unwind_info,
+						       arg);
 	}
 	if (r < 0)
 		unwinder->no_info = true;
@@ -227,8 +235,8 @@ static int resume(unw_addr_space_t space, unw_cursor_t *cursor, void *arg)
 	return -UNW_EINVAL;
 }
 
-static int get_proc_name(unw_addr_space_t space, unw_word_t addr, char *buf, size_t len, unw_word_t *offset,
-			 void *arg)
+static int get_proc_name(unw_addr_space_t space, unw_word_t addr, char *buf, size_t len,
+			 unw_word_t *offset, void *arg)
 {
 	(void)space, (void)addr, (void)buf, (void)len, (void)offset, (void)arg;
 	return -UNW_ENOINFO;
@@ -280,7 +288,7 @@ void unwinder_forget(struct unwinder *unwinder)
 	unwinder->latest = 0;
 }
 
-/* Whether a signal handler returns to here: mov $__NR_rt_sigreturn,%rax; syscall (what gdb looks for, too). */
+/* Whether a signal handler returns to here: mov $__NR_rt_sigreturn,%rax; syscall. */
 static bool is_sigreturn(struct unwinder *unwinder, uint64_t pc)
 {
 	static const uint8_t code[] = { 0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05 };
@@ -299,8 +307,9 @@ static bool saved_in_copy(struct unwinder *unwinder, unw_cursor_t *cursor)
 	       in_copy(unwinder->sample, loc.u.addr, 8);
 }
 
-/* Step to the caller's frame; UNWIND_FULL (and its pc) if there is one, else why the backtrace ends here. */
-static enum unwind_end step(struct unwinder *unwinder, unw_cursor_t *cursor, bool is_signal, uint64_t *pc)
+/* Step to the caller's frame; UNWIND_FULL and its pc if there is one, else why it ends here. */
+static enum unwind_end step(struct unwinder *unwinder, unw_cursor_t *cursor, bool is_signal,
+			    uint64_t *pc)
 {
 	uint64_t old_sp, sp;
 	int r;
@@ -310,21 +319,23 @@ static enum unwind_end step(struct unwinder *unwinder, unw_cursor_t *cursor, boo
 	unwinder->no_info = unwinder->left_copy = false;
 	unwinder->reads = 0;
 	r = unw_step(cursor);
-	// libunwind knows the signal frame by its code, as we do; all else without information is a guess.
+	// libunwind knows signal frames by their code, as we do; all else would be a guess.
 	if (unwinder->no_info && !is_signal)
 		return UNWIND_LOST;
 	if (r < 0)
 		return unwinder->left_copy ? UNWIND_CUT : UNWIND_LOST;
 	if (r == 0 || unw_get_reg(cursor, UNW_REG_IP, pc) < 0 || *pc == 0)
 		return UNWIND_OUTERMOST;
-	// After a signal frame the stack may be another one; then it is not in the copy, as the next step sees.
+	// Behind a signal frame there may be another stack; the next step sees that.
 	if (unw_get_reg(cursor, UNW_REG_SP, &sp) < 0 || (sp <= old_sp && !is_signal))
 		return UNWIND_LOST;
-	return saved_in_copy(unwinder, cursor) && find_code(unwinder, *pc) ? UNWIND_FULL : UNWIND_LOST;
+	return saved_in_copy(unwinder, cursor) && find_code(unwinder, *pc) ? UNWIND_FULL
+									   : UNWIND_LOST;
 }
 
 /* All frames from the second on; `pc` is its return address. */
-static enum unwind_end walk(struct unwinder *unwinder, uint64_t pc, uint64_t *pcs, size_t max, size_t *n)
+static enum unwind_end walk(struct unwinder *unwinder, uint64_t pc, uint64_t *pcs, size_t max,
+			    size_t *n)
 {
 	bool is_signal = is_sigreturn(unwinder, pc), was_interrupted = false;
 	unw_cursor_t cursor;
@@ -346,8 +357,8 @@ static enum unwind_end walk(struct unwinder *unwinder, uint64_t pc, uint64_t *pc
 	return UNWIND_FULL;
 }
 
-size_t unwind_stack(struct unwinder *unwinder, const struct unwind_sample *sample, uint64_t *pcs, size_t max,
-		    enum unwind_end *end)
+size_t unwind_stack(struct unwinder *unwinder, const struct unwind_sample *sample, uint64_t *pcs,
+		    size_t max, enum unwind_end *end)
 {
 	uint64_t rsp = sample->regs[DWARF_RSP], pc;
 	enum unwind_end why = UNWIND_FULL;

@@ -1,5 +1,6 @@
 /**
- * Backtraces, from a copy of registers and stack: the thread that they are of is long running again.
+ * Backtraces, from a copy of registers and stack: the thread that they are of is long running
+ *again.
  *
  *	copy registers and stack_len bytes from rsp up, let the thread go
  *	n = unwind_stack(unwinder, &sample, pcs, max, &end);
@@ -16,12 +17,13 @@ struct module;
 struct unwinder;
 
 /**
- * A thread that stood at a function's first instruction, at a `ret`, or at a tail jump: there and only there the return
- * address is what rsp points at, so the innermost frame needs no unwind information.
+ * A thread that stood at a function's first instruction, at a `ret`, or at a tail jump: there and
+ * only there the return address is what rsp points at, so the innermost frame needs no unwind
+ * information.
  */
 struct unwind_sample {
-	uint64_t regs[17];    /**< by DWARF number (symbols/frame.h); rip is of the original code, never in a slot */
-	uint64_t stack_addr;  /**< where the copy was taken: at or below rsp */
+	uint64_t regs[17];   /**< by DWARF number; rip is never in a slot */
+	uint64_t stack_addr; /**< where the copy was taken: at or below rsp */
 	const uint8_t *stack;
 	size_t stack_len;
 };
@@ -35,23 +37,24 @@ enum unwind_end {
 };
 
 /**
- * `module_at` gives the module mapped at a live address, NULL if none; what it returns must stay open until
- * unwinder_forget() or unwinder_free().  NULL without memory.
+ * `module_at` gives the module mapped at a live address, NULL if none; what it returns must stay
+ * open until unwinder_forget() or unwinder_free().  NULL without memory.
  */
 struct unwinder *unwinder_new(struct module *(*module_at)(void *ctx, uint64_t addr), void *ctx);
 void unwinder_free(struct unwinder *unwinder);
 
-/** Forget all that was learnt about code: must be called when a module is unmapped, before it is closed. */
+/** Forget all about code: must be called when a module is unmapped, before it is closed. */
 void unwinder_forget(struct unwinder *unwinder);
 
 /**
  * Write code addresses, innermost first; returns how many (at least 1, if `max` is).
  *
- * pcs[0] is the sample's rip, all others are return addresses: what called is at pcs[i] - 1 (a call that never returns
- * may be the last instruction of its function).  A frame that was interrupted by a signal has called nothing; its address + 1 is
- * stored, so that the rule holds for it too.  `end` may be NULL.
+ * pcs[0] is the sample's rip, all others are return addresses: what called is at pcs[i] - 1 (a call
+ * that never returns may be the last instruction of its function).  A frame that was interrupted by
+ * a signal has called nothing; its address + 1 is stored, so that the rule holds for it too.  `end`
+ * may be NULL.
  */
-size_t unwind_stack(struct unwinder *unwinder, const struct unwind_sample *sample, uint64_t *pcs, size_t max,
-		    enum unwind_end *end);
+size_t unwind_stack(struct unwinder *unwinder, const struct unwind_sample *sample, uint64_t *pcs,
+		    size_t max, enum unwind_end *end);
 
 #endif

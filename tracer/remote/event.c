@@ -74,7 +74,6 @@ void event_decode(const siginfo_t *info, struct event *ret)
 		ret->kind = EVENT_KILLED;
 		break;
 	case CLD_TRAPPED:
-	case CLD_STOPPED:
 		decode_stop(info->si_status, ret);
 		break;
 	default:
@@ -128,6 +127,13 @@ static void choose(struct proc *proc, siginfo_t *info)
 	}
 }
 
+/* Not traced: a child of ours (a command we started and have let go) stopped by job control.  Nobody else asks for that. */
+static void skip_own_child(siginfo_t *info)
+{
+	waitid(P_PID, (id_t)info->si_pid, info, WSTOPPED | __WALL | __WNOTHREAD | WNOHANG);
+	info->si_pid = 0;
+}
+
 static int wait_for_any(siginfo_t *info)
 {
 	sigset_t mask;
@@ -146,6 +152,10 @@ int event_next(struct proc *proc, bool block, struct event *ret)
 
 	if (r == 0 && block)
 		r = wait_for_any(&info);
+	if (r == 1 && info.si_code == CLD_STOPPED) {
+		skip_own_child(&info);
+		r = 0;
+	}
 	if (r == -EINTR || r == 0) {
 		*ret = (struct event){ .kind = EVENT_NONE };
 		return 0;

@@ -213,7 +213,7 @@ static const char *field_name(struct metadata *md, struct name **names, const ch
 
 		if (!raw)
 			return NULL;
-		if (!names_has(*names, id) && !names_has(*names, raw))
+		if (!name_set_has(*names, id) && !name_set_has(*names, raw))
 			break;
 		id = arena_printf(&md->arena, "%s_%u", base, n);
 	}
@@ -268,7 +268,7 @@ static const char *type_define(struct metadata *md, const char *what, const char
 	const char *base = identifier(md, hint, "anonymous");
 	const char *name = base ? arena_printf(&md->arena, "_%s", base) : NULL;
 
-	while (name && names_has(md->type_names, name))
+	while (name && name_set_has(md->type_names, name))
 		name = arena_printf(&md->arena, "_%s_%u", base, ++md->n_types);
 	if (!name || !name_set_add(&md->type_names, name))
 		return NULL;
@@ -318,7 +318,7 @@ static int print_labels(const struct schema *s, const char *integer, FILE *out)
 		print_string(line.out, name);
 		fprintf(line.out, " = %s", key);
 		enough = body_close(&line);
-		if (enough && !names_has(names, line.text)) {
+		if (enough && !name_set_has(names, line.text)) {
 			fprintf(out, "%s\n\t%s", names ? "," : "", line.text);
 			enough = name_set_add(&names, line.text);
 		}

@@ -9,7 +9,7 @@ struct name {
 	char text[];
 };
 
-bool names_has(const struct name *names, const char *text)
+bool name_set_has(const struct name *names, const char *text)
 {
 	struct name *found;
 

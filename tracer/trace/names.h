@@ -9,7 +9,7 @@
 struct name;
 
 /** An empty set is NULL. */
-bool names_has(const struct name *names, const char *text);
+bool name_set_has(const struct name *names, const char *text);
 /** Add a copy; false without memory. */
 bool name_set_add(struct name **names, const char *text);
 void name_set_free(struct name **names);

@@ -270,7 +270,7 @@ static const char *text_of(const struct value_node *node)
 	return node->bytes ? (const char *)node->bytes : "";
 }
 
-static void fill_builtin(struct reader *rd, enum trace_class class, const struct value_node *items,
+static int fill_builtin(struct reader *rd, enum trace_class class, const struct value_node *items,
 			 struct trace_event *ret)
 {
 	switch (class) {
@@ -289,6 +289,8 @@ static void fill_builtin(struct reader *rd, enum trace_class class, const struct
 		break;
 	case CLASS_CLOSED:
 		ret->kind = TRACE_CLOSED;
+		if (items[0].u > CLOSED_EXITED)
+			return err_set(-EBADMSG, "the trace is damaged: a call ended in an unknown way");
 		ret->closed = (int)items[0].u;
 		break;
 	default:
@@ -298,6 +300,7 @@ static void fill_builtin(struct reader *rd, enum trace_class class, const struct
 		ret->text = text_of(&items[2]);
 		rd->explained += ret->count;
 	}
+	return 0;
 }
 
 /** A STRUCT of `n` captures beginning at `items`. */
@@ -367,7 +370,7 @@ static int fill_event(struct reader *rd, const struct ctf_item *item, struct tra
 		return r;
 	ret->time_ns = rd->last_time = item->time;
 	if (!class->desc)
-		fill_builtin(rd, (enum trace_class)(class - rd->classes.items), payload.items, ret);
+		r = fill_builtin(rd, (enum trace_class)(class - rd->classes.items), payload.items, ret);
 	else
 		r = class->is_return ? fill_return(rd, class, payload.items, ret)
 				     : fill_entry(rd, class, payload.items, ret);

@@ -136,9 +136,9 @@ static int scan_directory(struct scan *scan, int dirfd, const uint8_t uuid[16])
 static char *describe(const struct scan *scan)
 {
 	static const char *const texts[] = {
-		[FILE_LONG] = "has something behind its end",
-		[FILE_SHORT] = "is cut",
-		[FILE_WRONG] = "is no packet of it",
+		[FILE_LONG] = "has something behind its end; what is whole is shown",
+		[FILE_SHORT] = "is cut; it is shown up to there",
+		[FILE_WRONG] = "is no packet of it; what is whole is shown",
 	};
 	struct packet_file *file;
 	uint64_t expected = 0;
@@ -150,8 +150,7 @@ static char *describe(const struct scan *scan)
 			n = asprintf(&text, "the trace is damaged: " PACKET_PREFIX "%06" PRIu64
 				     " is missing; what is there is shown", expected);
 		else if (file->state != FILE_WHOLE)
-			n = asprintf(&text, "the trace is damaged: %s %s; what is whole is shown", file->name,
-				     texts[file->state]);
+			n = asprintf(&text, "the trace is damaged: %s %s", file->name, texts[file->state]);
 		if (text || n < 0)
 			break;
 		expected++;

@@ -46,6 +46,7 @@ struct __attribute__((packed)) event_header {
 struct class_info {
 	const char *name;
 	bool has_stack, deferred;
+	bool described; /**< metadata and schema.json have it */
 };
 
 struct trace_writer {
@@ -92,13 +93,15 @@ static void make_uuid(uint8_t uuid[16])
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
 }
 
-static struct class_info *class_new(struct trace_writer *w, const char *name)
+/** Take the next class number; `desc`: of a probe's class, NULL for those that every trace has. */
+static bool class_new(struct trace_writer *w, const char *name, const struct trace_probe_desc *desc)
 {
 	struct class_info *info = name_set_add(&w->names, name) ? array_push(&w->classes) : NULL;
 
-	if (info)
-		info->name = name;
-	return info;
+	if (!info)
+		return false;
+	*info = (struct class_info){ name, desc && desc->has_stack, desc && desc->deferred, !desc };
+	return true;
 }
 
 static int add_builtins(struct trace_writer *w)
@@ -109,7 +112,7 @@ static int add_builtins(struct trace_writer *w)
 
 		if (r < 0)
 			return r;
-		if (!class_new(w, name))
+		if (!class_new(w, name, NULL))
 			return err_set(-ENOMEM, "no memory");
 	}
 	return 0;
@@ -170,12 +173,12 @@ static const char *class_name(struct trace_writer *w, const struct trace_probe_d
 	const char *slash = strrchr(desc->module, '/');
 	const char *name = arena_strdup(&w->arena, desc->function);
 
-	if (!name || !names_has(w->names, name))
+	if (!name || !name_set_has(w->names, name))
 		return name;
 	const char *base = arena_printf(&w->arena, "%s!%s", slash ? slash + 1 : desc->module, desc->function);
 
 	name = base;
-	for (unsigned i = 2; name && names_has(w->names, name); i++)
+	for (unsigned i = 2; name && name_set_has(w->names, name); i++)
 		name = arena_printf(&w->arena, "%s#%u", base, i);
 	return name;
 }
@@ -194,6 +197,9 @@ int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)
 
 	if (!return_name || !entry || !ret)
 		return err_set(-ENOMEM, "no memory");
+	/* Both numbers are taken even if what follows fails: the metadata may have one of the classes then. */
+	if (!class_new(w, entry_name, desc) || !class_new(w, return_name, desc))
+		return err_set(-ENOMEM, "no memory");
 	int r = metadata_add_class(w->metadata, id, entry_name, desc->module, entry);
 
 	if (r == 0)
@@ -202,14 +208,7 @@ int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)
 		r = schema_json_add(w->schemas, desc, id);
 	if (r < 0)
 		return err_context(r, "%s", desc->function);
-	struct class_info *info = class_new(w, entry_name);
-
-	if (!info)
-		return err_set(-ENOMEM, "no memory");
-	info->has_stack = desc->has_stack;
-	info->deferred = desc->deferred;
-	if (!class_new(w, return_name))
-		return err_set(-ENOMEM, "no memory");
+	w->classes.items[id].described = w->classes.items[id + 1].described = true;
 	return (int)id;
 }
 
@@ -267,7 +266,7 @@ static void event_begin(struct event *event, const struct trace_writer *w, int c
 static int event_end(struct trace_writer *w, const struct event *event)
 {
 	/* One event of a class that the metadata does not have would make the whole trace unreadable. */
-	if (event->header.id >= w->n_committed) {
+	if (event->header.id >= w->n_committed || !w->classes.items[event->header.id].described) {
 		packets_discard(w->packets, 1);
 		return err_set(-EINVAL, "event class %s is not in the trace", w->classes.items[event->header.id].name);
 	}
@@ -369,12 +368,15 @@ int trace_lost(struct trace_writer *w, uint64_t time_ns, const char *probe, uint
 	struct text_head heads[2];
 	struct event event;
 
-	packets_discard(w->packets, count);
 	event_begin(&event, w, CLASS_LOST, &(struct event_context){ .time_ns = time_ns });
 	event_add_text(&event, &heads[0], probe);
 	event_add(&event, &count, sizeof(count));
 	event_add_text(&event, &heads[1], reason);
-	return event_end(w, &event);
+	int r = event_end(w, &event);
+
+	/* After the event: the packet that counts them must be the one that explains them. */
+	packets_discard(w->packets, count);
+	return r;
 }
 
 int trace_set_info(struct trace_writer *w, const char *info)

@@ -1,5 +1,6 @@
 /**
- * Print what was recorded of a target in the form of oracle.py, values as `virtrace report` shows them.
+ * Print what was recorded of a target in the form of oracle.py, values as `virtrace report` shows
+ *them.
  *
  *	values TRACE
  */
@@ -17,8 +18,11 @@ enum { PROBES_MAX = 64 };
 
 struct state {
 	const struct trace_probe *probes[PROBES_MAX];
-	unsigned count[PROBES_MAX];         /* calls seen of each */
-	struct { uint64_t id; unsigned n; } open[1024];
+	unsigned count[PROBES_MAX]; /* calls seen of each */
+	struct {
+		uint64_t id;
+		unsigned n;
+	} open[1024];
 	size_t n_open;
 	struct print_options options;
 };
@@ -34,7 +38,8 @@ static unsigned next_number(struct state *state, const struct trace_probe *probe
 	size_t len = name_len(probe), i = 0;
 
 	while (i < PROBES_MAX - 1 && state->probes[i] &&
-	       (name_len(state->probes[i]) != len || memcmp(state->probes[i]->function, probe->function, len)))
+	       (name_len(state->probes[i]) != len ||
+		memcmp(state->probes[i]->function, probe->function, len)))
 		i++;
 	state->probes[i] = probe;
 	return ++state->count[i];
@@ -58,7 +63,8 @@ static void print_stack(const struct state *state, const char *name, const struc
 	for (size_t i = 0; i < call->n_stack && !in_main; i++) {
 		const struct code_place *place;
 
-		for (unsigned k = 0; (place = code_map_find(state->options.code, call->stack[i], k)); k++) {
+		for (unsigned k = 0;
+		     (place = code_map_find(state->options.code, call->stack[i], k)); k++) {
 			const char *function = place->function ? place->function : "?";
 
 			printf("%s bt %.*s %s\n", name, (int)strcspn(function, "."), function,
@@ -74,7 +80,8 @@ static bool enter(void *ctx, const struct call *call)
 	unsigned n = next_number(state, call->probe);
 	char name[256];
 
-	snprintf(name, sizeof(name), "%.*s#%u", (int)name_len(call->probe), call->probe->function, n);
+	snprintf(name, sizeof(name), "%.*s#%u", (int)name_len(call->probe), call->probe->function,
+		 n);
 	if (state->n_open == sizeof(state->open) / sizeof(*state->open))
 		abort();
 	state->open[state->n_open].id = call->id;
@@ -120,7 +127,8 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	for (int i = 0; i < 2; i++) {
-		if (reader_open(argv[1], &readers[i]) < 0 || !(calls[i] = calls_of_reader(readers[i]))) {
+		if (reader_open(argv[1], &readers[i]) < 0 ||
+		    !(calls[i] = calls_of_reader(readers[i]))) {
 			fprintf(stderr, "values: %s\n", err_text());
 			return 1;
 		}

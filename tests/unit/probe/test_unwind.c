@@ -1,5 +1,6 @@
 /**
- * Backtraces of this program itself; the oracle is backtrace() of glibc, which is libgcc's unwinder.
+ * Backtraces of this program itself; the oracle is backtrace() of glibc, which is libgcc's
+ * unwinder.
  *
  * sample_here() is a function like a traced one: it takes the sample at its own first instruction.
  */
@@ -36,9 +37,9 @@ static struct {
 	int n_oracle;
 } taken;
 
-static bool no_oracle;      // backtrace() would not survive it
-static jmp_buf leave_to;    // sample_here() does not return but jumps here, if
-static bool sample_leaves;
+static bool no_oracle;     // backtrace() would not survive it
+static bool sample_leaves; // sample_here() does not return but jumps:
+static jmp_buf leave_to;
 
 uint64_t sample_regs[17];
 void sample_here(void);
@@ -93,7 +94,9 @@ void sample_taken(void)
 	// Byte by byte: a sanitizer would object to a memcpy() across frames.
 	for (size_t i = 0; i < taken.sample.stack_len; i++)
 		__asm__ volatile("movb (%1), %%al; movb %%al, (%0)"
-				 : : "r"(&taken.stack[i]), "r"(rsp + i) : "al", "memory");
+				 :
+				 : "r"(&taken.stack[i]), "r"(rsp + i)
+				 : "al", "memory");
 
 	if (no_oracle)
 		return;
@@ -178,7 +181,8 @@ static void assert_frames(const struct result *result, int n, int interrupted)
 	assert_int_equal(result->n, n + 1);
 	assert_int_equal(result->pcs[0], (uintptr_t)sample_here);
 	for (int i = 0; i < n; i++)
-		assert_int_equal(result->pcs[i + 1], (uintptr_t)taken.oracle[i] + (i == interrupted));
+		assert_int_equal(result->pcs[i + 1],
+				 (uintptr_t)taken.oracle[i] + (i == interrupted));
 }
 
 /* Index in the oracle of the frame a signal interrupted: it comes after that of the trampoline. */
@@ -225,9 +229,10 @@ WITH_FP static void with_alloca(size_t size)
 
 NO_FP static void with_saved_registers(size_t size)
 {
-	// All callee-saved registers are changed below, so that callers' values must come out of the CFI.
-	__asm__ volatile("xor %%ebx, %%ebx; xor %%r12d, %%r12d; xor %%r13d, %%r13d; xor %%r14d, %%r14d;"
-			 "xor %%r15d, %%r15d" ::: "rbx", "r12", "r13", "r14", "r15");
+	// All callee-saved registers change, so that callers' values must come out of the CFI.
+	__asm__ volatile("xor %%ebx, %%ebx; xor %%r12d, %%r12d; xor %%r13d, %%r13d;"
+			 "xor %%r14d, %%r14d; xor %%r15d, %%r15d" ::
+				 : "rbx", "r12", "r13", "r14", "r15");
 	with_alloca(size);
 	__asm__ volatile("" ::: "rbx", "r12", "r13", "r14", "r15", "memory");
 }
@@ -286,8 +291,8 @@ static void in_thread(void)
 }
 
 /*
- * Calls of functions that do not return are the last instructions: their return addresses are in the functions behind.
- * Both the sample's and a later frame's.
+ * Calls of functions that do not return are the last instructions: their return addresses are in
+ * the functions behind. Both the sample's and a later frame's.
  */
 void ends_with_call(void);
 __asm__(".type ends_with_call, @function\n"
@@ -360,7 +365,8 @@ __asm__("	nop\n"
 static void set_handler(unsigned long flags, void (*restorer)(void))
 {
 	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
-	struct kernel_sigaction raw = { handler, flags | 0x04000000 /* SA_RESTORER */, restorer, 0 };
+	// SA_RESTORER is the kernel's, not the C library's.
+	struct kernel_sigaction raw = { handler, flags | 0x04000000, restorer, 0 };
 
 	if (restorer)
 		assert_int_equal(syscall(SYS_rt_sigaction, SIGUSR1, &raw, NULL, 8), 0);
@@ -368,7 +374,7 @@ static void set_handler(unsigned long flags, void (*restorer)(void))
 		assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
 }
 
-/* The signal comes at a function's first instruction: the address before belongs to another function. */
+/* The signal comes at a function's first instruction: the byte before is another function's. */
 void ud2_at_once(void);
 __asm__(".type before_ud2, @function\n"
 	"before_ud2:\n"
@@ -545,7 +551,7 @@ static void code_without_information_ends_it(void **state)
 	assert_int_equal(result.end, UNWIND_LOST);
 }
 
-/* Bad unwind information: a CFA below the stack pointer, and one that is computed for ever (DW_OP_skip -3). */
+/* Bad unwind information: a CFA below rsp, and one that is computed for ever (DW_OP_skip -3). */
 void cfa_goes_down(void);
 void cfa_loops(void);
 __asm__(".type cfa_goes_down, @function\n"
@@ -677,7 +683,8 @@ static void broken_stacks_do_no_harm(void **state)
 }
 
 /* This program's file with damage in .eh_frame and its header. */
-static void write_damaged(const char *from, const char *to, uint64_t lo, uint64_t hi, unsigned changes)
+static void write_damaged(const char *from, const char *to, uint64_t lo, uint64_t hi,
+			  unsigned changes)
 {
 	struct stat st;
 	int fd = open(from, O_RDONLY);
@@ -710,7 +717,7 @@ static void broken_tables_do_no_harm(void **state)
 	struct unwind_table table;
 	struct module *module = module_at(&modules, (uintptr_t)sample_here);
 	assert_int_equal(module_unwind_table(module, &table), 0);
-	// Both sections are in the first segments, where addresses in the file are offsets; .eh_frame follows.
+	// Both sections are in the first segments, where addresses are offsets.
 	uint64_t lo = table.hdr_addr - module_bias(module);
 	modules_close(&modules);
 

@@ -453,11 +453,21 @@ static void test_what_a_trace_cannot_hold(void **state)
 
 		assert_int_equal(trace_add_probe(w, &desc), bad[i].error);
 		assert_int_equal(trace_commit(w), 0);
+		desc.ret = entry;
+		desc.entry = NO_CAPTURES;
+		assert_int_equal(trace_add_probe(w, &desc), bad[i].error);
+		assert_int_equal(trace_commit(w), 0);
 	}
-	/* None of this is left in the metadata. */
-	add_probe(w, "g", NO_CAPTURES, NO_CAPTURES);
+	/* The trace has not suffered. */
+	struct event_context context = at(1);
+
+	trace_return(w, add_probe(w, "f", NO_CAPTURES, NO_CAPTURES) + 1, &context, 0, NULL, 0);
 	trace_close(w);
-	assert_int_equal(babeltrace_count(dir), 0);
+	assert_int_equal(babeltrace_count(dir), 1);
+	struct reader *rd = open_reader(dir);
+
+	assert_string_equal(next_event(rd).probe->function, "f");
+	reader_close(rd);
 	scratch_remove(dir);
 }
 
@@ -479,16 +489,19 @@ static void test_nested_too_deep(void **state)
 	assert_int_equal(trace_add_probe(w, &desc), -E2BIG);
 	/* The deepest that is allowed works everywhere. */
 	desc.entry = &levels[LEVELS - 60];
-	assert_true(trace_add_probe(w, &desc) > 0);
-	assert_int_equal(trace_commit(w), 0);
+	int class = trace_add_probe(w, &desc);
 	struct event_context context = at(1);
 
-	assert_int_equal(trace_entry(w, CLASS_BUILTIN_COUNT, &context, "\7\0", 2, NULL, 0, 0), 0);
+	assert_int_equal(trace_commit(w), 0);
+	assert_int_equal(trace_entry(w, class, &context, "\7\0", 2, NULL, 0, 0), 0);
+	/* The one that failed has a number, too, but cannot be used. */
+	assert_int_equal(trace_entry(w, class - 2, &context, "\7\0", 2, NULL, 0, 0), -EINVAL);
 	trace_close(w);
 	assert_int_equal(babeltrace_count(dir), 1);
 	int result;
 
-	assert_int_equal(read_all(dir, &result), 1);
+	/* The event, and that one is lost. */
+	assert_int_equal(read_all(dir, &result), 2);
 	assert_int_equal(result, 0);
 	scratch_remove(dir);
 }

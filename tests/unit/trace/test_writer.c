@@ -404,6 +404,31 @@ static void test_lost_events(void **state)
 	scratch_remove(dir);
 }
 
+/** The packet that says how many are lost is the one that says why. */
+static void test_lost_events_at_packet_ends(void **state)
+{
+	enum { N = 6000 };
+	char *dir = scratch_new();
+	struct trace_writer *w = create(dir);
+	struct trace_event e;
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++)
+		trace_lost(w, i + 1, "f", 2, "lost");
+	trace_close(w);
+	struct reader *rd = open_reader(dir);
+
+	while (reader_next(rd, &e) == 1) {
+		assert_true(e.kind == TRACE_LOST && e.count == 2);
+		assert_string_equal(e.text, "lost");
+		n++;
+	}
+	assert_int_equal(n, N);
+	reader_close(rd);
+	scratch_remove(dir);
+}
+
 static void test_many_probes(void **state)
 {
 	enum { N = 2000 };
@@ -476,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_info_and_module),
 		cmocka_unit_test(test_uncommitted_class),
 		cmocka_unit_test(test_lost_events),
+		cmocka_unit_test(test_lost_events_at_packet_ends),
 		cmocka_unit_test(test_many_probes),
 		cmocka_unit_test(test_class_numbers_run_out),
 	};
