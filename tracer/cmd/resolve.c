@@ -178,6 +178,11 @@ static int filter_applies(const struct function *function, const char *filter)
 static int bind_function(struct function *function, const struct request *request,
 			 const struct resolve_options *options, struct binding_list *list)
 {
+	/* Its code only chooses an implementation, once; what callers reach is that one. */
+	if (function->is_ifunc) {
+		log_warn("%s is an indirect function (IFUNC): trace the implementation it chooses", function->name);
+		return 0;
+	}
 	int applies = request->filter ? 0 : filter_applies(function, options->filter);
 
 	if (applies < 0)
@@ -205,7 +210,7 @@ static int bind_function(struct function *function, const struct request *reques
 		.nested_only = options->filter && !request->filter && !applies,
 	};
 	for (size_t i = 0; i < plan->n_warnings; i++)
-		log_warn("%s: %s", function->name, plan->warnings[i]);
+		log_warn("%s", plan->warnings[i]);
 	if (function->n_inlined)
 		log_warn("%s is also inlined at %zu place%s: calls there are not traced", function->name,
 			 function->n_inlined, function->n_inlined == 1 ? "" : "s");
@@ -226,13 +231,15 @@ int resolve_request(struct module_set *set, size_t first, const struct request *
 		r = not_found(set, &pattern);
 	else if (!r)
 		r = check_ambiguous(&pattern, &found);
-	int added = (int)found.n;
+	size_t before = list->n;
 
 	for (size_t i = 0; i < found.n && !r; i++)
 		r = bind_function(found.items[i], request, options, list);
+	if (!r && found.n && list->n == before)
+		err_set(-ENODATA, "nothing that '%s' means can be traced", request->pattern);
 	function_list_free(&found);
 	arena_free(&arena);
-	return r < 0 ? r : added;
+	return r < 0 ? r : (int)(list->n - before);
 }
 
 bool resolve_may_come(const struct module_set *set, const struct request *request)
