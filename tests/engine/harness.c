@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -135,6 +136,7 @@ struct victim victim_start(const char *name, const char *const *args, uint32_t r
 		argv[2 + i] = args[i];
 	victim.pid = fork();
 	if (victim.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* kept over exec */
 		execv(victim.binary, (char *const *)argv);
 		_exit(127);
 	}
@@ -281,7 +283,8 @@ static void on_enter(void *ctx, const struct call_event *event)
 	watched->in = find_by_call(recorder, event->parent);
 	watched->last_id = event->id;
 	recorder->n_stack = event->n_stack < 16 ? event->n_stack : 16;
-	memcpy(recorder->stack, event->stack, recorder->n_stack * sizeof(uint64_t));
+	if (recorder->n_stack)
+		memcpy(recorder->stack, event->stack, recorder->n_stack * sizeof(uint64_t));
 	if (watched->repeat && !get_value(event, &serial))
 		recorder_wrong(recorder, "%s: no value at entry", watched->name);
 	else if (watched->repeat)

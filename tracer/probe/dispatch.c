@@ -234,8 +234,10 @@ static void handle_exec(struct engine *engine, struct thread *thread)
 {
 	pid_t tid = thread->tid;
 
-	if (tid == engine->proc->pid)
+	if (tid == engine->proc->pid) {
 		engine->end = TARGET_EXECED;
+		engine->proc->is_other = true;
+	}
 	event_consume_exec(tid);
 	thread_detach(engine->proc, thread, 0);
 	proc_forget(engine->proc, thread);

@@ -50,7 +50,7 @@
 #include "tracer/remote/thread.h"
 
 static const uint64_t idle_at_least_ns = 250 * 1000 * 1000;
-static const uint64_t settle_patience_ns = 100 * 1000 * 1000, seize_patience_ns = 3000ull * 1000 * 1000;
+static const uint64_t vfork_patience_ns = 100 * 1000 * 1000, seize_patience_ns = 10000ull * 1000 * 1000;
 
 uint64_t engine_now_ns(void)
 {
@@ -166,26 +166,29 @@ static int give_up(struct engine *engine, int error)
 	return error;
 }
 
-/* A task that stays unsettled waits in vfork() for a child that is traced; it cannot be waited for. */
+/* Until nobody is new or unsettled.  Who seems to wait in vfork() is believed when that has lasted for a while. */
 static int seize_all(struct engine *engine)
 {
 	static const struct timespec pause = { 0, 100 * 1000 };
-	uint64_t start_ns = engine_now_ns();
+	uint64_t start_ns = engine_now_ns(), vfork_since_ns = start_ns;
 	struct seize_result result;
 
 	for (;;) {
 		int r = seize_pass(engine->proc, &result);
-		uint64_t ns = engine_now_ns() - start_ns;
+		uint64_t now_ns = engine_now_ns();
 
 		engine_serve_all(engine);
 		if (r < 0)
 			return r;
 		if (engine->end != TARGET_RUNNING || !proc_count(engine->proc))
 			return err_set(-ESRCH, "process %d ended", (int)engine->proc->pid);
-		if (!result.n_new && (!result.n_unsettled || ns > settle_patience_ns))
+		if (result.n_new || result.n_unsettled)
+			vfork_since_ns = now_ns;
+		else if (!result.n_in_vfork || now_ns - vfork_since_ns > vfork_patience_ns)
 			return 0;
-		if (ns > seize_patience_ns)
-			return err_set(-EAGAIN, "process %d makes threads faster than they can be traced",
+		if (now_ns - start_ns > seize_patience_ns)
+			return err_set(-EAGAIN, result.n_new ? "process %d makes threads faster than they can be traced"
+							     : "threads of process %d do not answer",
 				       (int)engine->proc->pid);
 		nanosleep(&pause, NULL);
 	}

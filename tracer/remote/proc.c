@@ -7,6 +7,7 @@
  */
 #include "tracer/remote/proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
@@ -119,12 +120,37 @@ bool proc_is_dead(char state)
 	return state == 0 || state == 'Z' || state == 'X';
 }
 
-static bool find_live_kind(struct proc *proc, enum thread_kind kind)
+/* A thread of the process itself, traced by us (still) or not. */
+static bool find_live_thread(struct proc *proc)
+{
+	char path[64];
+
+	if (!proc_is_dead(proc_state(proc->pid, proc->pid))) {
+		proc->live = proc->pid;
+		return true;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)proc->pid);
+	DIR *dir = opendir(path);
+	bool found = false;
+
+	for (struct dirent *entry; dir && !found && (entry = readdir(dir));) {
+		pid_t tid = atoi(entry->d_name);
+
+		found = tid > 0 && !proc_is_dead(proc_state(proc->pid, tid));
+		if (found)
+			proc->live = tid;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static bool find_live_sharer(struct proc *proc)
 {
 	struct thread *thread, *next;
 
 	HASH_ITER(hh, proc->threads, thread, next) {
-		if (thread->kind == kind && !proc_is_dead(proc_state(thread->tid, thread->tid))) {
+		if (thread->kind == THREAD_SHARER && !proc_is_dead(proc_state(thread->tid, thread->tid))) {
 			proc->live = thread->tid;
 			return true;
 		}
@@ -134,7 +160,7 @@ static bool find_live_kind(struct proc *proc, enum thread_kind kind)
 
 int proc_find_live(struct proc *proc)
 {
-	return find_live_kind(proc, THREAD_OWN) || find_live_kind(proc, THREAD_SHARER) ? 0 : -ESRCH;
+	return (!proc->is_other && find_live_thread(proc)) || find_live_sharer(proc) ? 0 : -ESRCH;
 }
 
 int proc_maps(struct proc *proc, struct maps *ret)

@@ -36,6 +36,7 @@ struct thread {
 struct proc {
 	pid_t pid;
 	pid_t live;   /**< a task in its memory that has not exited: /proc of a leader that did is empty */
+	bool is_other; /**< its pid belongs to another program now: exec */
 	int mem_fd;   /**< /proc/PID/mem */
 	bool poke;    /**< /proc/PID/mem is not writable for us: PTRACE_POKETEXT has to do */
 	struct thread *stopped; /**< a thread known to be in a ptrace stop, for POKETEXT; NULL for none */

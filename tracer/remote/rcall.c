@@ -339,6 +339,8 @@ int rcall_map(const struct rcall *call, uint64_t addr, size_t len)
 	struct request request = { .call = call, .addr = addr, .len = len };
 	int r = gadgets_find(call->proc, &request.gadgets);
 
+	if (is_mapped(call, addr))
+		return -EEXIST;
 	if (r < 0)
 		return err_set(-ENOTSUP, "no code to make a system call with was found in process %d",
 			       (int)call->proc->pid);

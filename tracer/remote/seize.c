@@ -12,8 +12,9 @@
  *   - What a task makes by a clone() that it was already in when it was seized: the kernel looks at the options when the call
  *     begins (kernel/fork.c, kernel_clone), and copies the memory later, perhaps with our int3s.  So each task must be seen
  *     outside of any clone() begun before: blocked in another system call, or in any ptrace stop.  A task that
- *     runs is asked to stop; most sleep, and are not disturbed.  A parent that waits in vfork() cannot stop; its child has been found
- *     among the processes.
+ *     runs is asked to stop; most sleep, and are not disturbed.  A parent that waits in vfork() cannot stop: it sleeps
+ *     uninterruptibly, and its child has been found among the processes.  Nobody else is believed to have settled without
+ *     being seen, however long it takes: on a loaded machine a task may wait for a CPU in the middle of fork().
  */
 #include "tracer/remote/seize.h"
 
@@ -142,10 +143,21 @@ static bool sleeps_elsewhere(pid_t tid)
 	       nr != SYS_fork && nr != SYS_vfork;
 }
 
-static size_t settle(struct proc *proc)
+static bool has_sharers(struct proc *proc)
 {
 	struct thread *thread, *next;
-	size_t n = 0;
+
+	HASH_ITER(hh, proc->threads, thread, next)
+		if (thread->kind == THREAD_SHARER)
+			return true;
+	return false;
+}
+
+/* Count those who are not settled yet, apart those of them who seem to wait in vfork(). */
+static void settle(struct proc *proc, struct seize_result *ret)
+{
+	struct thread *thread, *next;
+	bool sharers = has_sharers(proc);
 
 	HASH_ITER(hh, proc->threads, thread, next) {
 		if (!thread->settled)
@@ -154,9 +166,11 @@ static size_t settle(struct proc *proc)
 			continue;
 		if (!thread->interrupted && thread_interrupt(thread) == -ESRCH)
 			continue;
-		n++;
+		if (sharers && proc_state(thread->tid, thread->tid) == 'D')
+			ret->n_in_vfork++;
+		else
+			ret->n_unsettled++;
 	}
-	return n;
 }
 
 int seize_pass(struct proc *proc, struct seize_result *ret)
@@ -165,11 +179,14 @@ int seize_pass(struct proc *proc, struct seize_result *ret)
 	if (syscall(SYS_kcmp, getpid(), getpid(), KCMP_VM, 0, 0) != 0)
 		return err_set(-ENOTSUP, "this kernel has no kcmp(2): %s", strerror(errno));
 	/* First: what an unsettled task has made until it settled is then found by this pass. */
-	size_t n_unsettled = settle(proc);
+	struct seize_result result = { 0 };
+
+	settle(proc, &result);
 	int threads = seize_threads(proc), sharers = threads < 0 ? threads : seize_sharers(proc);
 
 	if (sharers < 0)
 		return sharers;
-	*ret = (struct seize_result){ .n_new = (size_t)(threads + sharers), .n_unsettled = n_unsettled };
+	result.n_new = (size_t)(threads + sharers);
+	*ret = result;
 	return 0;
 }

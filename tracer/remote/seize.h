@@ -14,6 +14,7 @@ extern const long seize_options;
 struct seize_result {
 	size_t n_new;       /**< tasks seized by this pass */
 	size_t n_unsettled; /**< tasks that may still be making an untraced one; they were asked to stop */
+	size_t n_in_vfork;  /**< tasks that seem to wait for a child that is traced, and cannot stop */
 };
 
 /**

@@ -170,6 +170,7 @@ static void attach_to_stopped(void **state)
 	const struct plan *plan = recorder_watch(&recorder, "f_push", 3, 2, true)->plan;
 
 	kill(victim.pid, SIGSTOP);
+	check_stopped(&victim);
 	assert_int_equal(engine_attach(victim.pid, &ops, NULL, &engine), 0);
 	assert_int_equal(engine_add_probe(engine, plan, &options, NULL, &probe), -11); /* EAGAIN */
 	assert_non_null(strstr(err_text(), "stopped"));
