@@ -6,7 +6,11 @@
 #include <assert.h>
 #include <string.h>
 
-#define MEMBER(k, n, ...) &(const struct schema){ .kind = SCHEMA_##k, .name = (n), .ctype = "", ##__VA_ARGS__ }
+#define MEMBER(k, n, ...)                                                   \
+	&(const struct schema)                                              \
+	{                                                                   \
+		.kind = SCHEMA_##k, .name = (n), .ctype = "", ##__VA_ARGS__ \
+	}
 #define STRUCT_OF(...)                                                                                      \
 	{                                                                                                   \
 		.kind = SCHEMA_STRUCT, .ctype = "", .members = (const struct schema *[]){ __VA_ARGS__ },    \
@@ -25,17 +29,21 @@ static const struct {
 } builtins[CLASS_BUILTIN_COUNT] = {
 	[CLASS_THREAD] = { "virtrace:thread", STRUCT_OF(MEMBER(TEXT, "comm")) },
 	[CLASS_FRAME] = { "virtrace:frame",
-			  STRUCT_OF(MEMBER(INT, "addr", .size = 8, .is_hex = true), MEMBER(INT, "index", .size = 2),
+			  STRUCT_OF(MEMBER(INT, "addr", .size = 8, .is_hex = true),
+				    MEMBER(INT, "index", .size = 2),
 				    MEMBER(BOOL, "inlined", .size = 1), MEMBER(TEXT, "function"),
 				    MEMBER(TEXT, "module"), MEMBER(TEXT, "source")) },
 	[CLASS_CLOSED] = { "virtrace:closed",
-			   STRUCT_OF(MEMBER(ENUM, "end", .size = 1, .enumerators = ends, .n_enumerators = 3)) },
-	[CLASS_LOST] = { "virtrace:lost", STRUCT_OF(MEMBER(TEXT, "probe"), MEMBER(INT, "count", .size = 8),
-						    MEMBER(TEXT, "reason")) },
+			   STRUCT_OF(MEMBER(ENUM, "end", .size = 1, .enumerators = ends,
+					    .n_enumerators = 3)) },
+	[CLASS_LOST] = { "virtrace:lost",
+			 STRUCT_OF(MEMBER(TEXT, "probe"), MEMBER(INT, "count", .size = 8),
+				   MEMBER(TEXT, "reason")) },
 };
 
-static const struct schema context = STRUCT_OF(MEMBER(INT, "tid", .size = 4), MEMBER(INT, "call", .size = 8),
-					       MEMBER(INT, "parent", .size = 8), MEMBER(INT, "depth", .size = 2));
+static const struct schema context =
+	STRUCT_OF(MEMBER(INT, "tid", .size = 4), MEMBER(INT, "call", .size = 8),
+		  MEMBER(INT, "parent", .size = 8), MEMBER(INT, "depth", .size = 2));
 
 const char *class_builtin_name(enum trace_class class)
 {
@@ -79,11 +87,18 @@ static void append_all(struct schema *s, const struct schema *captures)
 		append(s, captures->members[i]);
 }
 
-const struct schema *class_entry_schema(struct arena *arena, const struct schema *captures, bool has_stack, bool deferred)
+const struct schema *class_entry_schema(struct arena *arena, const struct schema *captures,
+					bool has_stack, bool deferred)
 {
-	static const struct schema code = { .kind = SCHEMA_INT, .ctype = "", .size = 8, .is_hex = true };
-	static const struct schema stack = { .kind = SCHEMA_SEQUENCE, .name = "stack", .ctype = "", .target = &code };
-	static const struct schema entered = { .kind = SCHEMA_INT, .name = "entered", .ctype = "", .size = 8 };
+	static const struct schema code = {
+		.kind = SCHEMA_INT, .ctype = "", .size = 8, .is_hex = true
+	};
+	static const struct schema stack = {
+		.kind = SCHEMA_SEQUENCE, .name = "stack", .ctype = "", .target = &code
+	};
+	static const struct schema entered = {
+		.kind = SCHEMA_INT, .name = "entered", .ctype = "", .size = 8
+	};
 	struct schema *s = struct_new(arena, (size_t)captures->n_members + 2);
 
 	if (!s)

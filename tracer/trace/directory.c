@@ -24,8 +24,10 @@ static int fail(int error, const char *what, const char *path)
 /** What a trace may have in its directory, and in its side directory. */
 static bool is_trace_file(int dirfd, const char *name, bool in_side_dir)
 {
-	static const char *const own[] = { METADATA_FILE, "." METADATA_FILE TEMP_SUFFIX, PACKET_TEMP };
-	static const char *const side[] = { "schema.json", "schema.json" TEMP_SUFFIX, "info.json", "info.json" TEMP_SUFFIX };
+	static const char *const own[] = { METADATA_FILE, "." METADATA_FILE TEMP_SUFFIX,
+					   PACKET_TEMP };
+	static const char *const side[] = { "schema.json", "schema.json" TEMP_SUFFIX, "info.json",
+					    "info.json" TEMP_SUFFIX };
 	const char *const *names = in_side_dir ? side : own;
 	size_t n = in_side_dir ? sizeof(side) / sizeof(*side) : sizeof(own) / sizeof(*own);
 	struct stat st;
@@ -57,7 +59,8 @@ static int clear_directory(int dirfd, const char *path, bool in_side_dir, bool r
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
 		if (!is_trace_file(fd, d->d_name, in_side_dir))
-			r = err_set(-EEXIST, "there is a file that is not a trace's: %s", d->d_name);
+			r = err_set(-EEXIST, "there is a file that is not a trace's: %s",
+				    d->d_name);
 		else if (remove && unlinkat(fd, d->d_name, 0) < 0 && errno != EISDIR)
 			r = -errno;
 	}
@@ -93,8 +96,8 @@ static bool is_trace(const char *path)
 	struct stat metadata, side;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	bool yes = fd >= 0 && fstatat(fd, METADATA_FILE, &metadata, AT_SYMLINK_NOFOLLOW) == 0 &&
-		   fstatat(fd, SIDE_DIR, &side, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(metadata.st_mode) &&
-		   S_ISDIR(side.st_mode);
+		   fstatat(fd, SIDE_DIR, &side, AT_SYMLINK_NOFOLLOW) == 0 &&
+		   S_ISREG(metadata.st_mode) && S_ISDIR(side.st_mode);
 
 	if (fd >= 0)
 		close(fd);

@@ -13,12 +13,16 @@
 #define INFO_FILE     SIDE_DIR "/info.json"
 
 /**
- * Make the directory with its side directory, mode 0700, and open it.  -EEXIST if it is there; with `force` a trace or an empty directory
- * is removed first, but nothing that has files in it which a trace has not.
+ * Make the directory with its side directory, mode 0700, and open it.  -EEXIST if it is there; with
+ * `force` a trace or an empty directory is removed first, but nothing that has files in it which a
+ * trace has not.
  */
 int directory_create(const char *path, bool force, int *fd_ret);
 
-/** Remove a trace, also a half made one; 0, or nothing was removed if it has files that a trace has not. */
+/**
+ * Remove a trace, also a half made one; 0, or nothing was removed if it has files that a trace has
+ * not.
+ */
 int directory_remove(const char *path);
 
 /** Replace the file `name` as a whole: readers see the old text or the new. */
@@ -27,7 +31,10 @@ int directory_put(int dirfd, const char *name, const char *text, size_t len);
 /** Wait until what is written to the file `name` is on disk. */
 int directory_sync(int dirfd, const char *name);
 
-/** Read a whole file of at most `max` bytes; free() the text, which ends with a NUL that is not counted.  -ENOENT without a message. */
+/**
+ * Read a whole file of at most `max` bytes; free() the text, which ends with a NUL that is not
+ * counted.  -ENOENT without a message.
+ */
 int directory_get(int dirfd, const char *name, size_t max, char **text_ret, size_t *len_ret);
 
 #endif

@@ -4,7 +4,7 @@
 #include "tracer/base/arena.h"
 #include "tracer/base/err.h"
 #include "tracer/trace/checksum.h"
-#include "tracer/trace/class.h"
+#include "tracer/trace/metadata_head.h"
 #include "tracer/trace/names.h"
 
 #include <ctype.h>
@@ -18,22 +18,28 @@
 /**
  * From schemas to TSDL
  *
- * Every compound type gets a name and is defined once: types of the same text are the same type, whichever probe they came
- * from.  So a field is nearly always `TYPE NAME[N]...;`, and the text grows with the number of distinct types.  Definitions are
- * put in front of the event class that first needs them.
+ * Every compound type gets a name and is defined once: types of the same text are the same type,
+ * whichever probe they came from.  So a field is nearly always `TYPE NAME[N]...;`, and the text
+ * grows with the number of distinct types.  Definitions are put in front of the event class that
+ * first needs them.
  *
  * Facts about babeltrace2 2.0 and TSDL behind this:
- *  - Fields that have a C name begin with `_`, which readers strip: a C member may be called `string` or `event`.  A name is
- *    refused as a duplicate if, with its `_`, it equals an earlier name without.
- *  - Each use of a named type is a copy of it, and each copy strips one more `_`.  So types with members that begin with `_` in C stay
- *    without a name, and tags of variants and lengths of sequences, which are looked up by name, have no `_`.
+ *  - Fields that have a C name begin with `_`, which readers strip: a C member may be called
+ *    `string` or `event`.  A name is refused as a duplicate if, with its `_`, it equals an earlier
+ *    name without.
+ *  - Each use of a named type is a copy of it, and each copy strips one more `_`.  So types with
+ *    members that begin with `_` in C stay without a name, and tags of variants and lengths of
+ *    sequences, which are looked up by name, have no `_`.
  *  - Two dimensions are declared as in C: `x[2][3]` is 2 arrays of 3.
- *  - An enum whose value has no label is shown as unknown, but a variant's tag must have one: hence `bad`.
- *  - Floats other than IEEE binary32 and binary64, and integers over 64 bits, do not exist: these are BYTES.
+ *  - An enum whose value has no label is shown as unknown, but a variant's tag must have one: hence
+ *    `bad`.
+ *  - Floats other than IEEE binary32 and binary64, and integers over 64 bits, do not exist: these
+ *    are BYTES.
  *  - An enum needs a label; flags that are or-ed would have none: these are integers.
  *
- * option(x) of schema.h is a tag and a variant.  The options `ok` and `cut` both hold an x; for an x that has such options itself,
- * they are one, `ok_or_cut`, as the decoder makes an object for each type of each option, and doubling at each level would not end well.
+ * option(x) of schema.h is a tag and a variant.  The options `ok` and `cut` both hold an x; for an
+ * x that has such options itself, they are one, `ok_or_cut`, as the decoder makes an object for
+ * each type of each option, and doubling at each level would not end well.
  */
 
 enum { DEPTH_MAX = 64 }; /* of types in types, for our and the decoder's stack */
@@ -55,97 +61,6 @@ struct metadata {
 	unsigned n_types;
 };
 
-#define TEXT_VARIANT                                                                              \
-	"variant <status> {\n"                                                                   \
-	"\tstruct text ok; struct text cut; struct nothing null; struct unreadable unreadable;\n" \
-	"\tstruct nothing optimized_out; struct bytes bytes; struct bytes bytes_cut; struct nothing bad;\n} value;"
-
-static const char preamble[] =
-	"typealias floating_point { exp_dig = 8; mant_dig = 24; align = 8; } := float32;\n"
-	"typealias floating_point { exp_dig = 11; mant_dig = 53; align = 8; } := float64;\n"
-	"typealias integer { size = 8; align = 8; signed = false; encoding = UTF8; } := utf8_char;\n"
-	"typealias integer { size = 64; align = 8; signed = false; map = clock.monotonic.value; } := clock_ns;\n"
-	"\n"
-	"trace {\n"
-	"\tmajor = 1;\n"
-	"\tminor = 8;\n"
-	"\tuuid = \"%1$s\";\n"
-	"\tbyte_order = le;\n"
-	"\tpacket.header := struct {\n"
-	"\t\tuint32 magic;\n"
-	"\t\tuint8 uuid[16];\n"
-	"\t\tuint32 stream_id;\n"
-	"\t\tuint64 stream_instance_id;\n"
-	"\t};\n"
-	"};\n"
-	"\n"
-	"stream {\n"
-	"\tid = 0;\n"
-	"\tpacket.context := struct {\n"
-	"\t\tclock_ns timestamp_begin;\n"
-	"\t\tuint64 content_size;\n"
-	"\t\tuint64 packet_size;\n"
-	"\t\tclock_ns timestamp_end;\n"
-	"\t\tuint64 packet_seq_num;\n"
-	"\t\tuint64 events_discarded;\n"
-	"\t};\n"
-	"\tevent.header := struct {\n"
-	"\t\tuint16 id;\n"
-	"\t\tclock_ns timestamp;\n"
-	"\t};\n"
-	"\tevent.context := struct {\n"
-	"\t\tuint32 _tid;\n"
-	"\t\tuint64 _call;\n"
-	"\t\tuint64 _parent;\n"
-	"\t\tuint16 _depth;\n"
-	"\t};\n"
-	"};\n"
-	"\n"
-	"/* text of valid UTF-8, and bytes that are not */\n"
-	"struct text { uint16 len; utf8_char chars[len]; };\n"
-	"struct bytes { uint16 len; hex8 items[len]; };\n"
-	"struct nothing { };\n"
-	"struct unreadable { hex64 address; };\n"
-	"enum text_status : uint8 {\n"
-	"\tok = 0, cut = 1, null = 2, unreadable = 3, optimized_out = 4, bytes = 5, bytes_cut = 6, bad = 7 ... 255\n"
-	"};\n"
-	"enum status : uint8 {\n"
-	"\tok = 0, cut = 1, null = 2, unreadable = 3, optimized_out = 4, bad = 5 ... 255\n"
-	"};\n"
-	"enum nested_status : uint8 {\n"
-	"\tok_or_cut = 0 ... 1, null = 2, unreadable = 3, optimized_out = 4, bad = 5 ... 255\n"
-	"};\n"
-	"struct inline_text { enum text_status status; " TEXT_VARIANT " };\n"
-	"struct c_string { hex64 address; enum text_status status; " TEXT_VARIANT " };\n"
-	"\n";
-
-static void print_preamble(struct metadata *md, const uint8_t u[16], int64_t offset_ns)
-{
-	int64_t s = offset_ns / 1000000000, ns = offset_ns % 1000000000;
-	char uuid[37];
-
-	if (ns < 0) {
-		ns += 1000000000;
-		s--;
-	}
-	snprintf(uuid, sizeof(uuid), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
-		 u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
-	fprintf(md->out, "/* CTF 1.8 */\n\nenv {\n\ttracer_name = \"virtrace\";\n\ttracer_version = \"%s\";\n};\n\n", VERSION);
-	fprintf(md->out,
-		"clock {\n\tname = monotonic;\n\tdescription = \"CLOCK_MONOTONIC of the traced host\";\n\tfreq = 1000000000;\n"
-		"\toffset_s = %" PRId64 ";\n\toffset = %" PRId64 ";\n};\n\n",
-		s, ns);
-	for (int bits = 8; bits <= 64; bits += 8) {
-		static const char alias[] =
-			"typealias integer { size = %d; align = 8; signed = %s; base = %d; } := %s%d;\n";
-
-		fprintf(md->out, alias, bits, "false", 10, "uint", bits);
-		fprintf(md->out, alias, bits, "true", 10, "int", bits);
-		fprintf(md->out, alias, bits, "false", 16, "hex", bits);
-	}
-	fprintf(md->out, preamble, uuid);
-}
-
 int metadata_new(const uint8_t uuid[16], int64_t offset_ns, struct metadata **ret)
 {
 	struct metadata *md = calloc(1, sizeof(*md));
@@ -156,7 +71,7 @@ int metadata_new(const uint8_t uuid[16], int64_t offset_ns, struct metadata **re
 		free(md);
 		return err_set(-ENOMEM, "no memory");
 	}
-	print_preamble(md, uuid, offset_ns);
+	metadata_print_head(md->out, uuid, offset_ns);
 	*ret = md;
 	return 0;
 }
@@ -202,7 +117,10 @@ static char *identifier(struct metadata *md, const char *text, const char *other
 	return n ? id : arena_strdup(&md->arena, otherwise);
 }
 
-/** The name of a field without its leading `_`, different from those in `names` in the sense said above; adds it. */
+/**
+ * The name of a field without its leading `_`, different from those in `names` in the sense said
+ * above; adds it.
+ */
 static const char *field_name(struct metadata *md, struct name **names, const char *text)
 {
 	char *base = identifier(md, text ? text : "", "anonymous");
@@ -255,8 +173,11 @@ static bool body_close(struct body *body)
 	return fclose(body->out) == 0 && good;
 }
 
-/** The name of the compound type `what` ("struct", "enum") with this body, defined now if it is new. */
-static const char *type_define(struct metadata *md, const char *what, const char *hint, const char *body)
+/**
+ * The name of the compound type `what` ("struct", "enum") with this body, defined now if it is new.
+ */
+static const char *type_define(struct metadata *md, const char *what, const char *hint,
+			       const char *body)
 {
 	struct type_def *def;
 
@@ -283,7 +204,8 @@ static const char *type_define(struct metadata *md, const char *what, const char
 	return def->name;
 }
 
-static int print_field(struct metadata *md, FILE *out, const struct schema *schema, const char *name, unsigned depth);
+static int print_field(struct metadata *md, FILE *out, const struct schema *schema,
+		       const char *name, unsigned depth);
 
 static int integer_type(struct metadata *md, const struct schema *s, const char **ret)
 {
@@ -291,7 +213,9 @@ static int integer_type(struct metadata *md, const struct schema *s, const char 
 		return err_set(-EINVAL, "a trace cannot hold integers of %u bytes", s->size);
 	bool hex = s->is_hex || (s->kind == SCHEMA_ENUM && s->is_flags);
 
-	*ret = arena_printf(&md->arena, "%s%u", s->is_signed ? "int" : hex ? "hex" : "uint", s->size * 8);
+	const char *name = s->is_signed ? "int" : hex ? "hex" : "uint";
+
+	*ret = arena_printf(&md->arena, "%s%u", name, s->size * 8);
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -351,6 +275,15 @@ static int enum_type(struct metadata *md, const struct schema *s, const char **r
 	return r < 0 ? r : *ret ? 0 : -ENOMEM;
 }
 
+static int bool_type(struct metadata *md, const struct schema *s, const char **ret)
+{
+	static const struct schema_enumerator labels[] = { { "false", 0 }, { "true", 1 } };
+	const struct schema as_enum = { .kind = SCHEMA_ENUM, .ctype = "bool", .size = s->size,
+					.enumerators = labels, .n_enumerators = 2 };
+
+	return enum_type(md, &as_enum, ret);
+}
+
 static int print_members(struct metadata *md, FILE *out, const struct schema *s, unsigned depth)
 {
 	struct name *names = NULL;
@@ -392,13 +325,14 @@ static int print_option(struct metadata *md, FILE *out, const struct schema *tar
 {
 	bool nested = has_options(target);
 
-	fprintf(out, "\tenum %s status;\n\tvariant <status> {\n", nested ? "nested_status" : "status");
+	fprintf(out, "\tenum %s status;\n\tvariant <status> {\n",
+		nested ? "nested_status" : "status");
 	int r = print_field(md, out, target, nested ? "ok_or_cut" : "ok", depth);
 
 	if (r == 0 && !nested)
 		r = print_field(md, out, target, "cut", depth);
-	fputs("\tstruct nothing null; struct unreadable unreadable; struct nothing optimized_out; struct nothing bad;\n"
-	      "\t} value;\n", out);
+	fputs("\tstruct nothing null; struct unreadable unreadable;\n"
+	      "\tstruct nothing optimized_out; struct nothing bad;\n\t} value;\n", out);
 	return r;
 }
 
@@ -410,12 +344,14 @@ static bool copies_badly(const struct schema *s)
 	if (s->kind != SCHEMA_STRUCT && s->kind != SCHEMA_UNION)
 		return false;
 	for (uint32_t i = 0; i < s->n_members; i++)
-		if ((s->members[i]->name && s->members[i]->name[0] == '_') || copies_badly(s->members[i]))
+		if ((s->members[i]->name && s->members[i]->name[0] == '_') ||
+		    copies_badly(s->members[i]))
 			return true;
 	return false;
 }
 
-static int struct_type(struct metadata *md, const struct schema *s, unsigned depth, const char **ret)
+static int struct_type(struct metadata *md, const struct schema *s, unsigned depth,
+		       const char **ret)
 {
 	const char *hint = s->ctype ? s->ctype : "";
 	struct body body;
@@ -446,7 +382,8 @@ static int struct_type(struct metadata *md, const struct schema *s, unsigned dep
 	if (!body_close(&body))
 		r = -ENOMEM;
 	if (r == 0)
-		*ret = copies_badly(s) ? arena_printf(&md->arena, "struct%.*s", (int)body.len - 1, body.text)
+		*ret = copies_badly(s) ? arena_printf(&md->arena, "struct%.*s", (int)body.len - 1,
+						      body.text)
 				       : type_define(md, "struct", hint, body.text);
 	free(body.text);
 	return r < 0 ? r : *ret ? 0 : -ENOMEM;
@@ -454,8 +391,6 @@ static int struct_type(struct metadata *md, const struct schema *s, unsigned dep
 
 static int type_name(struct metadata *md, const struct schema *s, unsigned depth, const char **ret)
 {
-	static const struct schema_enumerator bools[] = { { "false", 0 }, { "true", 1 } };
-
 	switch (s->kind) {
 	case SCHEMA_INT:
 	case SCHEMA_CHAR:
@@ -463,8 +398,7 @@ static int type_name(struct metadata *md, const struct schema *s, unsigned depth
 	case SCHEMA_ENUM:
 		return enum_type(md, s, ret);
 	case SCHEMA_BOOL:
-		return enum_type(md, &(struct schema){ .kind = SCHEMA_ENUM, .ctype = "bool", .size = s->size,
-						       .enumerators = bools, .n_enumerators = 2 }, ret);
+		return bool_type(md, s, ret);
 	case SCHEMA_FLOAT:
 		if (s->size != 4 && s->size != 8)
 			return err_set(-EINVAL, "a trace cannot hold floats of %u bytes", s->size);
@@ -492,7 +426,8 @@ static int type_name(struct metadata *md, const struct schema *s, unsigned depth
 	}
 }
 
-static int print_field(struct metadata *md, FILE *out, const struct schema *schema, const char *name, unsigned depth)
+static int print_field(struct metadata *md, FILE *out, const struct schema *schema,
+		       const char *name, unsigned depth)
 {
 	const char *declarator = name, *type;
 
@@ -562,7 +497,8 @@ int metadata_check(const char *text, size_t len)
 	if (len < sizeof(line) - 1)
 		return err_set(-EBADMSG, "the metadata is cut");
 	len -= sizeof(line) - 1;
-	snprintf(expected, sizeof(expected), "/* checksum %016" PRIx64 " */\n", checksum(text, len));
+	snprintf(expected, sizeof(expected), "/* checksum %016" PRIx64 " */\n",
+		 checksum(text, len));
 	if (memcmp(text + len, expected, sizeof(line) - 1) != 0)
 		return err_set(-EBADMSG, "the metadata is damaged, or not written by virtrace");
 	return 0;

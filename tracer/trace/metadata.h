@@ -1,5 +1,6 @@
 /**
- * The metadata of a trace: TSDL, the language of CTF 1.8 (https://diamon.org/ctf/v1.8.3/, sections 4 to 7), made from schemas.
+ * The metadata of a trace: TSDL, the language of CTF 1.8 (https://diamon.org/ctf/v1.8.3/, sections
+ * 4 to 7), made from schemas.
  */
 #ifndef TRACE_METADATA_H
 #define TRACE_METADATA_H
@@ -21,7 +22,10 @@ int metadata_add_class(struct metadata *metadata, unsigned id, const char *name,
 /** The whole text as it is now; free() it. */
 int metadata_text(struct metadata *metadata, char **text_ret, size_t *len_ret);
 
-/** Check that a text is as metadata_text() made it: -EBADMSG if bytes of it were changed or are missing. */
+/**
+ * Check that a text is as metadata_text() made it: -EBADMSG if bytes of it were changed or are
+ * missing.
+ */
 int metadata_check(const char *text, size_t len);
 
 #endif

@@ -19,30 +19,35 @@
 /**
  * Packets: why the stream is valid at any moment
  *
- * Readers index the whole stream before they read an event, and babeltrace2 refuses all of it if a file ends in
- * anything but a whole packet.  A file cannot be made longer by a packet in one step: neither write(2) nor ftruncate(2)
- * with a later store are one step for a kill or for a reader at work.  rename(2) is.  So each packet is a file of its own,
- * prepared under a dot name (which CTF readers skip), full size and with a header that says "empty", and then renamed.
- * The same at the end, where a shorter copy takes the place of the last file.  Files whose header has the same stream
- * and stream instance id are one stream, in the order of their timestamp_begin; no two of these may be the same, which is why the
- * second event of a packet is at least 1 ns later than the packet's beginning.
+ * Readers index the whole stream before they read an event, and babeltrace2 refuses all of it if a
+ * file ends in anything but a whole packet.  A file cannot be made longer by a packet in one step:
+ * neither write(2) nor ftruncate(2) with a later store are one step for a kill or for a reader at
+ * work.  rename(2) is.  So each packet is a file of its own, prepared under a dot name (which CTF
+ * readers skip), full size and with a header that says "empty", and then renamed. The same at the
+ * end, where a shorter copy takes the place of the last file.  Files whose header has the same
+ * stream and stream instance id are one stream, in the order of their timestamp_begin; no two of
+ * these may be the same, which is why the second event of a packet is at least 1 ns later than the
+ * packet's beginning.
  *
  * A visible packet changes only by three steps, in this order:
  *
  *	1. the event's bytes, behind the content, where readers do not look
- *	2. timestamp_end     may be later than the last event as long as no later packet begins before it; never earlier
+ *	2. timestamp_end     may be later than the last event, never earlier
  *	3. content_size      now the event is there
  *
- * Each of 2 and 3 is one aligned 8-byte store.  A reader at work decodes the header from front to back, so content_size is
- * placed before timestamp_end: it never sees an event and a timestamp_end older than it.  The packet is mapped shared: what is
- * stored is the kernel's, and outlives this process at any instant.
+ * Each of 2 and 3 is one aligned 8-byte store.  A reader at work decodes the header from front to
+ * back, so content_size is placed before timestamp_end: it never sees an event and a timestamp_end
+ * older than it.  The packet is mapped shared: what is stored is the kernel's, and outlives this
+ * process at any instant.
  *
- * The first packet stays empty: babeltrace2 tells how many events were discarded only from one packet's end to the next's.
+ * The first packet stays empty: babeltrace2 tells how many events were discarded only from one
+ * packet's end to the next's.
  *
- * A full disk must be an error, not a SIGBUS, which would end the tracer with its breakpoints in the target.  So the
- * blocks are allocated when the packet is prepared.  Copy-on-write file systems may still fail at a store, as may any if the disk does or
- * somebody truncates the file: a SIGBUS inside the mapping makes the store fail with -EIO.  SIGXFSZ (RLIMIT_FSIZE) is
- * ignored for the same reason; EFBIG says it.
+ * A full disk must be an error, not a SIGBUS, which would end the tracer with its breakpoints in
+ * the target.  So the blocks are allocated when the packet is prepared.  Copy-on-write file systems
+ * may still fail at a store, as may any if the disk does or somebody truncates the file: a SIGBUS
+ * inside the mapping makes the store fail with -EIO.  SIGXFSZ (RLIMIT_FSIZE) is ignored for the
+ * same reason; EFBIG says it.
  */
 
 enum {
@@ -65,7 +70,10 @@ struct packets {
 	int error; /**< the first failure: nothing is appended any more */
 };
 
-/* The store under way, for the signal handler: where in memory, and where to go on.  There is one thread that writes. */
+/*
+ * The store under way, for the signal handler: where in memory, and where to go on.  There is one
+ * thread that writes.
+ */
 static const uint8_t *volatile store_begin, *volatile store_end;
 static sigjmp_buf store_failed;
 
@@ -137,7 +145,8 @@ static int packet_store(struct packets *p, uint64_t time, const struct iovec *pa
 			if (parts[i].iov_len)
 				memcpy(at, parts[i].iov_base, parts[i].iov_len);
 		__atomic_store_n(&header->timestamp_end, time, __ATOMIC_RELEASE);
-		__atomic_store_n(&header->content_size, (uint64_t)(at - p->map) * 8, __ATOMIC_RELEASE);
+		__atomic_store_n(&header->content_size, (uint64_t)(at - p->map) * 8,
+				 __ATOMIC_RELEASE);
 	} else {
 		__atomic_store_n(&header->events_discarded, p->discarded, __ATOMIC_RELEASE);
 	}
@@ -184,7 +193,8 @@ static int allocate(int fd, size_t size)
 static int temp_create(const struct packets *p, size_t size, const void *data, size_t len, int *ret)
 {
 	unlinkat(p->dirfd, PACKET_TEMP, 0);
-	int fd = openat(p->dirfd, PACKET_TEMP, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(p->dirfd, PACKET_TEMP, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+			0600);
 
 	if (fd < 0)
 		return -errno;
@@ -250,7 +260,8 @@ static int packet_begin(struct packets *p, uint64_t time, size_t event_len)
 	return 0;
 }
 
-static int event_append(struct packets *p, uint64_t time, const struct iovec *parts, size_t n, size_t len)
+static int event_append(struct packets *p, uint64_t time, const struct iovec *parts, size_t n,
+			size_t len)
 {
 	int r = p->n ? 0 : packet_begin(p, time - 1, 0);
 

@@ -1,5 +1,6 @@
 /**
- * The data stream: files of one packet each, written so that what is in the directory is a valid stream at any moment.
+ * The data stream: files of one packet each, written so that what is in the directory is a valid
+ * stream at any moment.
  */
 #ifndef TRACE_PACKET_H
 #define TRACE_PACKET_H
@@ -11,8 +12,8 @@ struct iovec;
 struct packets;
 
 /**
- * Packet header and context as they are in the files, little endian; the TSDL is in metadata.c.  Sizes are in bits.
- * `content_size` is before `timestamp_end` on purpose, see packet.c.
+ * Packet header and context as they are in the files, little endian; the TSDL is in metadata.c.
+ * Sizes are in bits. `content_size` is before `timestamp_end` on purpose, see packet.c.
  */
 struct packet_header {
 	uint32_t magic;
@@ -38,8 +39,9 @@ int packets_new(int dirfd, const uint8_t uuid[16], struct packets **ret);
 uint64_t packets_time(const struct packets *packets, uint64_t time_ns);
 
 /**
- * Append one event made of `n` parts.  `time_ns` comes from packets_time() and is what the event says itself.
- * On failure the event is counted as discarded; after the first failure every event is.
+ * Append one event made of `n` parts.  `time_ns` comes from packets_time() and is what the event
+ * says itself. On failure the event is counted as discarded; after the first failure every event
+ * is.
  */
 int packets_append(struct packets *packets, uint64_t time_ns, const struct iovec *parts, size_t n);
 
@@ -50,7 +52,9 @@ uint64_t packets_discarded(const struct packets *packets);
 /** Bytes of events so far. */
 uint64_t packets_bytes(const struct packets *packets);
 
-/** Cut the last packet to its content and write all to disk.  Frees also on error; NULL is allowed. */
+/**
+ * Cut the last packet to its content and write all to disk.  Frees also on error; NULL is allowed.
+ */
 int packets_close(struct packets *packets);
 
 #endif

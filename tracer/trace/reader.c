@@ -55,7 +55,9 @@ static int check_trace_directory(int dirfd, const char *dir)
 	if (faccessat(dirfd, METADATA_FILE, F_OK, 0) < 0)
 		return err_set(-EBADMSG, "%s is not a trace: it has no file " METADATA_FILE, dir);
 	if (faccessat(dirfd, SIDE_DIR, F_OK, 0) < 0)
-		return err_set(-EBADMSG, "%s is a CTF trace of another program: it has no directory " SIDE_DIR, dir);
+		return err_set(
+			-EBADMSG,
+			"%s is a CTF trace of another program: it has no directory " SIDE_DIR, dir);
 	return 0;
 }
 
@@ -104,7 +106,8 @@ static int load_info(struct reader *rd, int dirfd)
 	rd->info = json_tokener_parse(text);
 	free(text);
 	if (!json_object_is_type(rd->info, json_type_object))
-		return err_set(-EBADMSG, "the trace is damaged: " INFO_FILE " is not a JSON object");
+		return err_set(-EBADMSG,
+			       "the trace is damaged: " INFO_FILE " is not a JSON object");
 	return 0;
 }
 
@@ -145,10 +148,13 @@ static int add_probe(struct reader *rd, size_t index)
 		.index = (unsigned)index, .deferred = desc->deferred,
 	};
 	rd->probes[index] = probe;
-	struct class entry = { .desc = desc, .probe = probe }, ret = { .desc = desc, .probe = probe, .is_return = true };
+	struct class entry = { .desc = desc, .probe = probe },
+		     ret = { .desc = desc, .probe = probe, .is_return = true };
 
-	entry.payload = class_entry_schema(&rd->arena, desc->entry, desc->has_stack, desc->deferred);
-	ret.payload = class_return_schema(&rd->arena, desc->ret, desc->return_sites, desc->n_return_sites);
+	entry.payload =
+		class_entry_schema(&rd->arena, desc->entry, desc->has_stack, desc->deferred);
+	ret.payload = class_return_schema(&rd->arena, desc->ret, desc->return_sites,
+					  desc->n_return_sites);
 	int r = add_class(rd, from->class, &entry);
 
 	return r < 0 ? r : add_class(rd, (size_t)from->class + 1, &ret);
@@ -230,12 +236,14 @@ static int find_class(struct reader *rd, const bt_event *event, struct class **r
 	uint64_t id = bt_event_class_get_id(ctf_class);
 
 	if (id >= rd->classes.n || !rd->classes.items[id].payload)
-		return err_set(-EBADMSG, "the trace is damaged: schema.json has no event class %llu",
+		return err_set(-EBADMSG,
+			       "the trace is damaged: schema.json has no event class %llu",
 			       (unsigned long long)id);
 	struct class *class = &rd->classes.items[id];
 
 	if (!class->checked) {
-		const bt_field_class *payload = bt_event_class_borrow_payload_field_class_const(ctf_class);
+		const bt_field_class *payload =
+			bt_event_class_borrow_payload_field_class_const(ctf_class);
 
 		if (!payload || !decode_check(class->payload, payload))
 			return -EBADMSG;
@@ -250,7 +258,8 @@ static int get_context(struct reader *rd, const bt_event *event, struct trace_ev
 	const bt_field *context = bt_event_borrow_common_context_field_const(event);
 
 	if (!rd->context_checked &&
-	    !(context && decode_check(class_context_schema(), bt_field_borrow_class_const(context))))
+	    !(context &&
+	      decode_check(class_context_schema(), bt_field_borrow_class_const(context))))
 		return err_set(-EBADMSG, "the trace is damaged: its events have another context");
 	rd->context_checked = true;
 	uint64_t numbers[4];
@@ -290,7 +299,8 @@ static int fill_builtin(struct reader *rd, enum trace_class class, const struct 
 	case CLASS_CLOSED:
 		ret->kind = TRACE_CLOSED;
 		if (items[0].u > CLOSED_EXITED)
-			return err_set(-EBADMSG, "the trace is damaged: a call ended in an unknown way");
+			return err_set(-EBADMSG,
+				       "the trace is damaged: a call ended in an unknown way");
 		ret->closed = (int)items[0].u;
 		break;
 	default:
@@ -304,8 +314,8 @@ static int fill_builtin(struct reader *rd, enum trace_class class, const struct 
 }
 
 /** A STRUCT of `n` captures beginning at `items`. */
-static int set_values(struct reader *rd, const struct schema *schema, const struct value_node *items,
-		      struct trace_event *ret)
+static int set_values(struct reader *rd, const struct schema *schema,
+		      const struct value_node *items, struct trace_event *ret)
 {
 	struct value_node *values = arena_alloc(&rd->event_arena, sizeof(*values));
 
@@ -364,13 +374,14 @@ static int fill_event(struct reader *rd, const struct ctf_item *item, struct tra
 	if (r == 0)
 		r = get_context(rd, item->event, ret);
 	if (r == 0)
-		r = decode_value(class->payload, bt_event_borrow_payload_field_const(item->event), &rd->event_arena,
-				 &payload);
+		r = decode_value(class->payload, bt_event_borrow_payload_field_const(item->event),
+				 &rd->event_arena, &payload);
 	if (r < 0)
 		return r;
 	ret->time_ns = rd->last_time = item->time;
 	if (!class->desc)
-		r = fill_builtin(rd, (enum trace_class)(class - rd->classes.items), payload.items, ret);
+		r = fill_builtin(rd, (enum trace_class)(class - rd->classes.items), payload.items,
+				 ret);
 	else
 		r = class->is_return ? fill_return(rd, class, payload.items, ret)
 				     : fill_entry(rd, class, payload.items, ret);
@@ -384,7 +395,10 @@ static bool fill_unexplained(struct reader *rd, struct trace_event *ret)
 	uint64_t count = rd->discarded > rd->explained ? rd->discarded - rd->explained : 0;
 
 	rd->discarded = rd->explained = 0;
-	*ret = (struct trace_event){ .kind = TRACE_LOST, .time_ns = rd->last_time, .count = count, .module = "",
+	*ret = (struct trace_event){ .kind = TRACE_LOST,
+				     .time_ns = rd->last_time,
+				     .count = count,
+				     .module = "",
 				     .text = "could not be written to the trace" };
 	return count;
 }

@@ -1,8 +1,9 @@
 /**
- * Reading a trace: libbabeltrace2 decodes the CTF stream, schema.json gives the fields their C meaning.
+ * Reading a trace: libbabeltrace2 decodes the CTF stream, schema.json gives the fields their C
+ * meaning.
  *
- * A trace is untrusted input: every count and index is checked against what was decoded, and damage is an error that says
- * what is damaged, never a crash.
+ * A trace is untrusted input: every count and index is checked against what was decoded, and damage
+ * is an error that says what is damaged, never a crash.
  */
 #ifndef TRACE_READER_H
 #define TRACE_READER_H
@@ -37,7 +38,8 @@ enum trace_event_kind {
 /** One event; everything it points at is valid until the next reader_next(), but for `probe`. */
 struct trace_event {
 	enum trace_event_kind kind;
-	uint64_t time_ns; /**< CLOCK_MONOTONIC of the traced host; deferred entries: when it was entered */
+	/** CLOCK_MONOTONIC of the traced host; deferred entries: when it was entered */
+	uint64_t time_ns;
 	pid_t tid;
 	uint64_t call, parent;
 	unsigned depth;
@@ -48,15 +50,21 @@ struct trace_event {
 	const char *return_source; /**< RETURN: "file.c:12", or NULL */
 	int closed;                /**< CLOSED: enum call_closed */
 	const char *text;          /**< THREAD: its name; LOST: the reason; FRAME: the function */
-	const char *module, *source; /**< FRAME; source may be NULL.  LOST: module is the probe's name */
+	/** FRAME; source may be NULL.  LOST: module is the probe's name */
+	const char *module, *source;
 	uint64_t addr, count;      /**< FRAME; LOST */
 	unsigned index;            /**< FRAME: 0 is the innermost inlined function */
 	bool inlined;
 };
 
-/** Open a trace directory.  -ENOENT, -EBADMSG (not a trace, or damaged: the message says what), … */
+/**
+ * Open a trace directory.  -ENOENT, -EBADMSG (not a trace, or damaged: the message says what), …
+ */
 int reader_open(const char *dir, struct reader **ret);
-/** 1 and an event, 0 at the end, negative on damage.  What was written before the damage is delivered first. */
+/**
+ * 1 and an event, 0 at the end, negative on damage.  What was written before the damage is
+ * delivered first.
+ */
 int reader_next(struct reader *reader, struct trace_event *ret);
 void reader_close(struct reader *reader);
 

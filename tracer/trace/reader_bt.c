@@ -8,8 +8,9 @@
 #include <string.h>
 
 /**
- * A graph of two components: babeltrace2's source.ctf.fs and a sink of ours that only keeps the messages it is given.  So
- * each bt_graph_run_once() brings one batch, and events can be pulled instead of being pushed.  A muxer is not needed for one stream.
+ * A graph of two components: babeltrace2's source.ctf.fs and a sink of ours that only keeps the
+ * messages it is given.  So each bt_graph_run_once() brings one batch, and events can be pulled
+ * instead of being pushed.  A muxer is not needed for one stream.
  */
 
 #ifdef __has_feature
@@ -36,7 +37,10 @@ struct ctf {
 	const bt_error *error; /**< what comes after the batch */
 };
 
-/** Set the message of the deepest cause, the only one that says what is wrong with the trace.  Releases the error. */
+/**
+ * Set the message of the deepest cause, the only one that says what is wrong with the trace.
+ * Releases the error.
+ */
 static int fail_with(const bt_error *error, const char *what)
 {
 	const char *text = "unknown error";
@@ -55,7 +59,8 @@ static int fail(const char *what)
 	return fail_with(bt_current_thread_take_error(), what);
 }
 
-static bt_graph_simple_sink_component_consume_func_status consume(bt_message_iterator *iterator, void *data)
+static bt_graph_simple_sink_component_consume_func_status consume(bt_message_iterator *iterator,
+								  void *data)
 {
 	struct ctf *ctf = data;
 
@@ -81,8 +86,10 @@ static const bt_value *source_params(const char *dir)
 	bt_value *inputs = NULL;
 
 	if (params &&
-	    bt_value_map_insert_empty_array_entry(params, "inputs", &inputs) == BT_VALUE_MAP_INSERT_ENTRY_STATUS_OK &&
-	    bt_value_array_append_string_element(inputs, dir) == BT_VALUE_ARRAY_APPEND_ELEMENT_STATUS_OK)
+	    bt_value_map_insert_empty_array_entry(params, "inputs", &inputs) ==
+		    BT_VALUE_MAP_INSERT_ENTRY_STATUS_OK &&
+	    bt_value_array_append_string_element(inputs, dir) ==
+		    BT_VALUE_ARRAY_APPEND_ELEMENT_STATUS_OK)
 		return params;
 	bt_value_put_ref(params);
 	return NULL;
@@ -95,17 +102,20 @@ static int add_source(struct ctf *ctf, const char *dir, const bt_component_sourc
 	const bt_value *params = source_params(dir);
 	int r = 0;
 
-	if (bt_plugin_find("ctf", BT_FALSE, BT_FALSE, BT_TRUE, BT_FALSE, BT_FALSE, &plugin) != BT_PLUGIN_FIND_STATUS_OK) {
+	if (bt_plugin_find("ctf", BT_FALSE, BT_FALSE, BT_TRUE, BT_FALSE, BT_FALSE, &plugin) !=
+	    BT_PLUGIN_FIND_STATUS_OK) {
 		bt_value_put_ref(params);
 		bt_current_thread_clear_error();
-		return err_set(-ENOENT, "babeltrace2's plugin for CTF is not installed (Debian: libbabeltrace2-0)");
+		return err_set(
+			-ENOENT,
+			"babeltrace2's plugin for CTF is not installed (Debian: libbabeltrace2-0)");
 	}
 	const bt_component_class_source *class =
 		bt_plugin_borrow_source_component_class_by_name_const(plugin, "fs");
 
 	if (!params || !class ||
-	    bt_graph_add_source_component(ctf->graph, class, "trace", params, BT_LOGGING_LEVEL_NONE, ret) !=
-		    BT_GRAPH_ADD_COMPONENT_STATUS_OK)
+	    bt_graph_add_source_component(ctf->graph, class, "trace", params, BT_LOGGING_LEVEL_NONE,
+					  ret) != BT_GRAPH_ADD_COMPONENT_STATUS_OK)
 		r = fail("cannot read the trace");
 	bt_plugin_put_ref(plugin);
 	bt_value_put_ref(params);
@@ -116,10 +126,11 @@ static int connect_sink(struct ctf *ctf, const bt_component_source *source)
 {
 	const bt_component_sink *sink;
 
-	if (bt_graph_add_simple_sink_component(ctf->graph, "events", NULL, consume, NULL, ctf, &sink) !=
-	    BT_GRAPH_ADD_COMPONENT_STATUS_OK)
+	if (bt_graph_add_simple_sink_component(ctf->graph, "events", NULL, consume, NULL, ctf,
+					       &sink) != BT_GRAPH_ADD_COMPONENT_STATUS_OK)
 		return fail("cannot read the trace");
-	const bt_port_output *from = bt_component_source_borrow_output_port_by_index_const(source, 0);
+	const bt_port_output *from =
+		bt_component_source_borrow_output_port_by_index_const(source, 0);
 	const bt_port_input *to = bt_component_sink_borrow_input_port_by_index_const(sink, 0);
 
 	if (bt_graph_connect_ports(ctf->graph, from, to, NULL) != BT_GRAPH_CONNECT_PORTS_STATUS_OK)

@@ -10,11 +10,13 @@
 #include <string.h>
 
 /**
- * Both halves walk a schema and its field (class) in lock step, in the shape that metadata.c gives to each kind.  Classes are checked once,
- * so that the walk over each event's fields has to look only at what differs from event to event.
+ * Both halves walk a schema and its field (class) in lock step, in the shape that metadata.c gives
+ * to each kind.  Classes are checked once, so that the walk over each event's fields has to look
+ * only at what differs from event to event.
  *
- * An option is struct { [address;] status; variant value }.  Its statuses are options of the variant in this order:
- * of texts all seven and `bad`; of others `ok` and `cut` (or one for both), `null`, `unreadable`, `optimized_out`, `bad`.
+ * An option is struct { [address;] status; variant value }.  Its statuses are options of the
+ * variant in this order: of texts all seven and `bad`; of others `ok` and `cut` (or one for both),
+ * `null`, `unreadable`, `optimized_out`, `bad`.
  */
 
 enum { TEXT_OPTIONS = 8, VALUE_OPTIONS = 6, NESTED_OPTIONS = 5 };
@@ -29,7 +31,8 @@ static bool mismatch(const struct schema *schema)
 static bool is_integer(const bt_field_class *class, bool is_signed, uint64_t bits)
 {
 	bt_field_class_type type = bt_field_class_get_type(class);
-	bool right = is_signed ? type == BT_FIELD_CLASS_TYPE_SIGNED_INTEGER || type == BT_FIELD_CLASS_TYPE_SIGNED_ENUMERATION
+	bool right = is_signed ? type == BT_FIELD_CLASS_TYPE_SIGNED_INTEGER ||
+					 type == BT_FIELD_CLASS_TYPE_SIGNED_ENUMERATION
 			       : type == BT_FIELD_CLASS_TYPE_UNSIGNED_INTEGER ||
 					 type == BT_FIELD_CLASS_TYPE_UNSIGNED_ENUMERATION;
 
@@ -69,13 +72,15 @@ static const bt_field_class *element_class(const bt_field_class *class)
 static bool is_sequence(const bt_field_class *class)
 {
 	return is_struct(class, 2) && is_integer(member_class(class, 0), false, 16) &&
-	       bt_field_class_get_type(member_class(class, 1)) == BT_FIELD_CLASS_TYPE_DYNAMIC_ARRAY_WITH_LENGTH_FIELD;
+	       bt_field_class_get_type(member_class(class, 1)) ==
+		       BT_FIELD_CLASS_TYPE_DYNAMIC_ARRAY_WITH_LENGTH_FIELD;
 }
 
 /** Options from `null` on of a variant where this is number `i`. */
 static bool has_reasons(const bt_field_class *variant, uint64_t i)
 {
-	return is_struct(option_class(variant, i), 0) && is_struct(option_class(variant, i + 1), 1) &&
+	return is_struct(option_class(variant, i), 0) &&
+	       is_struct(option_class(variant, i + 1), 1) &&
 	       is_integer(member_class(option_class(variant, i + 1), 0), false, 64) &&
 	       is_struct(option_class(variant, i + 2), 0);
 }
@@ -92,9 +97,11 @@ static bool is_bytes(const bt_field_class *class)
 }
 
 /** Members `first` and the next of a struct: status and variant. */
-static bool is_option(const bt_field_class *class, uint64_t first, const bt_field_class **variant_ret)
+static bool is_option(const bt_field_class *class, uint64_t first,
+		      const bt_field_class **variant_ret)
 {
-	if (!is_struct(class, first + 2) || (first == 1 && !is_integer(member_class(class, 0), false, 64)) ||
+	if (!is_struct(class, first + 2) ||
+	    (first == 1 && !is_integer(member_class(class, 0), false, 64)) ||
 	    !is_integer(member_class(class, first), false, 8))
 		return false;
 	*variant_ret = member_class(class, first + 1);
@@ -106,9 +113,11 @@ static bool check_text_option(const bt_field_class *class, uint64_t first)
 {
 	const bt_field_class *variant;
 
-	return is_option(class, first, &variant) && bt_field_class_variant_get_option_count(variant) == TEXT_OPTIONS &&
-	       is_text(option_class(variant, 0)) && is_text(option_class(variant, 1)) && has_reasons(variant, 2) &&
-	       is_bytes(option_class(variant, 5)) && is_bytes(option_class(variant, 6));
+	return is_option(class, first, &variant) &&
+	       bt_field_class_variant_get_option_count(variant) == TEXT_OPTIONS &&
+	       is_text(option_class(variant, 0)) && is_text(option_class(variant, 1)) &&
+	       has_reasons(variant, 2) && is_bytes(option_class(variant, 5)) &&
+	       is_bytes(option_class(variant, 6));
 }
 
 static bool check_option(const struct schema *target, const bt_field_class *class, uint64_t first)
@@ -123,7 +132,8 @@ static bool check_option(const struct schema *target, const bt_field_class *clas
 		return mismatch(target);
 	if (n == VALUE_OPTIONS && !decode_check(target, option_class(variant, 1)))
 		return false;
-	return has_reasons(variant, n - 4) ? decode_check(target, option_class(variant, 0)) : mismatch(target);
+	return has_reasons(variant, n - 4) ? decode_check(target, option_class(variant, 0))
+					   : mismatch(target);
 }
 
 static bool check_members(const struct schema *s, const bt_field_class *class)
@@ -138,8 +148,9 @@ static bool check_members(const struct schema *s, const bt_field_class *class)
 
 static bool is_float(const bt_field_class *class, uint32_t size)
 {
-	return bt_field_class_get_type(class) == (size == 4 ? BT_FIELD_CLASS_TYPE_SINGLE_PRECISION_REAL
-							    : BT_FIELD_CLASS_TYPE_DOUBLE_PRECISION_REAL);
+	return bt_field_class_get_type(class) ==
+	       (size == 4 ? BT_FIELD_CLASS_TYPE_SINGLE_PRECISION_REAL
+			  : BT_FIELD_CLASS_TYPE_DOUBLE_PRECISION_REAL);
 }
 
 bool decode_check(const struct schema *s, const bt_field_class *class)
@@ -222,7 +233,8 @@ static int decode_bytes(const bt_field *array, struct arena *arena, struct value
 	if (!bytes)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < n; i++)
-		bytes[i] = (uint8_t)get_unsigned(bt_field_array_borrow_element_field_by_index_const(array, i));
+		bytes[i] = (uint8_t)get_unsigned(
+			bt_field_array_borrow_element_field_by_index_const(array, i));
 	ret->bytes = bytes;
 	ret->len = n;
 	return 0;
@@ -245,14 +257,17 @@ static int decode_text(const bt_field *text, struct value_node *ret)
 
 static int bad_status(uint64_t status)
 {
-	return err_set(-EBADMSG, "the trace is damaged: status %d of a value is unknown", (int)status);
+	return err_set(-EBADMSG, "the trace is damaged: status %d of a value is unknown",
+		       (int)status);
 }
 
 /** Status and variant are members `first` and the next of `field`. */
-static int decode_text_option(const bt_field *field, uint64_t first, struct arena *arena, struct value_node *ret)
+static int decode_text_option(const bt_field *field, uint64_t first, struct arena *arena,
+			      struct value_node *ret)
 {
 	uint64_t status = get_unsigned(member(field, first));
-	const bt_field *option = bt_field_variant_borrow_selected_option_field_const(member(field, first + 1));
+	const bt_field *option =
+		bt_field_variant_borrow_selected_option_field_const(member(field, first + 1));
 
 	ret->status = (enum status)status;
 	switch (status) {
@@ -271,12 +286,16 @@ static int decode_text_option(const bt_field *field, uint64_t first, struct aren
 	}
 }
 
-/** The same of a value; `*ret` becomes that value if it is there, otherwise only its status is set (and where it is unreadable). */
-static int decode_option(const struct schema *target, const bt_field *field, uint64_t first, struct arena *arena,
-			 struct value_node *ret)
+/**
+ * The same of a value; `*ret` becomes that value if it is there, otherwise only its status is set
+ * (and where it is unreadable).
+ */
+static int decode_option(const struct schema *target, const bt_field *field, uint64_t first,
+			 struct arena *arena, struct value_node *ret)
 {
 	uint64_t status = get_unsigned(member(field, first));
-	const bt_field *option = bt_field_variant_borrow_selected_option_field_const(member(field, first + 1));
+	const bt_field *option =
+		bt_field_variant_borrow_selected_option_field_const(member(field, first + 1));
 	int r;
 
 	switch (status) {
@@ -299,7 +318,8 @@ static int decode_option(const struct schema *target, const bt_field *field, uin
 	return 0;
 }
 
-static int decode_pointer(const struct schema *s, const bt_field *field, struct arena *arena, struct value_node *ret)
+static int decode_pointer(const struct schema *s, const bt_field *field, struct arena *arena,
+			  struct value_node *ret)
 {
 	struct value_node *target = alloc(arena, sizeof(*target));
 
@@ -317,7 +337,8 @@ static int decode_pointer(const struct schema *s, const bt_field *field, struct 
 	return r;
 }
 
-static int decode_members(const struct schema *s, const bt_field *field, struct arena *arena, struct value_node *ret)
+static int decode_members(const struct schema *s, const bt_field *field, struct arena *arena,
+			  struct value_node *ret)
 {
 	struct value_node *items = alloc(arena, s->n_members * sizeof(*items));
 	int r = items ? 0 : -ENOMEM;
@@ -329,28 +350,32 @@ static int decode_members(const struct schema *s, const bt_field *field, struct 
 	return r;
 }
 
-static int decode_elements(const struct schema *s, const bt_field *array, struct arena *arena, struct value_node *ret)
+static int decode_elements(const struct schema *s, const bt_field *array, struct arena *arena,
+			   struct value_node *ret)
 {
 	uint64_t n = bt_field_array_get_length(array);
 	struct value_node *items = alloc(arena, n * sizeof(*items));
 	int r = items ? 0 : -ENOMEM;
 
 	for (uint64_t i = 0; i < n && r == 0; i++)
-		r = decode_value(s->target, bt_field_array_borrow_element_field_by_index_const(array, i), arena,
-				 &items[i]);
+		r = decode_value(s->target,
+				 bt_field_array_borrow_element_field_by_index_const(array, i),
+				 arena, &items[i]);
 	ret->items = items;
 	ret->n = n;
 	return r;
 }
 
-int decode_value(const struct schema *s, const bt_field *field, struct arena *arena, struct value_node *ret)
+int decode_value(const struct schema *s, const bt_field *field, struct arena *arena,
+		 struct value_node *ret)
 {
 	ret->schema = s;
 	switch (s->kind) {
 	case SCHEMA_INT:
 	case SCHEMA_CHAR:
 	case SCHEMA_ENUM:
-		ret->u = s->is_signed ? (uint64_t)bt_field_integer_signed_get_value(field) : get_unsigned(field);
+		ret->u = s->is_signed ? (uint64_t)bt_field_integer_signed_get_value(field)
+				      : get_unsigned(field);
 		return 0;
 	case SCHEMA_BOOL:
 		ret->u = get_unsigned(field);

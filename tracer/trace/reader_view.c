@@ -16,9 +16,10 @@
 #include <unistd.h>
 
 /**
- * babeltrace2 refuses a whole trace for one file that is not a whole packet, be it an empty one that a power loss left, the half of one
- * that a copy did not finish, or somebody's README.  So what is not whole is left out: the trace is read through a temporary
- * directory of links to what is, and a copy of what ends too early, with a header that says where.
+ * babeltrace2 refuses a whole trace for one file that is not a whole packet, be it an empty one
+ * that a power loss left, the half of one that a copy did not finish, or somebody's README.  So
+ * what is not whole is left out: the trace is read through a temporary directory of links to what
+ * is, and a copy of what ends too early, with a header that says where.
  */
 
 enum file_state {
@@ -52,8 +53,8 @@ static enum file_state check_header(int fd, const uint8_t uuid[16], struct packe
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || pread(fd, ret, sizeof(*ret), 0) != sizeof(*ret) ||
-	    !header_valid(ret, uuid))
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    pread(fd, ret, sizeof(*ret), 0) != sizeof(*ret) || !header_valid(ret, uuid))
 		return FILE_WRONG;
 	uint64_t bits = (uint64_t)st.st_size * 8, claimed = ret->packet_size;
 
@@ -100,7 +101,7 @@ static int scan_name(struct scan *scan, int dirfd, const uint8_t uuid[16], const
 	int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : err_set(-errno, "cannot open %s: %s", name, strerror(errno));
+		return errno == ENOENT ? 0 : err_set(-errno, "cannot open %s: %m", name);
 	file->state = check_header(fd, uuid, &file->header);
 	close(fd);
 	return 0;
@@ -108,7 +109,8 @@ static int scan_name(struct scan *scan, int dirfd, const uint8_t uuid[16], const
 
 static int by_number(const void *a, const void *b)
 {
-	uint64_t x = ((const struct packet_file *)a)->number, y = ((const struct packet_file *)b)->number;
+	uint64_t x = ((const struct packet_file *)a)->number,
+		 y = ((const struct packet_file *)b)->number;
 
 	return x < y ? -1 : x > y;
 }
@@ -150,7 +152,8 @@ static char *describe(const struct scan *scan)
 			n = asprintf(&text, "the trace is damaged: " PACKET_PREFIX "%06" PRIu64
 				     " is missing; what is there is shown", expected);
 		else if (file->state != FILE_WHOLE)
-			n = asprintf(&text, "the trace is damaged: %s %s", file->name, texts[file->state]);
+			n = asprintf(&text, "the trace is damaged: %s %s", file->name,
+				     texts[file->state]);
 		if (text || n < 0)
 			break;
 		expected++;
@@ -234,14 +237,16 @@ static int make_temporary(const struct scan *scan, const char *dir, int dirfd, s
 		return err_set(-ENOMEM, "no memory");
 	}
 	if (!mkdtemp(view->path))
-		return err_set(-errno, "cannot make a directory like %s: %s", view->path, strerror(errno));
+		return err_set(-errno, "cannot make a directory like %s: %s", view->path,
+			       strerror(errno));
 	view->is_temporary = true;
 	int to = open(view->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	r = to < 0 ? -errno : fill(scan, dir, dirfd, to);
 	if (to >= 0)
 		close(to);
-	return r < 0 ? err_set(r, "cannot repair the trace in %s: %s", view->path, strerror(-r)) : 0;
+	return r < 0 ? err_set(r, "cannot repair the trace in %s: %s", view->path, strerror(-r))
+		     : 0;
 }
 
 int view_open(const char *dir, int dirfd, const uint8_t uuid[16], struct view *ret)

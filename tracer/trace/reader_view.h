@@ -15,7 +15,10 @@ struct view {
 	char *note;    /**< NULL, or a line that says what was left out */
 };
 
-/** Look at the files of directory `dir`, open as `dirfd`; nothing in it is changed.  `uuid`: the trace's. */
+/**
+ * Look at the files of directory `dir`, open as `dirfd`; nothing in it is changed.  `uuid`: the
+ * trace's.
+ */
 int view_open(const char *dir, int dirfd, const uint8_t uuid[16], struct view *ret);
 void view_close(struct view *view);
 

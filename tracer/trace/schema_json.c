@@ -15,18 +15,19 @@
 #include <uthash.h>
 
 /**
- * All values but the checksum are checked for their form only.  What they say is held against the metadata, field by field, when
- * the first event of a class comes: schemas form no cycles, as they refer to earlier ones only, but a damaged file could
- * make a small text describe an endless tree.
+ * All values but the checksum are checked for their form only.  What they say is held against the
+ * metadata, field by field, when the first event of a class comes: schemas form no cycles, as they
+ * refer to earlier ones only, but a damaged file could make a small text describe an endless tree.
  */
 
 enum { DEPTH_MAX = 64, FORMAT = 1 };
 
 static const char *const kinds[] = {
-	[SCHEMA_INT] = "int",       [SCHEMA_BOOL] = "bool",       [SCHEMA_CHAR] = "char",     [SCHEMA_FLOAT] = "float",
-	[SCHEMA_ENUM] = "enum",     [SCHEMA_PTR] = "ptr",         [SCHEMA_FUNC] = "func",     [SCHEMA_STRING] = "string",
-	[SCHEMA_TEXT] = "text",     [SCHEMA_STRUCT] = "struct",   [SCHEMA_UNION] = "union",   [SCHEMA_ARRAY] = "array",
-	[SCHEMA_SEQUENCE] = "sequence", [SCHEMA_BYTES] = "bytes", [SCHEMA_CAPTURE] = "capture",
+	[SCHEMA_INT] = "int",		[SCHEMA_BOOL] = "bool",	    [SCHEMA_CHAR] = "char",
+	[SCHEMA_FLOAT] = "float",	[SCHEMA_ENUM] = "enum",	    [SCHEMA_PTR] = "ptr",
+	[SCHEMA_FUNC] = "func",		[SCHEMA_STRING] = "string", [SCHEMA_TEXT] = "text",
+	[SCHEMA_STRUCT] = "struct",	[SCHEMA_UNION] = "union",   [SCHEMA_ARRAY] = "array",
+	[SCHEMA_SEQUENCE] = "sequence", [SCHEMA_BYTES] = "bytes",   [SCHEMA_CAPTURE] = "capture",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
@@ -37,9 +38,9 @@ static const struct field {
 	size_t offset, size;
 } fields[] = {
 #define FIELD(name) { #name, offsetof(struct schema, name), sizeof(((struct schema *)NULL)->name) }
-	FIELD(size),       FIELD(is_signed), FIELD(is_hex), FIELD(is_float), FIELD(is_flags),   FIELD(is_complex),
-	FIELD(is_place),   FIELD(is_cut),    FIELD(count),  FIELD(stored),   FIELD(offset),     FIELD(bit_offset),
-	FIELD(bit_size),   FIELD(stride),
+	FIELD(size),	   FIELD(is_signed),  FIELD(is_hex),   FIELD(is_float), FIELD(is_flags),
+	FIELD(is_complex), FIELD(is_place),   FIELD(is_cut),   FIELD(count),	FIELD(stored),
+	FIELD(offset),	   FIELD(bit_offset), FIELD(bit_size), FIELD(stride),
 #undef FIELD
 };
 
@@ -110,7 +111,9 @@ static void add_enumerators(json_object *object, const struct schema *s)
 	for (uint32_t i = 0; i < s->n_enumerators; i++) {
 		json_object *pair = json_object_new_array();
 
-		json_object_array_add(pair, json_object_new_string(s->enumerators[i].name ? s->enumerators[i].name : ""));
+		json_object_array_add(pair, json_object_new_string(s->enumerators[i].name
+									   ? s->enumerators[i].name
+									   : ""));
 		json_object_array_add(pair, json_object_new_int64(s->enumerators[i].value));
 		json_object_array_add(list, pair);
 	}
@@ -136,9 +139,11 @@ static int node_put(struct schema_json *json, const char *text, uint32_t *ret)
 	return 0;
 }
 
-static int schema_put(struct schema_json *json, const struct schema *s, unsigned depth, uint32_t *ret);
+static int schema_put(struct schema_json *json, const struct schema *s, unsigned depth,
+		      uint32_t *ret);
 
-static int add_children(struct schema_json *json, json_object *object, const struct schema *s, unsigned depth)
+static int add_children(struct schema_json *json, json_object *object, const struct schema *s,
+			unsigned depth)
 {
 	uint32_t index;
 	int r = 0;
@@ -161,7 +166,8 @@ static int add_children(struct schema_json *json, json_object *object, const str
 	return r;
 }
 
-static int schema_put(struct schema_json *json, const struct schema *s, unsigned depth, uint32_t *ret)
+static int schema_put(struct schema_json *json, const struct schema *s, unsigned depth,
+		      uint32_t *ret)
 {
 	if (depth > DEPTH_MAX)
 		return err_set(-E2BIG, "types are nested more than %u levels deep", DEPTH_MAX);
@@ -175,14 +181,16 @@ static int schema_put(struct schema_json *json, const struct schema *s, unsigned
 
 		memcpy(&value, (const char *)s + fields[i].offset, fields[i].size);
 		if (value)
-			json_object_object_add(object, fields[i].key, json_object_new_uint64(value));
+			json_object_object_add(object, fields[i].key,
+					       json_object_new_uint64(value));
 	}
 	if (s->kind == SCHEMA_ENUM)
 		add_enumerators(object, s);
 	int r = add_children(json, object, s, depth);
 
 	if (r == 0)
-		r = node_put(json, json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN), ret);
+		r = node_put(json, json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN),
+			     ret);
 	json_object_put(object);
 	return r;
 }
@@ -262,7 +270,9 @@ no_memory:
 
 /* Reading */
 
-/** What is being read.  Any of the functions below sets `bad` once something is not as it should be. */
+/**
+ * What is being read.  Any of the functions below sets `bad` once something is not as it should be.
+ */
 struct parse {
 	struct arena *arena;
 	const struct schema **schemas;
@@ -278,12 +288,17 @@ static void *parse_alloc(struct parse *p, size_t size)
 	return memory;
 }
 
-/** Member `key` if it is there and of this type; NULL otherwise, and bad if it is required or of another type. */
-static json_object *member(struct parse *p, json_object *object, const char *key, json_type type, bool required)
+/**
+ * Member `key` if it is there and of this type; NULL otherwise, and bad if it is required or of
+ * another type.
+ */
+static json_object *member(struct parse *p, json_object *object, const char *key, json_type type,
+			   bool required)
 {
 	json_object *value;
 
-	if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, key, &value)) {
+	if (!json_object_is_type(object, json_type_object) ||
+	    !json_object_object_get_ex(object, key, &value)) {
 		p->bad |= required;
 		return NULL;
 	}
@@ -322,7 +337,8 @@ static const struct schema *parse_reference(struct parse *p, json_object *value)
 {
 	int64_t index = json_object_get_int64(value);
 
-	if (json_object_is_type(value, json_type_int) && index >= 0 && (uint64_t)index < p->n_schemas)
+	if (json_object_is_type(value, json_type_int) && index >= 0 &&
+	    (uint64_t)index < p->n_schemas)
 		return p->schemas[index];
 	p->bad = true;
 	return NULL;
@@ -336,7 +352,9 @@ static void parse_fields(struct parse *p, json_object *object, struct schema *s)
 		if (!value)
 			continue;
 		uint64_t n = json_object_get_uint64(value);
-		uint64_t max = fields[i].size == sizeof(bool) ? 1 : UINT64_MAX >> (64 - 8 * fields[i].size);
+		uint64_t max = fields[i].size == sizeof(bool)
+				       ? 1
+				       : UINT64_MAX >> (64 - 8 * fields[i].size);
 
 		if (n > max)
 			p->bad = true;
@@ -354,14 +372,18 @@ static void parse_enumerators(struct parse *p, json_object *object, struct schem
 	for (size_t i = 0; i < n && !p->bad; i++) {
 		json_object *pair = json_object_array_get_idx(list, i);
 
-		if (!json_object_is_type(pair, json_type_array) || json_object_array_length(pair) != 2) {
+		if (!json_object_is_type(pair, json_type_array) ||
+		    json_object_array_length(pair) != 2) {
 			p->bad = true;
 			break;
 		}
-		json_object *name = json_object_array_get_idx(pair, 0), *value = json_object_array_get_idx(pair, 1);
+		json_object *name = json_object_array_get_idx(pair, 0),
+			    *value = json_object_array_get_idx(pair, 1);
 
-		p->bad |= !json_object_is_type(name, json_type_string) || !json_object_is_type(value, json_type_int);
-		enumerators[i].name = p->bad ? NULL : arena_strdup(p->arena, json_object_get_string(name));
+		p->bad |= !json_object_is_type(name, json_type_string) ||
+			  !json_object_is_type(value, json_type_int);
+		enumerators[i].name = p->bad ? NULL
+					     : arena_strdup(p->arena, json_object_get_string(name));
 		enumerators[i].value = json_object_get_int64(value);
 		p->bad |= !enumerators[i].name;
 	}
@@ -402,7 +424,8 @@ static const struct schema *parse_schema(struct parse *p, json_object *object)
 	s->name = parse_string(p, object, "name");
 	s->ctype = parse_string(p, object, "ctype");
 	parse_fields(p, object, s);
-	bool needs_target = s->kind == SCHEMA_ARRAY || s->kind == SCHEMA_SEQUENCE || s->kind == SCHEMA_CAPTURE;
+	bool needs_target = s->kind == SCHEMA_ARRAY || s->kind == SCHEMA_SEQUENCE ||
+			    s->kind == SCHEMA_CAPTURE;
 	json_object *target = member(p, object, "target", json_type_int, needs_target);
 
 	if (target)
@@ -421,7 +444,8 @@ static void parse_schemas(struct parse *p, json_object *root)
 
 	p->schemas = parse_alloc(p, n * sizeof(*p->schemas));
 	for (; p->n_schemas < n && !p->bad; p->n_schemas++)
-		p->schemas[p->n_schemas] = parse_schema(p, json_object_array_get_idx(list, p->n_schemas));
+		p->schemas[p->n_schemas] =
+			parse_schema(p, json_object_array_get_idx(list, p->n_schemas));
 }
 
 static void parse_sites(struct parse *p, json_object *object, struct trace_probe_desc *desc)
@@ -456,8 +480,9 @@ static void parse_probe(struct parse *p, json_object *object, struct schema_json
 	desc->has_stack = parse_bool(p, object, "has_stack");
 	desc->deferred = parse_bool(p, object, "deferred");
 	parse_sites(p, object, desc);
-	p->bad |= !desc->function || !desc->module || !desc->entry || desc->entry->kind != SCHEMA_STRUCT ||
-		  !desc->ret || desc->ret->kind != SCHEMA_STRUCT;
+	p->bad |= !desc->function || !desc->module || !desc->entry ||
+		  desc->entry->kind != SCHEMA_STRUCT || !desc->ret ||
+		  desc->ret->kind != SCHEMA_STRUCT;
 	ret->desc = desc;
 	ret->class = (unsigned)parse_number(p, object, "class", UINT16_MAX - 1);
 }
@@ -498,7 +523,8 @@ static bool checksum_good(const char *text, size_t len)
 	return memcmp(text + len, line, CHECKSUM_LINE_LEN) == 0;
 }
 
-int schema_json_parse(const char *text, size_t len, struct arena *arena, struct schema_json_doc *ret)
+int schema_json_parse(const char *text, size_t len, struct arena *arena,
+		      struct schema_json_doc *ret)
 {
 	struct parse p = { .arena = arena };
 	struct schema_json_doc doc = { 0 };
@@ -514,7 +540,8 @@ int schema_json_parse(const char *text, size_t len, struct arena *arena, struct 
 
 	if (!p.bad && format != FORMAT) {
 		json_object_put(root);
-		return err_set(-EBADMSG, "the trace is of format %d, this program reads format %d", format, FORMAT);
+		return err_set(-EBADMSG, "the trace is of format %d, this program reads format %d",
+			       format, FORMAT);
 	}
 	parse_root(&p, root, &doc);
 	json_object_put(root);

@@ -3,7 +3,7 @@
  *
  *	{"format": 1, "uuid": "…", "clock_offset_ns": N,
  *	 "schemas": [{"kind": "int", "name": …, "ctype": …, "size": 4, …}, …],
- *	 "probes": [{"function": …, "module": …, "class": N, "entry": N, "return": N, "return_sites": […], …}, …],
+ *	 "probes": [{"function": …, "module": …, "class": N, "entry": N, "return": N, …}, …],
  *	 "checksum": "…"}
  *
  * Schemas refer to others by number, and only to earlier ones; equal ones are there once.
@@ -42,6 +42,7 @@ struct schema_json_doc {
 };
 
 /** Read the text back; all of `*ret` lives in `arena`.  -EBADMSG if it is damaged in any way. */
-int schema_json_parse(const char *text, size_t len, struct arena *arena, struct schema_json_doc *ret);
+int schema_json_parse(const char *text, size_t len, struct arena *arena,
+		      struct schema_json_doc *ret);
 
 #endif

@@ -25,8 +25,8 @@ const struct value_node *value_member(const struct value_node *node, const char 
 
 bool value_equal(const struct value_node *a, const struct value_node *b)
 {
-	if (a->schema->kind != b->schema->kind || a->status != b->status || a->addr != b->addr || a->u != b->u ||
-	    a->len != b->len || a->n != b->n)
+	if (a->schema->kind != b->schema->kind || a->status != b->status || a->addr != b->addr ||
+	    a->u != b->u || a->len != b->len || a->n != b->n)
 		return false;
 	if (a->len && memcmp(a->bytes, b->bytes, a->len) != 0)
 		return false;

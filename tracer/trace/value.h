@@ -12,19 +12,23 @@
 
 struct value_node {
 	/**
-	 * Says the kind.  A capture that is there is shown by its content alone: the schema is that of its target, the
-	 * status the content's own; one that is not there keeps its schema of kind CAPTURE, with the status that says why.
+	 * Says the kind.  A capture that is there is shown by its content alone: the schema is that
+	 * of its target, the status the content's own; one that is not there keeps its schema of
+	 * kind CAPTURE, with the status that says why.
 	 */
 	const struct schema *schema;
-	enum status status;          /**< of captures, strings, followed pointers; OK for all others */
+	/** Of captures, strings, followed pointers; OK for all others */
+	enum status status;
 	uint64_t addr;               /**< PTR, FUNC, STRING: the pointer; UNREADABLE: where */
 	union {
 		uint64_t u;          /**< INT, BOOL, CHAR, ENUM: sign-extended if signed */
 		double real;         /**< FLOAT */
 	};
-	const uint8_t *bytes;        /**< STRING, TEXT, BYTES: contents; a NUL follows that is not counted */
+	/** STRING, TEXT, BYTES: contents; a NUL follows that is not counted */
+	const uint8_t *bytes;
 	size_t len;
-	const struct value_node *items; /**< STRUCT, UNION, ARRAY, SEQUENCE; PTR: the target if OK and followed */
+	/** STRUCT, UNION, ARRAY, SEQUENCE; PTR: the target if OK and followed */
+	const struct value_node *items;
 	size_t n;
 };
 

@@ -22,10 +22,12 @@
 #include <unistd.h>
 
 /**
- * The order in which things reach the directory, so that it can be read at any moment: schema.json knows a class before the
- * metadata does, and the metadata knows it before the first event of it.  A directory without metadata is not a trace yet.
+ * The order in which things reach the directory, so that it can be read at any moment: schema.json
+ * knows a class before the metadata does, and the metadata knows it before the first event of it.
+ * A directory without metadata is not a trace yet.
  *
- * Only the end waits for the disk.  Until then what is written is the kernel's: safe from a kill, not from a power loss.
+ * Only the end waits for the disk.  Until then what is written is the kernel's: safe from a kill,
+ * not from a power loss.
  */
 
 enum {
@@ -167,7 +169,10 @@ int trace_create(const char *dir, bool force, const char *info, struct trace_wri
 	return 0;
 }
 
-/** FUNCTION; or MODULE!FUNCTION if another probe's is called so; or that with a number, for two static ones in a module. */
+/**
+ * FUNCTION; or MODULE!FUNCTION if another probe's is called so; or that with a number, for two
+ * static ones in a module.
+ */
 static const char *class_name(struct trace_writer *w, const struct trace_probe_desc *desc)
 {
 	const char *slash = strrchr(desc->module, '/');
@@ -175,7 +180,8 @@ static const char *class_name(struct trace_writer *w, const struct trace_probe_d
 
 	if (!name || !name_set_has(w->names, name))
 		return name;
-	const char *base = arena_printf(&w->arena, "%s!%s", slash ? slash + 1 : desc->module, desc->function);
+	const char *base =
+		arena_printf(&w->arena, "%s!%s", slash ? slash + 1 : desc->module, desc->function);
 
 	name = base;
 	for (unsigned i = 2; name && name_set_has(w->names, name); i++)
@@ -191,13 +197,19 @@ int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)
 	if (id + 1 > UINT16_MAX)
 		return err_set(-E2BIG, "too many probes for one trace");
 	const char *entry_name = class_name(w, desc);
-	const char *return_name = entry_name ? arena_printf(&w->arena, "%s:return", entry_name) : NULL;
-	const struct schema *entry = class_entry_schema(&w->arena, desc->entry, desc->has_stack, desc->deferred);
-	const struct schema *ret = class_return_schema(&w->arena, desc->ret, desc->return_sites, desc->n_return_sites);
+	const char *return_name = entry_name ? arena_printf(&w->arena, "%s:return", entry_name)
+					     : NULL;
+	const struct schema *entry =
+		class_entry_schema(&w->arena, desc->entry, desc->has_stack, desc->deferred);
+	const struct schema *ret =
+		class_return_schema(&w->arena, desc->ret, desc->return_sites, desc->n_return_sites);
 
 	if (!return_name || !entry || !ret)
 		return err_set(-ENOMEM, "no memory");
-	/* Both numbers are taken even if what follows fails: the metadata may have one of the classes then. */
+	/*
+	 * Both numbers are taken even if what follows fails: the metadata may have one of the
+	 * classes then.
+	 */
 	if (!class_new(w, entry_name, desc) || !class_new(w, return_name, desc))
 		return err_set(-ENOMEM, "no memory");
 	int r = metadata_add_class(w->metadata, id, entry_name, desc->module, entry);
@@ -248,7 +260,8 @@ static void event_add(struct event *event, const void *data, size_t len)
 	event->parts[event->n++] = (struct iovec){ (void *)(uintptr_t)data, len };
 }
 
-static void event_begin(struct event *event, const struct trace_writer *w, int class, const struct event_context *context)
+static void event_begin(struct event *event, const struct trace_writer *w, int class,
+			const struct event_context *context)
 {
 	assert(class >= 0 && (size_t)class < w->classes.n);
 	event->header = (struct event_header){
@@ -265,16 +278,21 @@ static void event_begin(struct event *event, const struct trace_writer *w, int c
 
 static int event_end(struct trace_writer *w, const struct event *event)
 {
-	/* One event of a class that the metadata does not have would make the whole trace unreadable. */
+	/*
+	 * One event of a class that the metadata does not have would make the whole trace
+	 * unreadable.
+	 */
 	if (event->header.id >= w->n_committed || !w->classes.items[event->header.id].described) {
 		packets_discard(w->packets, 1);
-		return err_set(-EINVAL, "event class %s is not in the trace", w->classes.items[event->header.id].name);
+		return err_set(-EINVAL, "event class %s is not in the trace",
+			       w->classes.items[event->header.id].name);
 	}
 	return packets_append(w->packets, event->header.timestamp, event->parts, event->n);
 }
 
-int trace_entry(struct trace_writer *w, int class, const struct event_context *context, const void *payload, size_t len,
-		const uint64_t *stack, size_t n_stack, uint64_t entered_ns)
+int trace_entry(struct trace_writer *w, int class, const struct event_context *context,
+		const void *payload, size_t len, const uint64_t *stack, size_t n_stack,
+		uint64_t entered_ns)
 {
 	uint16_t n = (uint16_t)(n_stack < STACK_MAX ? n_stack : STACK_MAX);
 	struct event event;
@@ -290,8 +308,8 @@ int trace_entry(struct trace_writer *w, int class, const struct event_context *c
 	return event_end(w, &event);
 }
 
-int trace_return(struct trace_writer *w, int class, const struct event_context *context, unsigned return_site,
-		 const void *payload, size_t len)
+int trace_return(struct trace_writer *w, int class, const struct event_context *context,
+		 unsigned return_site, const void *payload, size_t len)
 {
 	uint16_t site = (uint16_t)return_site;
 	struct event event;
@@ -339,13 +357,14 @@ int trace_thread(struct trace_writer *w, uint64_t time_ns, pid_t tid, const char
 	struct text_head head;
 	struct event event;
 
-	event_begin(&event, w, CLASS_THREAD, &(struct event_context){ .time_ns = time_ns, .tid = tid });
+	event_begin(&event, w, CLASS_THREAD,
+		    &(struct event_context){ .time_ns = time_ns, .tid = tid });
 	event_add_text(&event, &head, comm);
 	return event_end(w, &event);
 }
 
-int trace_frame(struct trace_writer *w, uint64_t time_ns, uint64_t addr, unsigned index, bool inlined,
-		const char *function, const char *module, const char *source)
+int trace_frame(struct trace_writer *w, uint64_t time_ns, uint64_t addr, unsigned index,
+		bool inlined, const char *function, const char *module, const char *source)
 {
 	struct __attribute__((packed)) {
 		uint64_t addr;
@@ -363,7 +382,8 @@ int trace_frame(struct trace_writer *w, uint64_t time_ns, uint64_t addr, unsigne
 	return event_end(w, &event);
 }
 
-int trace_lost(struct trace_writer *w, uint64_t time_ns, const char *probe, uint64_t count, const char *reason)
+int trace_lost(struct trace_writer *w, uint64_t time_ns, const char *probe, uint64_t count,
+	       const char *reason)
 {
 	struct text_head heads[2];
 	struct event event;

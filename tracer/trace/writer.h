@@ -33,7 +33,8 @@ struct trace_writer;
 /** Classes that every trace has, in this order, before the probes' own. */
 enum trace_class {
 	CLASS_THREAD, /**< {comm}: name of thread `tid` from now on */
-	CLASS_FRAME,  /**< {addr, index, inlined, function, module, source}: meaning of a code address */
+	/** {addr, index, inlined, function, module, source}: meaning of a code address */
+	CLASS_FRAME,
 	CLASS_CLOSED, /**< {end}: call `call` ended without a return; enum call_closed */
 	CLASS_LOST,   /**< {probe, count, reason}: events that are not in the trace */
 	CLASS_BUILTIN_COUNT,
@@ -54,48 +55,59 @@ struct event_context {
 struct trace_probe_desc {
 	const char *function, *module, *source; /**< source: "file.c:12", or NULL */
 	const char *prototype;                  /**< or NULL */
-	const struct schema *entry, *ret;       /**< STRUCTs; see below for what is put around them */
-	const char *const *return_sites;        /**< source places of the return sites, at most 65535 */
+	/** STRUCTs; see below for what is put around them */
+	const struct schema *entry, *ret;
+	/** Source places of the return sites, at most 65535 */
+	const char *const *return_sites;
 	size_t n_return_sites;
 	bool has_stack; /**< entry events end with a backtrace */
-	bool deferred;  /**< entry events carry their own time: they are written when the call returns */
+	/** Entry events carry their own time: they are written when the call returns */
+	bool deferred;
 };
 
 /**
- * Make `dir` (mode 0700).  -EEXIST if it is there, unless `force` and it is a trace or an empty directory.
- * `info`: JSON text for info.json, replaced by trace_set_info().
+ * Make `dir` (mode 0700).  -EEXIST if it is there, unless `force` and it is a trace or an empty
+ * directory. `info`: JSON text for info.json, replaced by trace_set_info().
  */
 int trace_create(const char *dir, bool force, const char *info, struct trace_writer **ret);
 
 /**
- * Add a probe's event classes.  The class `NAME` has the entry payload (then `stack`, if has_stack; `entered`, if deferred), the
- * class `NAME:return` starts with `return_site` (an enum whose labels are the places).  Returns the entry class' id; the return
- * class is the next one.  Nothing is on disk before trace_commit().
+ * Add a probe's event classes.  The class `NAME` has the entry payload (then `stack`, if has_stack;
+ * `entered`, if deferred), the class `NAME:return` starts with `return_site` (an enum whose labels
+ * are the places).  Returns the entry class' id; the return class is the next one.  Nothing is on
+ * disk before trace_commit().
  */
 int trace_add_probe(struct trace_writer *writer, const struct trace_probe_desc *desc);
 /** Write metadata and schema.json; must come before the first event of a new class. */
 int trace_commit(struct trace_writer *writer);
 
 /**
- * Append events.  The bytes are in the kernel's hands when this returns.  -ENOSPC (and the like) once the disk is full: the trace stays readable, later events count as lost.
- * `entered_ns` is used for deferred probes only.
+ * Append events.  The bytes are in the kernel's hands when this returns.  -ENOSPC (and the like)
+ * once the disk is full: the trace stays readable, later events count as lost. `entered_ns` is used
+ * for deferred probes only.
  */
-int trace_entry(struct trace_writer *writer, int class, const struct event_context *context, const void *payload,
-		size_t len, const uint64_t *stack, size_t n_stack, uint64_t entered_ns);
+int trace_entry(struct trace_writer *writer, int class, const struct event_context *context,
+		const void *payload, size_t len, const uint64_t *stack, size_t n_stack,
+		uint64_t entered_ns);
 int trace_return(struct trace_writer *writer, int class, const struct event_context *context,
 		 unsigned return_site, const void *payload, size_t len);
-int trace_closed(struct trace_writer *writer, const struct event_context *context, enum call_closed end);
+int trace_closed(struct trace_writer *writer, const struct event_context *context,
+		 enum call_closed end);
 int trace_thread(struct trace_writer *writer, uint64_t time_ns, pid_t tid, const char *comm);
-int trace_frame(struct trace_writer *writer, uint64_t time_ns, uint64_t addr, unsigned index, bool inlined,
-		const char *function, const char *module, const char *source);
-int trace_lost(struct trace_writer *writer, uint64_t time_ns, const char *probe, uint64_t count, const char *reason);
+int trace_frame(struct trace_writer *writer, uint64_t time_ns, uint64_t addr, unsigned index,
+		bool inlined, const char *function, const char *module, const char *source);
+int trace_lost(struct trace_writer *writer, uint64_t time_ns, const char *probe, uint64_t count,
+	       const char *reason);
 
 int trace_set_info(struct trace_writer *writer, const char *info);
 const char *trace_path(const struct trace_writer *writer);
 uint64_t trace_bytes(const struct trace_writer *writer);  /**< of events so far */
 uint64_t trace_lost_count(const struct trace_writer *writer);
 
-/** Cut the last packet to its size, write all to disk.  Frees the writer also on error; NULL is allowed. */
+/**
+ * Cut the last packet to its size, write all to disk.  Frees the writer also on error; NULL is
+ * allowed.
+ */
 int trace_close(struct trace_writer *writer);
 
 #endif
