@@ -193,8 +193,28 @@ static bool op_type(Dwarf_Attribute *attr, const Dwarf_Op *op, uint8_t *ret)
 		*ret |= OP_TYPE_FLOAT;
 	else if (encoding == DW_ATE_signed || encoding == DW_ATE_signed_char)
 		*ret |= OP_TYPE_SIGNED;
-	return encoding == DW_ATE_float ? size == 4 || size == 8
-					: size == 1 || size == 2 || size == 4 || size == 8;
+	return encoding == DW_ATE_float ? size == 4 || size == 8 : size >= 1 && size <= 8;
+}
+
+/*
+ * LLVM has types of any number of bits, like "DW_ATE_unsigned_1", that only their names tell: what
+ * an operation left in the bits above goes.  False for signed ones that are not whole bytes.
+ */
+static bool cut_to_bits(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *op,
+			uint8_t type)
+{
+	struct loc_op mask = { .code = DW_OP_const_type, .type = type };
+	unsigned long bits = 0;
+	Dwarf_Die die;
+	const char *name = dwarf_getlocation_die(attr, op, &die) == 0 ? dwarf_diename(&die) : NULL;
+
+	if (name && !strncmp(name, "DW_ATE_", 7))
+		bits = strtoul(strrchr(name, '_') + 1, NULL, 10);
+	if (!bits || bits >= (type & OP_TYPE_SIZE) * 8ul)
+		return true;
+	mask.value = ((int64_t)1 << bits) - 1;
+	return !(type & (OP_TYPE_SIGNED | OP_TYPE_FLOAT)) && emit(compiler, mask) &&
+	       emit(compiler, (struct loc_op){ .code = DW_OP_and });
 }
 
 static bool compile_const_type(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *op)
@@ -237,7 +257,10 @@ static bool compile_typed(struct compiler *compiler, Dwarf_Attribute *attr, cons
 	bool to_generic =
 		(typed.code == DW_OP_convert || typed.code == DW_OP_reinterpret) && !op->number;
 
-	return (to_generic || op_type(attr, op, &typed.type)) && emit(compiler, typed);
+	if (to_generic)
+		return emit(compiler, typed);
+	return op_type(attr, op, &typed.type) && emit(compiler, typed) &&
+	       cut_to_bits(compiler, attr, op, typed.type);
 }
 
 static bool compile_one(struct compiler *compiler, Dwarf_Attribute *attr, const Dwarf_Op *op)

@@ -68,12 +68,14 @@ int main(int argc, char **argv)
 {
 	static struct matrix m = {
 		{ { { 1, 2 }, { 3, 4 }, { 5, 6 } }, { { -1, -2 }, { -3, -4 }, { -5, -6 } } },
-		{ { 7, 8, 9 }, { 10, 11, 12 } }, { "one", NULL, "three" }, { { 1, 2 }, { 3, 4 } }, { },
+		{ { 7, 8, 9 }, { 10, 11, 12 } }, { "one", NULL, "three" },
+		{ { 1, 2 }, { 3, 4 } }, { },
 	};
 	static struct text t[2] = {
 		{ "seventh", { 'f', 'u', 'l', 'l' }, "", "abc\0defghi", { 1, 200, 'a', 0xff, 0, 7 },
 		  { -1, 65, 0 }, "x", { "row1", "row2" }, "\033[m" },
-		{ "caf\xc3\xa9", "\xff\xfe", "\n\t", "\0\0x\0\0", "\"q\"\\", "", "", { "", "r" }, "" },
+		{ "caf\xc3\xa9", "\xff\xfe", "\n\t", "\0\0x\0\0", "\"q\"\\", "", "",
+		  { "", "r" }, "" },
 	};
 	static struct long_ones l;
 	static struct repeats r = { .mixed = { 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2 } };

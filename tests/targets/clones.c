@@ -10,7 +10,7 @@
 // unsure: specialised scale
 #include "target.h"
 
-/* gcc makes copies: without `scale`; with p->a for `p`; without the test of `p`, which is inlined. */
+/* gcc makes copies: without `scale`; with p->a for `p`; without the test of `p` (inlined). */
 static __attribute__((noinline)) int specialised(int n, int scale)
 {
 	return n * scale + (n > 1 ? specialised(n - 1, scale) : 0);

@@ -31,7 +31,8 @@ PROBED float mixed(int a, double b, int c, float d, char *e, double f, long g, f
 		   double j, int k, double l, int m, float n, short o, double p, _Bool q, float r)
 {
 	HAPPENS();
-	return (float)(a + b + c + d + *e + f + (double)g + h + i + j + k + l + m + n + o + p + q) + r;
+	return (float)(a + b + c + d + *e + f + (double)g + h + i + j + k + l + m + n + o + p + q +
+		       r);
 }
 
 PROBED long on_stack(long a, long b, long c, long d, long e, long f, struct big big, char g,

@@ -1,14 +1,14 @@
 /**
  * What all target programs share.
  *
- * A target calls its functions in a fixed order with fixed values, so that two runs of it, one under
- * gdb and one under virtrace, have the same calls.  Its comments say what is compared:
+ * A target calls its functions in a fixed order with fixed values, so that two runs of it, one
+ * under gdb and one under virtrace, have the same calls.  Its comments say what is compared:
  *
  *	// probe: FUNCTION IN, … => OUT, …   as of virtrace record -e
  *	// options: …                         more for virtrace record
- *	// same: FUNCTION EXPR = EXPR2        gdb does not know EXPR at return; by the code it is EXPR2
- *	// unsure: FUNCTION EXPR              may be <optimized out> in an optimized build, though gdb
- *	                                      shows a value: nobody can know that it is right
+ *	// same: FUNCTION EXPR = EXPR2        gdb does not know EXPR at return; it is EXPR2
+ *	// unsure: FUNCTION EXPR              may be <optimized out> though gdb shows a value, in
+ *	                                      optimized builds: nobody can know that it is right
  *
  * Objects that pointers point at are static, so that their addresses are the same in every run.
  */

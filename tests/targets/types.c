@@ -1,6 +1,6 @@
 // probe: chains a, b, *c, d => $ret
 // probe: qualified a, *b, *s, s->c => $ret
-// probe: locals n, counter, types.c::table, types.c::name, shared, shared_name, big.in.z, *pointer => $ret, counter, shared
+// probe: locals n, types.c::table, types.c::name, shared_name, big.in.z, *pointer => $ret, counter, shared
 // probe: expressions a + b * 2, a - 7, a / 3, a % 4, a << 3, a >> 1, a & 6, a | 8, a ^ 5, ~a, -a, !a => $ret
 // probe: comparisons a < b, a == 3, a >= b && b > 0, a || b, !p, p != 0, (unsigned char)a, (short)(a * 40000), u > a => $ret
 // probe: pointed &p[1], *(p + 2), p[2], q->x, &q->y, *&q->y, (long)p & 7, sizeof(*q), sizeof(int) => $ret

@@ -1,22 +1,26 @@
 # Compare what virtrace recorded of a target with what gdb saw.
 #
-#	awk -v name=CELL/TARGET -v optimized=0|1 -v own=OWN -v doubts=DOUBTS -f compare.awk TRUTH GDB OURS
+#	awk -v name=CELL/TARGET -v optimized=0|1 -v own=OWN -v doubts=DOUBTS -f compare.awk \
+#		TRUTH GDB OURS
 #
-# OWN is a list of source files whose functions are compared in backtraces.  DOUBTS are the `unsure` lines of the target.
+# OWN is a list of source files whose functions are compared in backtraces.  DOUBTS are the `unsure`
+# lines of the target.
 #
-# TRUTH is what gdb saw of the unoptimised build: the same calls with the same values (but for addresses), so what the true values
-# are.  In an optimised build gdb often says <optimized out>, and now and then shows a wrong value, at a function's first
-# instruction; ours must be what gdb says, or else the true value.  It must be the true value even if gdb agrees with it.
+# TRUTH is what gdb saw of the unoptimised build: the same calls with the same values (but for
+# addresses), so what the true values are.  In an optimised build gdb often says <optimized out>, and
+# now and then shows a wrong value, at a function's first instruction; ours must be what gdb says, or
+# else the true value.  It must be the true value even if gdb agrees with it.
 
 function fail(key, why)
 {
 	failed++
-	printf "FAIL %s: %s: %s\n     gdb   %s\n     ours  %s\n", name, key, why, gdb[key], ours[key]
+	printf "FAIL %s: %s: %s\n", name, key, why
+	printf "     gdb   %s\n     ours  %s\n", gdb[key], ours[key]
 	if (optimized)
 		printf "     true  %s\n", truth[key]
 }
 
-# `// unsure: FUNCTION EXPR`: ours may say <optimized out> in an optimized build, though gdb trusts it.
+# `// unsure: FUNCTION EXPR`: ours may say <optimized out>, though gdb trusts it.
 function unsure(key)
 {
 	split(key, parts, "[# ]")
@@ -38,7 +42,8 @@ function comparable(key, value)
 	if (key ~ / bt 0$/)
 		sub(/ .*/, "", value)
 	# gdb does not tell a NULL pointer from a bad one.
-	sub(/^<error: Cannot access memory at address 0x[0-9a-f]?[0-9a-f]?[0-9a-f]>$/, "<null>", value)
+	if (value ~ /^<error: Cannot access memory at address 0x[0-9a-f][0-9a-f]?[0-9a-f]?>$/)
+		value = "<null>"
 	return value
 }
 
@@ -49,7 +54,7 @@ FNR == 1 {
 {
 	at = index($0, " = ")
 	if ($2 == "bt") {
-		# Only frames of the targets' own code: names in the C library depend on what debug information there is.
+		# Only the targets' own code: the C library may have debug information or not.
 		if (!index(" " own " ", " " substr($4, 1, index($4, ":") - 1) " "))
 			next
 		key = $1 " bt " frames[pass, $1]++ + 0
@@ -87,9 +92,8 @@ pass == 3 {
 # Copies and inlining may have changed how often a function is called.
 function truth_known(key)
 {
-	split(key, call, "#")
-	return key !~ / bt / && (key in truth) && true_calls[substr(key, 1, index(key, "#") - 1)] == \
-		gdb_calls[substr(key, 1, index(key, "#") - 1)]
+	split(key, parts, "#")
+	return key !~ / bt / && (key in truth) && true_calls[parts[1]] == gdb_calls[parts[1]]
 }
 
 # gdb 13 prefers the line of a statement's start to that of the call itself.
@@ -111,7 +115,8 @@ END {
 		gdb_lies = truth_known(key) && masked(gdb[key]) != masked(truth[key])
 		if (optimized && truth_known(key) && !is_true && ours[key] != "<optimized out>")
 			fail(key, "not the true value")
-		else if (ours[key] != gdb[key] && !(optimized && (gdb_lies || unsure(key) || is_true_frame(key))))
+		else if (ours[key] != gdb[key] && \
+			 !(optimized && (gdb_lies || unsure(key) || is_true_frame(key))))
 			fail(key, "not what gdb says")
 		else
 			passed++

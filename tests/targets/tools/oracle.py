@@ -1,8 +1,12 @@
 # What gdb sees of a target: run as `gdb -batch -x oracle.py`, by tests/targets/run.
 #
-# In the environment: TARGET (program), SOURCE (its .c file, with the probe lines), SYMBOLS (code symbols of the program and its
-# libraries, one a line), OPTIMIZED (1: stop at a function's first instruction, where virtrace stops; else after its prologue, since
-# unoptimised debug information is right only there), OUTPUT (a file for the lines; it is there if all went well).
+# In the environment:
+#	TARGET     the program
+#	SOURCE     its .c file, with the probe lines
+#	SYMBOLS    code symbols of the program and its libraries, one a line
+#	OPTIMIZED  1: stop at a function's first instruction, where virtrace stops; else after its
+#	           prologue, as unoptimised debug information is right only there
+#	OUTPUT     a file for the lines; it is there if all went well
 #
 # Lines:  FUNCTION#N in|out EXPR = VALUE      the N-th call of that function, at its entry or return
 #         FUNCTION#N bt FUNCTION FILE:LINE    its backtrace, innermost frame first
@@ -41,7 +45,7 @@ class Probe:
         self.calls = 0
 
 
-# `// same: FUNCTION EXPR = EXPR2`: gdb does not know EXPR at return, but EXPR2 is the same by the target's code.
+# `// same: FUNCTION EXPR = EXPR2`: what gdb does not know at return, see target.h.
 same = {}
 for line in lines:
     if line.startswith('// same:'):
@@ -49,19 +53,21 @@ for line in lines:
         expr, _, other = equation.partition(' = ')
         same[function, expr] = other
 
-probes = {p.name: p for p in (Probe(l[len('// probe:'):]) for l in lines if l.startswith('// probe:'))}
+probes = [Probe(line[len('// probe:'):]) for line in lines if line.startswith('// probe:')]
+probes = {probe.name: probe for probe in probes}
 
 
 def is_char(type):
     return type.code == gdb.TYPE_CODE_INT and type.sizeof == 1
 
 
-# As our own printing: pointers inside of objects are followed, `levels` of them; gdb's print follows none.
+# As our own printing: pointers inside of objects are followed, `levels` of them; gdb follows none.
 def show(value, levels):
     type = value.type.strip_typedefs()
     if levels and value.is_optimized_out:
         return '<optimized out>'
-    if levels and type.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) and value.address is not None:
+    is_object = type.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
+    if levels and is_object and value.address is not None:
         members = []
         for field in type.fields():
             text = show(value[field], levels)
@@ -99,8 +105,8 @@ def put_backtrace(call):
         # Tail call frames are guesses from call sites; those frames are gone.
         if frame.type() != gdb.TAILCALL_FRAME:
             sal = frame.find_sal()
-            place = '%s:%d' % (os.path.basename(sal.symtab.filename), sal.line) if sal.symtab else '?'
-            output.write('%s bt %s %s\n' % (call, frame.name(), place))
+            name = os.path.basename(sal.symtab.filename) if sal.symtab else '?'
+            output.write('%s bt %s %s:%d\n' % (call, frame.name(), name, sal.line))
         frame = frame.older()
 
 
@@ -212,8 +218,8 @@ def run():
             hit.report()
 
 
-for setting in ('pagination off', 'confirm off', 'debuginfod enabled off', 'startup-with-shell on', 'width 0',
-                'print elements 200', 'print symbol off', 'disable-randomization on', 'print frame-info short-location'):
+for setting in ('pagination off', 'confirm off', 'debuginfod enabled off', 'startup-with-shell on',
+                'width 0', 'print elements 200', 'print symbol off', 'disable-randomization on'):
     gdb.execute('set ' + setting)
 gdb.execute('unset environment')
 gdb.execute('file ' + os.environ['TARGET'])
