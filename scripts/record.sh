@@ -11,6 +11,7 @@ recorder=
 start_record() {
 	local said=$1
 	shift
+	: >"$said" # what an earlier recording said there is not said by this one
 	# A background process of a script ignores Ctrl-C unless told otherwise.
 	env --default-signal=INT "$VIRTRACE" record "$@" 2>"$said" &
 	recorder=$!
