@@ -56,6 +56,8 @@ static const struct {
 
 bool utf8_is_printable(uint32_t ch)
 {
+	if (ch < 0x7f)
+		return ch >= ' ';
 	if (ch >= 0x10000 && (ch & 0xfffe) == 0xfffe)
 		return false;
 	for (size_t i = 0; i < sizeof(unprintable) / sizeof(*unprintable); i++)

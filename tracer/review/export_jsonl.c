@@ -19,6 +19,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "tracer/base/utf8.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
 #include "tracer/review/export.h"
@@ -130,7 +131,7 @@ static bool is_utf8(const uint8_t *bytes, size_t len)
 	uint32_t ch;
 
 	while (len) {
-		size_t n = text_decode(bytes, len, &ch);
+		size_t n = utf8_decode(bytes, len, &ch);
 
 		if (!n || !ch)
 			return false;

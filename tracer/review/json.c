@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "tracer/base/utf8.h"
 #include "tracer/review/text.h"
 
 /* What stands before a value: a comma, unless it is the first one or its key was before it. */
@@ -63,9 +64,9 @@ static void put_quoted(FILE *out, const uint8_t *text, size_t len)
 	putc('"', out);
 	while (i < len) {
 		uint32_t ch;
-		size_t n = text_decode(text + i, len - i, &ch);
+		size_t n = utf8_decode(text + i, len - i, &ch);
 
-		if (n && ch != '"' && ch != '\\' && text_is_printable(ch)) {
+		if (n && ch != '"' && ch != '\\' && utf8_is_printable(ch)) {
 			i += n;
 			continue;
 		}

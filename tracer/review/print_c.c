@@ -5,6 +5,7 @@
  * followed, `<null>` a value behind a NULL pointer, `{a = 1...}` a struct that was recorded in
  * part, `<bytes 01 02>` a kind of value we know nothing of.
  */
+#include "tracer/base/utf8.h"
 #include "tracer/review/print_c.h"
 
 #include <inttypes.h>
@@ -85,7 +86,7 @@ static void print_char(FILE *out, const struct value_node *v)
 	if (v->schema->size != 1)
 		return;
 	fputs(" '", out);
-	text_put(out, &byte, 1, byte < 0x80 && text_is_printable(byte), '\'');
+	text_put(out, &byte, 1, byte < 0x80 && utf8_is_printable(byte), '\'');
 	putc('\'', out);
 }
 

@@ -3,6 +3,7 @@
  * the threshold are taken out of the quotes, "abc", '\000' <repeats 12 times>, and what the limit
  * leaves out is marked by dots behind.
  */
+#include "tracer/base/utf8.h"
 #include "tracer/review/print_c.h"
 
 #include "tracer/review/text.h"
@@ -30,11 +31,11 @@ static struct glyph glyph_at(const struct chars *s, size_t i)
 
 	if (i >= s->len)
 		return (struct glyph){ &nul, 1, false };
-	size_t n = text_decode(s->bytes + i, s->len - i, &ch);
+	size_t n = utf8_decode(s->bytes + i, s->len - i, &ch);
 
 	if (!n || (n > 1 && !s->utf8))
 		return (struct glyph){ s->bytes + i, 1, false };
-	return (struct glyph){ s->bytes + i, n, text_is_printable(ch) };
+	return (struct glyph){ s->bytes + i, n, utf8_is_printable(ch) };
 }
 
 static bool same_glyph(struct glyph a, struct glyph b)

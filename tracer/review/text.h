@@ -13,12 +13,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/** Length of the UTF-8 character at the start of `bytes`, and the character; 0 if there is none. */
-size_t text_decode(const uint8_t *bytes, size_t len, uint32_t *ret);
-
-/** Whether a character may be shown as it is. */
-bool text_is_printable(uint32_t ch);
-
 /**
  * Print one character or byte as it is, or escaped; `quote` is escaped by a backslash (0: nothing
  * is quoted).

@@ -11,6 +11,7 @@
 #include <wctype.h>
 #include <cmocka.h>
 
+#include "tracer/base/utf8.h"
 #include "tracer/review/text.h"
 
 static void same_characters_as_the_c_library(const uint8_t *bytes, size_t len)
@@ -19,7 +20,7 @@ static void same_characters_as_the_c_library(const uint8_t *bytes, size_t len)
 	mbstate_t state = { 0 };
 	wchar_t expected = 0;
 	size_t n = mbrtowc(&expected, (const char *)bytes, len, &state);
-	size_t found = text_decode(bytes, len, &ch);
+	size_t found = utf8_decode(bytes, len, &ch);
 
 	if (n == (size_t)-1 || n == (size_t)-2)
 		n = 0;
@@ -63,17 +64,17 @@ static void printable(void **state)
 
 	(void)state;
 	for (uint32_t ch = 0; ch < 0x110000; ch++) {
-		if (text_is_printable(ch) && iswcntrl((wint_t)ch))
+		if (utf8_is_printable(ch) && iswcntrl((wint_t)ch))
 			fail_msg("U+%04x is a control character", (unsigned)ch);
-		n += text_is_printable(ch);
+		n += utf8_is_printable(ch);
 	}
 	assert_in_range(n, 900000, 1000000);
 	for (uint32_t ch = ' '; ch < 0x7f; ch++)
-		assert_true(text_is_printable(ch));
+		assert_true(utf8_is_printable(ch));
 	for (uint32_t ch = 0x202a; ch <= 0x202e; ch++)
-		assert_false(text_is_printable(ch));
+		assert_false(utf8_is_printable(ch));
 	for (uint32_t ch = 0x2066; ch <= 0x2069; ch++)
-		assert_false(text_is_printable(ch));
+		assert_false(utf8_is_printable(ch));
 }
 
 static const char *printed(const char *s, bool utf8)
