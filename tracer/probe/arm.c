@@ -18,6 +18,7 @@
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
+#include "tracer/remote/pause.h"
 #include "tracer/remote/rcall.h"
 #include "tracer/remote/rmem.h"
 #include "tracer/remote/thread.h"
@@ -242,8 +243,11 @@ static int bind_probe(struct probe *probe)
 	r = module_span(&maps, function->entry, &lo, &hi);
 	if (r == 0)
 		r = engine_reserve(engine, lo, hi, probe->scan.n_exits + 1);
+	struct thread *paused = pause_for_writing(engine->proc);
+
 	if (r == 0)
 		r = prepare_sites(probe, &maps);
+	pause_end(engine->proc, paused);
 	maps_free(&maps);
 	return r;
 }
@@ -332,9 +336,12 @@ int engine_arm(struct engine *engine)
 		return r;
 	engine_reserve_for_callers(engine, &maps);
 	maps_free(&maps);
+	struct thread *paused = pause_for_writing(engine->proc);
+
 	for (size_t i = 0; r == 0 && i < engine->probes.n; i++)
 		if (!engine->probes.items[i]->held)
 			r = hold_sites(engine, engine->probes.items[i]);
+	pause_end(engine->proc, paused);
 	engine->phase = ENGINE_ARMED;
 	return r;
 }

@@ -24,6 +24,7 @@
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
 #include "tracer/remote/event.h"
+#include "tracer/remote/pause.h"
 #include "tracer/remote/thread.h"
 
 static const uint64_t patience_ns = 5ull * 1000 * 1000 * 1000;
@@ -39,7 +40,11 @@ static int restore_text(struct engine *engine)
 		site_drop_unmapped(engine->sites, &maps);
 		maps_free(&maps);
 	}
-	return site_disarm_all(engine->sites);
+	struct thread *paused = pause_for_writing(engine->proc);
+	int r = site_disarm_all(engine->sites);
+
+	pause_end(engine->proc, paused);
+	return r;
 }
 
 /* Those who cannot answer any more are forgotten. */
@@ -56,6 +61,15 @@ static void ask_all(struct engine *engine)
 	}
 }
 
+/* What could not be written without a stopped thread (PTRACE_POKETEXT): now there is one. */
+static void restore_rest(struct engine *engine, pid_t tid)
+{
+	if (!engine->sites || !site_count_armed(engine->sites))
+		return;
+	engine->proc->stopped = proc_thread(engine->proc, tid);
+	site_disarm_all(engine->sites);
+}
+
 static int let_all_go(struct engine *engine)
 {
 	uint64_t start_ns = engine_now_ns(), asked_ns = start_ns;
@@ -65,6 +79,7 @@ static int let_all_go(struct engine *engine)
 	while (proc_count(engine->proc)) {
 		if (event_next(engine->proc, true, &event) < 0)
 			break; /* nothing is ours any more */
+		restore_rest(engine, event.tid);
 		engine_handle(engine, &event);
 		uint64_t now_ns = engine_now_ns();
 
@@ -102,6 +117,8 @@ int engine_detach(struct engine *engine)
 
 	if (ticks == 0)
 		tick_stop();
+	if (r < 0 && !site_count_armed(engine->sites))
+		r = 0;
 	engine->phase = ENGINE_DETACHED;
 	engine->stats.threads = 0;
 	engine->stats.detach_ns = engine_now_ns() - start_ns;

@@ -170,7 +170,7 @@ static void displace_jcc(struct emit *e, const ZydisDecodedInstruction *insn)
 static void displace_ordinary(struct emit *e, const uint8_t *bytes, const ZydisDecodedInstruction *insn)
 {
 	bool goes_on = insn->meta.category != ZYDIS_CATEGORY_RET &&
-		       insn->meta.category != ZYDIS_CATEGORY_UNCOND_BR && insn->mnemonic != ZYDIS_MNEMONIC_UD2;
+		       insn->mnemonic != ZYDIS_MNEMONIC_JMP && insn->mnemonic != ZYDIS_MNEMONIC_UD2;
 
 	emit_point(e, e->from, 0);
 	emit_copy(e, bytes, insn, -1);
@@ -212,7 +212,7 @@ static int displace(struct emit *e, const uint8_t *bytes, const ZydisDecodedInst
 		return displace_call(e, bytes, insn);
 	if (!decode_is_relative(insn))
 		displace_ordinary(e, bytes, insn);
-	else if (insn->meta.category == ZYDIS_CATEGORY_UNCOND_BR)
+	else if (insn->mnemonic == ZYDIS_MNEMONIC_JMP)
 		emit_jmp(e, decode_target(insn, e->from));
 	else if (decode_is_loop(insn))
 		displace_loop(e, bytes, insn);

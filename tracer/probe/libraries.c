@@ -19,7 +19,7 @@
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
 #include "tracer/probe/unwind.h"
-#include "tracer/remote/event.h"
+#include "tracer/remote/pause.h"
 #include "tracer/remote/rmem.h"
 #include "tracer/remote/thread.h"
 
@@ -65,12 +65,14 @@ static int prepare_hook(struct engine *engine)
 
 	if (r == 0)
 		r = engine_reserve(engine, engine->loader.hook, engine->loader.hook, 1);
+	struct thread *paused = pause_for_writing(engine->proc);
 	struct site *site;
 
 	if (r == 0)
 		r = site_prepare(engine->sites, engine->loader.hook, NULL, 0, NULL, &site);
 	if (r == 0)
 		r = site_hold(engine->sites, site);
+	pause_end(engine->proc, paused);
 	if (r == 0)
 		engine->loader_site = site;
 	return r;

@@ -81,7 +81,7 @@ static int add_exit(struct scanner *s, const struct exit_point *exit)
 
 static uint8_t condition_of(const ZydisDecodedInstruction *insn)
 {
-	if (insn->meta.category == ZYDIS_CATEGORY_UNCOND_BR)
+	if (insn->mnemonic == ZYDIS_MNEMONIC_JMP)
 		return EXIT_ALWAYS;
 	if (!decode_is_loop(insn))
 		return insn->opcode & 15;
@@ -182,7 +182,7 @@ static int scan_insn(struct scanner *s, uint64_t addr, const ZydisDecodedInstruc
 		return scan_direct(s, addr, insn);
 	if (insn->meta.category == ZYDIS_CATEGORY_RET)
 		return add_exit(s, &(struct exit_point){ .addr = addr, .kind = EXIT_RET });
-	if (insn->meta.category == ZYDIS_CATEGORY_UNCOND_BR)
+	if (insn->mnemonic == ZYDIS_MNEMONIC_JMP)
 		return scan_indirect(s, addr, insn, context);
 	return 0;
 }

@@ -4,7 +4,7 @@
  *	IDLE --hold--> ARMED --last release--> IDLE        any --module unmapped--> GONE
  *
  *	IDLE    memory holds the original byte; the slot is complete, so a late hit can still be sent there
- *	ARMED   memory holds int3; exactly when holds > 0
+ *	ARMED   memory holds int3; exactly when holds > 0 (or restoring it has failed, until that is done)
  *	GONE    what is at the address now is not ours; never written again, found no more
  *
  * Only one byte is ever written, by one pwrite() or one word by PTRACE_POKETEXT: other processors see the old or the new
@@ -185,11 +185,15 @@ static int disarm(struct site_table *table, struct site *site)
 
 	if (!site->armed)
 		return 0;
+	if (rmem_read_text(table->proc, site->addr, &there, 1) == 1 && there == int3) {
+		int r = rmem_write(table->proc, site->addr, site->slot->orig, 1);
+
+		if (r < 0)
+			return r;
+	}
 	site->armed = false;
 	table->n_armed--;
-	if (rmem_read_text(table->proc, site->addr, &there, 1) != 1 || there != int3)
-		return 0;
-	return rmem_write(table->proc, site->addr, site->slot->orig, 1);
+	return 0;
 }
 
 void site_release(struct site_table *table, struct site *site)
@@ -199,12 +203,9 @@ void site_release(struct site_table *table, struct site *site)
 		return;
 	int r = disarm(table, site);
 
-	if (r < 0) {
-		/* Harmless while we trace: hits of an idle site go to its slot.  Tried again when detaching. */
+	/* Harmless while we trace: hits of a site nobody holds go to its slot.  It is tried again when detaching. */
+	if (r < 0)
 		log_debug("site", "cannot restore %#lx: %s", (unsigned long)site->addr, strerror(-r));
-		site->armed = true;
-		table->n_armed++;
-	}
 }
 
 int site_disarm_all(struct site_table *table)

@@ -22,6 +22,7 @@
 #include "tracer/base/hash.h"
 #include "tracer/base/log.h"
 #include "tracer/remote/maps.h"
+#include "tracer/remote/pause.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/rcall.h"
 #include "tracer/remote/rmem.h"
@@ -296,8 +297,11 @@ static int map_area(struct slots *slots, const struct rcall *call, uint64_t lo, 
 		return err_set(-ENOMEM, "out of memory");
 	*area = (struct area){ addr, AREA_SIZE, AREA_FIRST };
 	r = rcall_map(call, addr, AREA_SIZE);
+	struct thread *paused = pause_for_writing(slots->proc);
+
 	if (r == 0)
 		r = write_header(slots, area);
+	pause_end(slots->proc, paused);
 	if (r < 0)
 		slots->areas.n--;
 	return r;

@@ -14,47 +14,26 @@
 #include "tracer/remote/rcall.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/futex.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/remote/event.h"
 #include "tracer/remote/maps.h"
+#include "tracer/remote/pause.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/rmem.h"
 #include "tracer/remote/sigframe.h"
 #include "tracer/remote/thread.h"
 
 enum {
-	STOP_WAIT_MS = 20,      /* for a thread to answer PTRACE_INTERRUPT: it may be in an uninterruptible call */
 	RESULT_WAIT_MS = 2000,  /* for the call to be made: the thread must get a CPU */
 	CHECK_EVERY_MS = 20,    /* how often a thread that seems not to make it is stopped and looked at */
 	PASSES = 20,            /* rounds over all threads that hope for a harmless one */
 	PASS_PAUSE_MS = 5,
-	CANDIDATES_MAX = 64,    /* of a process with thousands of threads these do */
-};
-
-enum harm {
-	HARM_NONE_IDLE,  /* untimed futex wait */
-	HARM_NONE,       /* another wait that restarts */
-	HARM_RUNNING,
-	HARM_UNKNOWN,
-	HARM_EINTR,      /* the wait would end early */
-};
-
-struct candidate {
-	pid_t tid;
-	enum harm harm;
 };
 
 static void sleep_us(long us)
@@ -62,112 +41,6 @@ static void sleep_us(long us)
 	struct timespec ts = { us / 1000000, us % 1000000 * 1000 };
 
 	nanosleep(&ts, NULL);
-}
-
-static bool is_untimed_futex(unsigned long op, unsigned long timeout)
-{
-	unsigned long command = op & FUTEX_CMD_MASK;
-
-	return (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET) && !timeout;
-}
-
-static enum harm harm_of_call(long nr, unsigned long a1, unsigned long a3)
-{
-	switch (nr) {
-	case SYS_futex:
-		return is_untimed_futex(a1, a3) ? HARM_NONE_IDLE : HARM_EINTR;
-	case SYS_read:
-	case SYS_write:
-	case SYS_recvfrom:
-	case SYS_recvmsg:
-	case SYS_accept:
-	case SYS_accept4:
-	case SYS_wait4:
-	case SYS_waitid:
-	case SYS_pause:
-	case SYS_ppoll:
-	case SYS_pselect6:
-	case SYS_rt_sigsuspend:
-		return HARM_NONE;
-	case SYS_poll:
-	case SYS_nanosleep:
-	case SYS_clock_nanosleep:
-	case SYS_epoll_wait:
-	case SYS_epoll_pwait:
-	case SYS_epoll_pwait2:
-	case SYS_semop:
-	case SYS_semtimedop:
-	case SYS_rt_sigtimedwait:
-	case SYS_io_getevents:
-		return HARM_EINTR;
-	default:
-		return HARM_UNKNOWN;
-	}
-}
-
-/* proc_pid_syscall(5): "running", or "-1 SP PC", or "NR ARG*6 SP PC". */
-static enum harm harm_of_thread(pid_t pid, pid_t tid)
-{
-	char path[64], text[256];
-	long nr;
-	unsigned long a0, a1, a2, a3;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	if (sscanf(text, "%ld %lx %lx %lx %lx", &nr, &a0, &a1, &a2, &a3) == 5)
-		return harm_of_call(nr, a1, a3);
-	return HARM_RUNNING;
-}
-
-static int by_harm(const void *a, const void *b)
-{
-	const struct candidate *x = a, *y = b;
-
-	return x->harm != y->harm ? (x->harm > y->harm) - (x->harm < y->harm) : x->tid - y->tid;
-}
-
-static size_t list_candidates(const struct rcall *call, struct candidate *list)
-{
-	struct thread *thread, *next;
-	size_t n = 0;
-
-	HASH_ITER(hh, call->proc->threads, thread, next) {
-		if (n == CANDIDATES_MAX)
-			break;
-		if (thread->kind != THREAD_OWN || thread == call->held)
-			continue;
-		list[n].tid = thread->tid;
-		list[n++].harm = harm_of_thread(call->proc->pid, thread->tid);
-	}
-	qsort(list, n, sizeof(*list), by_harm);
-	return n;
-}
-
-/* 1 if the thread stands in the stop we asked for; 0 if it does not: what stopped it instead is left for others to see. */
-static int pause_thread(const struct rcall *call, struct thread *thread)
-{
-	struct event event;
-
-	if (thread_interrupt(thread) < 0)
-		return 0;
-	for (int us = 0; us < STOP_WAIT_MS * 1000; us += 50) {
-		if (event_of(thread->tid, &event) < 0)
-			return 0;
-		if (event.kind == EVENT_PAUSED) {
-			thread->interrupted = false;
-			call->proc->stopped = thread;
-			return 1;
-		}
-		if (event.kind != EVENT_NONE)
-			return 0;
-		sleep_us(50);
-	}
-	return 0;
 }
 
 /* What is asked for, and what was found to do it with before any thread is stopped. */
@@ -234,12 +107,11 @@ static bool is_under_way(const struct rcall *call, pid_t tid, uint64_t image_rsp
 
 	if (!thread)
 		return false;
-	if (!pause_thread(call, thread))
+	if (!pause_thread(call->proc, thread))
 		return true; /* it did not answer, or stopped for something else: unknown yet */
-	thread_undo_eintr(thread);
 	bool under_way = thread_get_regs(thread, &regs) == 0 && regs.rsp <= image_rsp + sizeof(uint64_t);
 
-	thread_resume(call->proc, thread, 0);
+	pause_end(call->proc, thread);
 	return under_way;
 }
 
@@ -271,11 +143,10 @@ static int try_thread(const struct request *request, pid_t tid, bool with_harm)
 	struct user_regs_struct back;
 	uint64_t rsp;
 
-	if (!thread || !pause_thread(call, thread))
+	if (!thread || !pause_thread(call->proc, thread))
 		return -EAGAIN;
 	thread_undo_eintr(thread);
-	bool usable = !thread_fault_waits(thread) && thread_get_regs(thread, &back) == 0 &&
-		      (regs_settle(&back) || with_harm);
+	bool usable = thread_get_regs(thread, &back) == 0 && (regs_settle(&back) || with_harm);
 	int r = usable ? start_call(request, thread, &back, &rsp) : -EAGAIN;
 
 	thread_resume(call->proc, thread, 0);
@@ -289,7 +160,7 @@ static int try_thread(const struct request *request, pid_t tid, bool with_harm)
 static int try_threads(const struct request *request, bool with_harm)
 {
 	struct candidate list[CANDIDATES_MAX];
-	size_t n = list_candidates(request->call, list);
+	size_t n = pause_candidates(request->call->proc, list);
 
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].harm >= HARM_EINTR && !with_harm)
@@ -322,8 +193,10 @@ static int use_held(const struct request *request)
 		if (event_of(tid, &event) < 0)
 			return err_set(-ESRCH, "thread %d has ended", (int)tid);
 		if (event.kind == EVENT_TRAP && thread_get_regs(thread, &regs) == 0 &&
-		    regs.rip == call->back->rip + 1 && regs.rsp == call->back->rsp)
+		    regs.rip == call->back->rip + 1 && regs.rsp == call->back->rsp) {
+			call->proc->stopped = thread;
 			return check_mapping(call, request->addr, request->len);
+		}
 		if (event.kind != EVENT_NONE)
 			call->serve(call->ctx, thread);
 		else

@@ -186,7 +186,7 @@ int seize_pass(struct proc *proc, struct seize_result *ret)
 
 	if (sharers < 0)
 		return sharers;
-	result.n_new = (size_t)(threads + sharers);
+	result.n_new = (size_t)threads + (size_t)sharers;
 	*ret = result;
 	return 0;
 }

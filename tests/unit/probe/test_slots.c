@@ -151,7 +151,9 @@ static void live(void **state)
 	assert_null(slots_find(slots, a->addr - 1));
 	assert_true(slot_point_at(a, a->addr)->addr == site && slot_point_at(a, a->addr + 1)->addr == site + 1);
 	assert_null(slot_point_at(a, a->addr + 2));
-	assert_ptr_equal(slots_recall(slots, site, push + 1, 14), a);
+	assert_ptr_equal(slots_recall(slots, site, push + 1, 14), c); /* the newest of those it may be */
+	assert_ptr_equal(slots_recall(slots, site + 8, call + 1, 14), b);
+	assert_null(slots_recall(slots, site + 8, push, 14));
 	uint64_t addr_a = a->addr, addr_b = b->addr;
 
 	slots_free(slots);
