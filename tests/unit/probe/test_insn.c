@@ -28,9 +28,9 @@
 
 enum { PAGE = 4096, CODE_SIZE = 16 * PAGE, DATA_SIZE = 4 * PAGE, N_STATES = 4 };
 
-/* Far from each other, but in reach; nothing else is near them. */
-static uint8_t *const code = (uint8_t *)0x200000000, *const slot = (uint8_t *)0x240000000;
-static uint8_t *const data = (uint8_t *)0x210000000, *const stack = (uint8_t *)0x220000000;
+/* Far from each other, but in reach; nothing else is near them, a sanitizer's shadow neither. */
+static uint8_t *const code = (uint8_t *)0x200000000000, *const slot = (uint8_t *)0x200040000000;
+static uint8_t *const data = (uint8_t *)0x200010000000, *const stack = (uint8_t *)0x200020000000;
 
 /* What an instruction leads to. */
 struct outcome {
