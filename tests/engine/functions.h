@@ -1,6 +1,6 @@
 /**
- * Functions whose first and last instructions have every form that matters: each takes a serial number and returns it plus
- * a constant of its own.
+ * Functions whose first and last instructions have every form that matters: each takes a serial
+ * number and returns it plus a constant of its own.
  */
 #ifndef TESTS_ENGINE_FUNCTIONS_H
 #define TESTS_ENGINE_FUNCTIONS_H

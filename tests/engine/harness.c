@@ -241,7 +241,10 @@ void recorder_forget(struct recorder *recorder)
 	}
 }
 
-/* Serials of a thread and function rise by one, each coming `repeat` times; the first one may be cut. */
+/*
+ * Serials of a thread and function rise by one, each coming `repeat` times; the first one may be
+ * cut.
+ */
 static void check_serial(struct watched *watched, struct seen *seen, uint64_t serial)
 {
 	struct recorder *recorder = watched->recorder;
@@ -333,12 +336,13 @@ static struct module *on_module_at(void *ctx, uint64_t addr)
 	return module_contains(recorder->module, addr) ? recorder->module : NULL;
 }
 
-static const struct engine_ops recorder_ops = {
+static const struct engine_ops ops = {
 	.enter = on_enter,
 	.leave = on_leave,
 	.modules = on_modules,
 	.module_at = on_module_at,
 };
+const struct engine_ops *const recorder_ops = &ops;
 
 /* The module of the first mapping of `path`. */
 static struct module *open_module(pid_t pid, const char *path)
@@ -457,7 +461,7 @@ void recorder_add_probes(struct recorder *recorder)
 
 void recorder_attach(struct recorder *recorder)
 {
-	if (engine_attach(recorder->pid, &recorder_ops, recorder, &recorder->engine) < 0)
+	if (engine_attach(recorder->pid, &ops, recorder, &recorder->engine) < 0)
 		fail_msg("%s", err_text());
 	recorder_add_probes(recorder);
 }
@@ -474,7 +478,7 @@ void recorder_run(struct recorder *recorder, unsigned ms)
 void recorder_spawn(struct recorder *recorder, char *const argv[])
 {
 	memset(recorder, 0, sizeof(*recorder));
-	if (engine_spawn(argv, &recorder_ops, recorder, &recorder->engine) < 0)
+	if (engine_spawn(argv, &ops, recorder, &recorder->engine) < 0)
 		fail_msg("%s", err_text());
 	recorder->pid = engine_pid(recorder->engine);
 	running = recorder->pid;

@@ -1,6 +1,6 @@
 /**
- * For tests of the engine on live processes: starts victims, arms probes on their functions, and checks what is recorded
- * against what the functions are known to do.
+ * For tests of the engine on live processes: starts victims, arms probes on their functions, and
+ * checks what is recorded against what the functions are known to do.
  */
 #ifndef TESTS_ENGINE_HARNESS_H
 #define TESTS_ENGINE_HARNESS_H
@@ -26,11 +26,16 @@ struct victim {
 	char binary[4096];
 };
 
-/** Start VICTIM_DIR/NAME with the shared file and `args` (NULL-terminated, may be NULL); waits until `ready` threads say so. */
+/**
+ * Start VICTIM_DIR/NAME with the shared file and `args` (NULL-terminated, may be NULL); waits until
+ * `ready` threads say so.
+ */
 struct victim victim_start(const char *name, const char *const *args, uint32_t ready);
 /** Let it finish and check that it ended well: status 0, nothing bad. */
 void victim_finish(struct victim *victim);
-/** Make the shared file only: for commands the engine starts.  victim.path is what they are given. */
+/**
+ * Make the shared file only: for commands the engine starts.  victim.path is what they are given.
+ */
 struct victim victim_prepare(const char *name);
 /** Forget a victim that the engine has reaped. */
 void victim_forget(struct victim *victim);
@@ -86,10 +91,15 @@ struct recorder {
 	uint64_t stack[16];
 };
 
+/** What a recorder gives to the engine; the recorder is the context. */
+extern const struct engine_ops *const recorder_ops;
 /** Open the module of the victim's binary. */
 void recorder_init(struct recorder *recorder, const struct victim *victim);
 void recorder_fini(struct recorder *recorder);
-/** Plan a function of the victim: `n` at entry, `$ret` at return (if `has_return`).  Checked unless `repeat` is 0. */
+/**
+ * Plan a function of the victim: `n` at entry, `$ret` at return (if `has_return`).  Checked unless
+ * `repeat` is 0.
+ */
 struct watched *recorder_watch(struct recorder *recorder, const char *function, long adds, unsigned repeat,
 			       bool has_return);
 void recorder_watch_all(struct recorder *recorder); /* functions.h */
@@ -98,7 +108,9 @@ struct watched *recorder_watch_in(struct recorder *recorder, const char *path, c
 /** Attach, and add a probe for everything watched. */
 void recorder_attach(struct recorder *recorder);
 void recorder_add_probes(struct recorder *recorder);
-/** Instead of recorder_init() and recorder_attach(): start a command, which is held until it is run. */
+/**
+ * Instead of recorder_init() and recorder_attach(): start a command, which is held until it is run.
+ */
 void recorder_spawn(struct recorder *recorder, char *const argv[]);
 /** Run for some ms; the target must live on. */
 void recorder_run(struct recorder *recorder, unsigned ms);

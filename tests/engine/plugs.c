@@ -1,6 +1,6 @@
 /*
- * Loads and unloads a library, over and over, and calls it.
- * usage: plugs SHARED LIBRARY
+ * Loads and unloads a library, over and over, and calls it; with step 2 it stays loaded, and is
+ * called on. usage: plugs SHARED LIBRARY
  */
 #include <dlfcn.h>
 
@@ -32,8 +32,14 @@ int main(int argc, char **argv)
 
 			CHECK(f_plug(n) == n + 13, n);
 		}
-		dlclose(library);
 		shared->loads++;
+		while (shared->step == 2 && !shared->stop) {
+			long n = (long)++counter;
+
+			CHECK(f_plug(n) == n + 13, n);
+			nap(1000);
+		}
+		dlclose(library);
 		if (shared->loads % 3 == 0)
 			free(malloc(shared->loads % 64 << 12)); /* the next one may lie elsewhere */
 	}

@@ -1,5 +1,6 @@
 /**
- * What all victims need: the shared account.  Victims are compiled without the project's flags and know nothing of it.
+ * What all victims need: the shared account.  Victims are compiled without the project's flags and
+ * know nothing of it.
  */
 #ifndef TESTS_ENGINE_VICTIM_H
 #define TESTS_ENGINE_VICTIM_H

@@ -1,6 +1,6 @@
 /*
- * Threads that wait in system calls.  None may see an EINTR that it would not see untraced, or wake too early.
- * usage: waits SHARED
+ * Threads that wait in system calls.  None may see an EINTR that it would not see untraced, or wake
+ * too early. usage: waits SHARED
  */
 #include <errno.h>
 #include <linux/futex.h>

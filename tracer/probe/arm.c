@@ -1,10 +1,11 @@
 /*
  * Adding a probe
  *
- * engine_add_probe() does all that can take long and all that can fail: disassembly, comparing the text with the file, room for
- * slots, the slots themselves.  No int3 is planted before engine_run() goes on (or, inside ops->modules, before the thread
- * that called dlopen does): so no event can come of a probe its owner has not yet finished describing, and the undo
- * information of all sites is complete before the first byte is changed.
+ * engine_add_probe() does all that can take long and all that can fail: disassembly, comparing the
+ * text with the file, room for slots, the slots themselves.  No int3 is planted before engine_run()
+ * goes on (or, inside ops->modules, before the thread that called dlopen does): so no event can
+ * come of a probe its owner has not yet finished describing, and the undo information of all sites
+ * is complete before the first byte is changed.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +39,10 @@ static void serve(void *ctx, struct thread *thread)
 		engine_serve_all(ctx);
 }
 
-/* A thread held at exec stands at no site: give it one for the time of the call.  No other thread can run into it. */
+/*
+ * A thread held at exec stands at no site: give it one for the time of the call.  No other thread
+ * can run into it.
+ */
 static int reserve_at_exec(struct engine *engine, const struct rcall *call, uint64_t lo, uint64_t hi, size_t n)
 {
 	static const uint8_t int3 = 0xcc;
@@ -67,7 +71,10 @@ int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n)
 	return r;
 }
 
-/* All that belongs to the module mapped at `addr`: its mappings, and anonymous memory right behind (.bss). */
+/*
+ * All that belongs to the module mapped at `addr`: its mappings, and anonymous memory right behind
+ * (.bss).
+ */
 static int module_span(const struct maps *maps, uint64_t addr, uint64_t *ret_lo, uint64_t *ret_hi)
 {
 	const struct mapping *m = maps_find(maps, addr), *end = maps->items + maps->n;
@@ -308,7 +315,10 @@ int engine_add_probe(struct engine *engine, const struct plan *plan, const struc
 	return 0;
 }
 
-/* Exits first: so no call is ever entered that could return unseen.  A call that is under way is unknown and ignored. */
+/*
+ * Exits first: so no call is ever entered that could return unseen.  A call that is under way is
+ * unknown and ignored.
+ */
 static int hold_sites(struct engine *engine, struct probe *probe)
 {
 	int r = 0;

@@ -1,18 +1,20 @@
 /*
  * When is a call over?
  *
- * A frame lives at its entry_rsp (where its return address is) until the thread's stack pointer rises above it.  So at any
- * stop, calls with entry_rsp < rsp have been left without our seeing a return: longjmp, an exception, a function whose
- * exit has no site.  Equal to rsp means:
- *   - at a function's entry: the frame there is the new one's, the old call is over.  Except that the old one made a tail call
- *     (return_site is held; it shares the frame and returns together with the new one), or that it is the same call, come
- *     back to its entry by a jump.  The last can be only if the function has such a jump, and for such functions it is
- *     assumed: a function that is left by longjmp and called again from the same place counts as one call then.
+ * A frame lives at its entry_rsp (where its return address is) until the thread's stack pointer
+ * rises above it.  So at any stop, calls with entry_rsp < rsp have been left without our seeing a
+ * return: longjmp, an exception, a function whose exit has no site.  Equal to rsp means:
+ *   - at a function's entry: the frame there is the new one's, the old call is over.  Except that
+ *     the old one made a tail call (return_site is held; it shares the frame and returns together
+ *     with the new one), or that it is the same call, come back to its entry by a jump.  The last
+ *     can be only if the function has such a jump, and for such functions it is assumed: a function
+ *     that is left by longjmp and called again from the same place counts as one call then.
  *   - at a `ret`: the call that returns.
  *
- * All this holds for one stack.  A signal handler on an alternate stack or a coroutine runs on another one, of which nothing follows for
- * the frames here: same_stack() decides, by the mappings that hold the two addresses.  An alternate stack that is a
- * local array of the stack it replaces cannot be told apart.
+ * All this holds for one stack.  A signal handler on an alternate stack or a coroutine runs on
+ * another one, of which nothing follows for the frames here: same_stack() decides, by the mappings
+ * that hold the two addresses.  An alternate stack that is a local array of the stack it replaces
+ * cannot be told apart.
  */
 #include "tracer/probe/callstack.h"
 

@@ -41,9 +41,10 @@ void callstack_push(struct callstack *stack, struct call *call);
 void callstack_remove(struct callstack *stack, struct call *call);
 
 /**
- * An open call whose frame cannot exist any more now that the thread has stack pointer `rsp`; NULL if there is none.
- * `entering`: the thread stands at a function's entry, so a frame at rsp itself is the new one's.  `same_stack` tells whether
- * two stack addresses belong to one stack; it is asked only when it matters.
+ * An open call whose frame cannot exist any more now that the thread has stack pointer `rsp`; NULL
+ * if there is none. `entering`: the thread stands at a function's entry, so a frame at rsp itself
+ * is the new one's.  `same_stack` tells whether two stack addresses belong to one stack; it is
+ * asked only when it matters.
  */
 struct call *callstack_gone(const struct callstack *stack, uint64_t rsp, bool entering,
 			    bool (*same_stack)(void *ctx, uint64_t a, uint64_t b), void *ctx);
@@ -51,7 +52,10 @@ struct call *callstack_gone(const struct callstack *stack, uint64_t rsp, bool en
 /** The innermost open call of `probe` that was entered with this stack pointer; NULL if none. */
 struct call *callstack_find(const struct callstack *stack, const struct probe *probe, uint64_t rsp);
 
-/** The innermost call that waits to return to `site` with stack pointer `rsp` (its return address is popped). */
+/**
+ * The innermost call that waits to return to `site` with stack pointer `rsp` (its return address is
+ * popped).
+ */
 struct call *callstack_returning(const struct callstack *stack, const struct site *site, uint64_t rsp);
 
 #endif

@@ -16,7 +16,9 @@ bool decode_insn(const uint8_t *bytes, size_t n, ZydisDecodedInstruction *ret, Z
 bool decode_operands(const ZydisDecodedInstruction *insn, const ZydisDecoderContext *context,
 		     ZydisDecodedOperand *operands, size_t n);
 
-/** A near branch whose target is in the instruction; xbegin, which only looks like one, excepted. */
+/**
+ * A near branch whose target is in the instruction; xbegin, which only looks like one, excepted.
+ */
 bool decode_is_relative(const ZydisDecodedInstruction *insn);
 
 /** Where such a branch at `addr` goes. */

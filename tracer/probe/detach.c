@@ -5,16 +5,18 @@
  *	2. every task is asked to stop
  *	3. whatever it stops for, the decisions of dispatch.c are taken, and it is detached instead of continued
  *
- * Hits that were under way in 1 are recorded like all others.  A task that was made meanwhile is known from its maker's event, which
- * the maker has to stop for before it can be detached; so when no record is left, no task is.  A record whose task has
- * ended, or never was ours, goes when the kernel says ESRCH.
+ * Hits that were under way in 1 are recorded like all others.  A task that was made meanwhile is
+ * known from its maker's event, which the maker has to stop for before it can be detached; so when
+ * no record is left, no task is.  A record whose task has ended, or never was ours, goes when the
+ * kernel says ESRCH.
  *
- * A task in an uninterruptible call (a parent in vfork, waiting for its child) cannot stop now.  It is waited for as
- * long as that is bearable; after that the kernel lets it go when our thread ends: the text is restored, and what is in the
- * slots stays.
+ * A task in an uninterruptible call (a parent in vfork, waiting for its child) cannot stop now.  It
+ * is waited for as long as that is bearable; after that the kernel lets it go when our thread ends:
+ * the text is restored, and what is in the slots stays.
  *
- * All this works whatever failed before: on a process of which only some threads were seized, on one that has ended, on
- * one that runs another program but has left vfork children in its old memory.
+ * All this works whatever failed before: on a process of which only some threads were seized, on
+ * one that has ended, on one that runs another program but has left vfork children in its old
+ * memory.
  */
 #include <errno.h>
 #include <string.h>
@@ -55,7 +57,10 @@ static void ask_all(struct engine *engine)
 	HASH_ITER(hh, engine->proc->threads, thread, next) {
 		char state = proc_state(thread->tid, thread->tid);
 
-		/* A zombie leader of living threads tells its end only after theirs; a reaped one never. */
+		/*
+		 * A zombie leader of living threads tells its end only after theirs; a reaped one
+		 * never.
+		 */
 		if (state == 'Z' || state == 'X' || thread_interrupt(thread) == -ESRCH)
 			proc_forget(engine->proc, thread);
 	}
@@ -102,6 +107,15 @@ static void release_held(struct engine *engine)
 	proc_forget(engine->proc, engine->held);
 }
 
+/* Records of tasks that did not answer, or ended unseen: their open calls end here. */
+static void forget_all(struct engine *engine)
+{
+	struct thread *thread, *next;
+
+	HASH_ITER(hh, engine->proc->threads, thread, next)
+		proc_forget(engine->proc, thread);
+}
+
 int engine_detach(struct engine *engine)
 {
 	uint64_t start_ns = engine_now_ns();
@@ -119,6 +133,7 @@ int engine_detach(struct engine *engine)
 		tick_stop();
 	if (r < 0 && !site_count_armed(engine->sites))
 		r = 0;
+	forget_all(engine);
 	engine->phase = ENGINE_DETACHED;
 	engine->stats.threads = 0;
 	engine->stats.detach_ns = engine_now_ns() - start_ns;

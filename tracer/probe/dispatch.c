@@ -14,13 +14,16 @@
  *	stopped by job control         PTRACE_LISTEN: continuing it would undo the stop.
  *	anything else                  continued.
  *
- * Processes that share the memory hit our sites too; they are sent to the slots, not recorded: their calls are not the target's.
- * They are traced until they exec or exit, for only a traced task survives an int3.
+ * Processes that share the memory hit our sites too; they are sent to the slots, not recorded:
+ * their calls are not the target's. They are traced until they exec or exit, for only a traced task
+ * survives an int3.
  *
- * While detaching the same decisions end in PTRACE_DETACH instead of PTRACE_CONT, with rip moved out of the slots: every
- * boundary in a slot stands for a place of the original code, so no thread need run on to leave one.
+ * While detaching the same decisions end in PTRACE_DETACH instead of PTRACE_CONT, with rip moved
+ * out of the slots: every boundary in a slot stands for a place of the original code, so no thread
+ * need run on to leave one.
  *
- * -ESRCH from any request means that the task was killed while stopped.  Nothing is to be done; its end is an event.
+ * -ESRCH from any request means that the task was killed while stopped.  Nothing is to be done; its
+ * end is an event.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -134,7 +137,10 @@ static void refill(const struct site *site)
 			probe_refill(site->roles.items[i].probe);
 }
 
-/* Send a thread on from a site: through the slot, or, when the text is restored, to the instruction itself. */
+/*
+ * Send a thread on from a site: through the slot, or, when the text is restored, to the instruction
+ * itself.
+ */
 static void pass_site(struct engine *engine, struct thread *thread, const struct site *site)
 {
 	thread_set_rip(thread, engine->phase == ENGINE_DETACHING ? site->addr : site->slot->addr);
@@ -189,7 +195,10 @@ static void handle_trap(struct engine *engine, struct thread *thread)
 		pass_signal(engine, thread, SIGTRAP);
 }
 
-/* The first stop of a task tells what it is.  False if it is not ours to trace: then it has been let go. */
+/*
+ * The first stop of a task tells what it is.  False if it is not ours to trace: then it has been
+ * let go.
+ */
 static bool receive(struct engine *engine, struct thread *thread, const struct event *event)
 {
 	int sig = event->kind == EVENT_SIGNAL || event->kind == EVENT_TRAP ? event->value : 0;
@@ -208,7 +217,10 @@ static bool receive(struct engine *engine, struct thread *thread, const struct e
 	return false;
 }
 
-/* A task was made.  Unless its first stop came before this and it is gone again, its record says that it is to be expected. */
+/*
+ * A task was made.  Unless its first stop came before this and it is gone again, its record says
+ * that it is to be expected.
+ */
 static void expect_task(struct engine *engine, const struct thread *maker)
 {
 	struct event event;
@@ -229,7 +241,10 @@ static void forget_own_threads(struct engine *engine)
 			proc_forget(engine->proc, thread);
 }
 
-/* The target is another program now; what still runs in the old memory is only processes that shared it. */
+/*
+ * The target is another program now; what still runs in the old memory is only processes that
+ * shared it.
+ */
 static void handle_exec(struct engine *engine, struct thread *thread)
 {
 	pid_t tid = thread->tid;
@@ -260,8 +275,9 @@ static void handle_end(struct engine *engine, const struct event *event)
 }
 
 /*
- * A stop that was asked for comes before signals that are pending, so an int3 may have been hit whose SIGTRAP is still to
- * come (kernel/signal.c, get_signal).  A thread that was let go now would die of it.
+ * A stop that was asked for comes before signals that are pending, so an int3 may have been hit
+ * whose SIGTRAP is still to come (kernel/signal.c, get_signal).  A thread that was let go now would
+ * die of it.
  */
 static void release_paused(struct engine *engine, struct thread *thread)
 {

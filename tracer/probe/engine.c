@@ -1,11 +1,12 @@
 /*
  * How the engine works, and why the target is safe
  *
- * Every thread of the target is seized (PTRACE_SEIZE: no signal is sent, nothing stops).  A site is an int3 over the first byte of an
- * instruction.  It is never removed while anyone wants it: a thread that hits it stops, is looked at, and goes on in the
- * site's slot, where a copy of the instruction followed by a jump back runs (slots.c, insn.c).  Other threads never stop
- * for it, none can slip through, and nothing is single-stepped.  A hit costs one stop: waitid, GETREGS, GETSIGINFO, the reads
- * of what is to be captured, POKEUSER rip, CONT.
+ * Every thread of the target is seized (PTRACE_SEIZE: no signal is sent, nothing stops).  A site is
+ * an int3 over the first byte of an instruction.  It is never removed while anyone wants it: a
+ * thread that hits it stops, is looked at, and goes on in the site's slot, where a copy of the
+ * instruction followed by a jump back runs (slots.c, insn.c).  Other threads never stop for it,
+ * none can slip through, and nothing is single-stepped.  A hit costs one stop: waitid, GETREGS,
+ * GETSIGINFO, the reads of what is to be captured, POKEUSER rip, CONT.
  *
  *	engine.c       the loop, attaching
  *	arm.c          adding probes: scan.c finds the sites, site.c and slots.c make them
@@ -16,15 +17,16 @@
  *
  * What keeps the target unharmed, also if we are killed at any moment:
  *   - a stop is only looked at (WNOWAIT), never consumed: event.c
- *   - PTRACE_SINGLESTEP is never used: the kernel leaves the trap flag set when a tracer dies, which kills the target
+ *   - PTRACE_SINGLESTEP is never used: the kernel leaves the trap flag set when a tracer dies,
+ *     which kills the target
  *   - PTRACE_O_EXITKILL is never used
  *   - slots are complete, and hold the original bytes, before the int3 is there; they stay for ever
  *   - the one remote system call restores its thread by itself: rcall.c
  *   - forked children have the int3s cleaned from their memory before they run: dispatch.c
  *
- * A limit of this back end: an int3 hit by a thread that has SIGTRAP blocked makes the kernel reset the process' SIGTRAP handler
- * and unblock the signal (kernel/signal.c, force_sig_info_to_task), also under a tracer.  A program that handles SIGTRAP
- * itself loses its handler then.
+ * A limit of this back end: an int3 hit by a thread that has SIGTRAP blocked makes the kernel reset
+ * the process' SIGTRAP handler and unblock the signal (kernel/signal.c, force_sig_info_to_task),
+ * also under a tracer.  A program that handles SIGTRAP itself loses its handler then.
  */
 #include "tracer/probe/engine.h"
 
@@ -166,7 +168,10 @@ static int give_up(struct engine *engine, int error)
 	return error;
 }
 
-/* Until nobody is new or unsettled.  Who seems to wait in vfork() is believed when that has lasted for a while. */
+/*
+ * Until nobody is new or unsettled.  Who seems to wait in vfork() is believed when that has lasted
+ * for a while.
+ */
 static int seize_all(struct engine *engine)
 {
 	static const struct timespec pause = { 0, 100 * 1000 };

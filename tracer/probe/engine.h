@@ -44,7 +44,10 @@ struct call_event {
 	enum call_end end;
 	unsigned return_site; /**< RETURNED: index for probe_return_sites(); the last one means by a tail call */
 	uint64_t entry_time_ns;
-	/* deferred: a filter on $ret held the entry back; it comes right before the return, with this entry payload */
+	/*
+	 * deferred: a filter on $ret held the entry back; it comes right before the return, with this entry payload.  Of a call
+	 * that does not return, or not with a wanted value, nothing is told: the parent of another call may be unknown then.
+	 */
 	bool deferred;
 };
 
@@ -99,7 +102,9 @@ struct probe_options {
 };
 
 /**
- * Arm a probe: sites at the entry, every `ret` and tail jump of the plan's function.
+ * Add a probe: sites at the entry, every `ret` and tail jump of the plan's function.  They are armed when engine_run() goes on
+ * (in ops->modules: before the calling thread does), so no event of this probe comes before.  The plan and its module
+ * must stay until engine_free().
  * A function that cannot be traced gives -ENOTSUP with a reason (foreign breakpoint there, instruction that cannot run out of
  * line, no address space near); the target is unchanged then.
  */
@@ -111,7 +116,10 @@ const struct plan *probe_plan(const struct probe *probe);
 uint64_t probe_calls(const struct probe *probe);
 uint64_t probe_longest_stop_ns(const struct probe *probe);
 uint64_t probe_stopped_ns(const struct probe *probe);
-/** Live addresses of the function's return sites, in the order of call_event.return_site. */
+/**
+ * Live addresses of the function's return sites, in the order of call_event.return_site.  The last one stands for leaving by a
+ * tail call, and is 0.
+ */
 size_t probe_return_sites(const struct probe *probe, const uint64_t **ret);
 
 /**

@@ -76,7 +76,9 @@ struct engine {
 	struct maps maps;   /**< snapshot: which stack an address is on */
 	struct live_frame live; /**< of the stop at hand */
 
-	/** A thread that is kept stopped while probes are added: at exec, or in the loader's hook. */
+	/**
+	 * A thread that is kept stopped while probes are added: at exec, or in the loader's hook.
+	 */
 	struct thread *held;
 	bool held_at_exec;  /**< it has not run yet, and nothing armed is at its rip */
 	struct user_regs_struct held_regs;
@@ -98,11 +100,16 @@ uint64_t engine_now_ns(void);
 /* dispatch.c */
 /** Act on one event: afterwards the task runs, or is not ours any more. */
 void engine_handle(struct engine *engine, const struct event *event);
-/** Handle what has stopped, unless sites are armed or a thread is held; for the time of attaching. */
+/**
+ * Handle what has stopped, unless sites are armed or a thread is held; for the time of attaching.
+ */
 void engine_serve_all(struct engine *engine);
 /** For a thread that works for us: handle its stop, record nothing. */
 void engine_serve_quietly(struct engine *engine, struct thread *thread);
-/** rip (and rsp) in a slot to the place in the original code they stand for; whether anything was changed. */
+/**
+ * rip (and rsp) in a slot to the place in the original code they stand for; whether anything was
+ * changed.
+ */
 bool engine_leave_slot(struct engine *engine, struct user_regs_struct *regs);
 struct tracee *engine_tracee(struct thread *thread);
 

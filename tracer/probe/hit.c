@@ -1,17 +1,20 @@
 /*
  * From a hit to calls
  *
- * Order within one stop: calls that return to this very address (they left by a tail call); then calls whose frames are gone; then
- * entries; then exits.  So a function whose first instruction is its `ret` is entered and left by one stop, and a function
- * called at the place where another one returns to is entered after that return.
+ * Order within one stop: calls that return to this very address (they left by a tail call); then
+ * calls whose frames are gone; then entries; then exits.  So a function whose first instruction is
+ * its `ret` is entered and left by one stop, and a function called at the place where another one
+ * returns to is entered after that return.
  *
- * While the thread is held nothing is told to the owner: payloads are fetched into the outbox.  (Only if that is full, with many
- * calls ending at once, it is emptied at once.)  Memory for calls is taken from stocks that are filled up when nobody waits.
+ * While the thread is held nothing is told to the owner: payloads are fetched into the outbox.
+ * (Only if that is full, with many calls ending at once, it is emptied at once.)  Memory for calls
+ * is taken from stocks that are filled up when nobody waits.
  *
- * A jump out of the function ends no call: the call returns when what was jumped to returns, to the address that lies at
- * entry_rsp.  There a site is held for this one call; the hit counts if thread and stack pointer are the call's.  The jump may also
- * lead to a part of the function that the symbols do not know (.cold) and come back: then the function's own `ret` is
- * hit first, and the site is let go.
+ * A jump out of the function ends no call: the call returns when what was jumped to returns, to the
+ * address that lies at entry_rsp.  There a site is held for this one call; the hit counts if thread
+ * and stack pointer are the call's.  The jump may also lead to a part of the function that the
+ * symbols do not know (.cold) and come back: then the function's own `ret` is hit first, and the
+ * site is let go.
  */
 #include <assert.h>
 #include <errno.h>
@@ -101,7 +104,10 @@ static void remove_call(struct engine *engine, struct tracee *tracee, struct cal
 	engine->ended = call;
 }
 
-/* End a call that has no return to fetch.  One that was to be recorded only for its return value was never told. */
+/*
+ * End a call that has no return to fetch.  One that was to be recorded only for its return value
+ * was never told.
+ */
 static void end_call(struct engine *engine, struct tracee *tracee, struct call *call, enum call_end end,
 		     uint64_t now_ns)
 {
@@ -246,8 +252,9 @@ static bool leaves(struct engine *engine, const struct probe *probe, const struc
 }
 
 /*
- * The call that a jump out of its function belongs to.  A tail call is made with rsp as at entry.  A jump to a .cold part that
- * the symbols do not know (without DWARF) is made from within the frame, below that.
+ * The call that a jump out of its function belongs to.  A tail call is made with rsp as at entry.
+ * A jump to a .cold part that the symbols do not know (without DWARF) is made from within the
+ * frame, below that.
  */
 static struct call *jumping_call(const struct callstack *stack, const struct probe *probe, uint64_t rsp)
 {

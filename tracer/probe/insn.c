@@ -10,12 +10,13 @@
  *	loop, jrcxz          the bytes with distance 5; jmp next; jmp target
  *	ret, ud2, jmp *op    the bytes alone
  *
- * A call leaves the true return address, so unwinding and the callee see nothing of the slot.  What a call writes below
- * rsp the push writes too.  Refused: int n, syscall (rcx would hold the slot's address), xbegin, far transfers, 32-bit addressing
- * relative to eip, a branch with an operand size prefix (Intel and AMD differ on it).
+ * A call leaves the true return address, so unwinding and the callee see nothing of the slot.  What
+ * a call writes below rsp the push writes too.  Refused: int n, syscall (rcx would hold the slot's
+ * address), xbegin, far transfers, 32-bit addressing relative to eip, a branch with an operand size
+ * prefix (Intel and AMD differ on it).
  *
- * A thread can be found at any boundary between these instructions (signals, detaching): `points` says which place of the
- * original each is.
+ * A thread can be found at any boundary between these instructions (signals, detaching): `points`
+ * says which place of the original each is.
  */
 #include "tracer/probe/insn.h"
 

@@ -20,7 +20,10 @@ struct slot_point {
 	uint64_t addr;   /**< in the original */
 };
 
-/** An instruction made to run at another address with the same effect, and to go on after the original. */
+/**
+ * An instruction made to run at another address with the same effect, and to go on after the
+ * original.
+ */
 struct displaced {
 	uint8_t code[SLOT_CODE_MAX];
 	uint8_t len;
@@ -47,7 +50,10 @@ struct exit_point {
 	enum exit_kind kind;
 	uint64_t target;    /**< EXIT_JUMP */
 	uint8_t condition;  /**< EXIT_JUMP: enum exit_condition, or the low 4 bits of the jcc opcode */
-	/* EXIT_INDIRECT: target = [segment + base + index * scale + disp], or the register `base` itself */
+	/*
+	 * EXIT_INDIRECT: target = [segment + base + index * scale + disp], or the register `base`
+	 * itself
+	 */
 	bool in_memory;
 	uint8_t base, index; /**< DWARF numbers; EXIT_NO_REG for none */
 	uint8_t scale;
@@ -75,8 +81,8 @@ struct scan {
 typedef int (*read_code_fn)(void *ctx, uint64_t addr, void *buf, size_t len);
 
 /**
- * Disassemble a function completely.
- * -ENOTSUP with the reason if that is not reliable: undecodable bytes, or a jump into the middle of an instruction.
+ * Disassemble a function completely. -ENOTSUP with the reason if that is not reliable: undecodable
+ * bytes, or a jump into the middle of an instruction.
  */
 int scan_function(uint64_t entry, const struct range *ranges, size_t n_ranges, read_code_fn read, void *ctx,
 		  struct scan *ret);

@@ -1,11 +1,13 @@
 /*
  * Libraries that come and go
  *
- * A site on the dynamic loader's hook (loader.c) stops the thread that calls dlopen or dlclose, when the list of libraries is
- * consistent again.  It is held while the owner looks at the new modules and adds probes, so calls in a new library's
- * constructors are seen.  Other threads are not held.
+ * A site on the dynamic loader's hook (loader.c) stops the thread that calls dlopen or dlclose,
+ * when the list of libraries is consistent again.  It is held while the owner looks at the new
+ * modules and adds probes, so calls in a new library's constructors are seen.  Other threads are
+ * not held.
  *
- * Sites of a library that was unmapped are dropped without writing: other memory may be there by now.
+ * Sites of a library that was unmapped are dropped without writing: other memory may be there by
+ * now.
  *
  * Where there is no such hook, /proc/PID/maps is compared once a second.
  */

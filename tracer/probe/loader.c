@@ -1,13 +1,15 @@
 /*
  * Where the hook is
  *
- * The loader calls _dl_debug_state() twice for each dlopen and dlclose: before it changes its list of libraries, and after
- * (struct r_debug in <link.h>, r_state RT_CONSISTENT).  At the second call a new library is mapped and relocated, but its
- * constructors have not run.  Debuggers find the function's address in r_debug.r_brk, which is set only after
- * the loader has started; so we look for the symbol, in the loader's .dynsym as it is mapped.
+ * The loader calls _dl_debug_state() twice for each dlopen and dlclose: before it changes its list
+ * of libraries, and after (struct r_debug in <link.h>, r_state RT_CONSISTENT).  At the second call
+ * a new library is mapped and relocated, but its constructors have not run.  Debuggers find the
+ * function's address in r_debug.r_brk, which is set only after the loader has started; so we look
+ * for the symbol, in the loader's .dynsym as it is mapped.
  *
- * The loader's load address is AT_BASE of the auxiliary vector (getauxval(3)).  How many symbols there are is nowhere
- * written but in the hash tables; .dynstr follows .dynsym in every loader, which bounds them as well.
+ * The loader's load address is AT_BASE of the auxiliary vector (getauxval(3)).  How many symbols
+ * there are is nowhere written but in the hash tables; .dynstr follows .dynsym in every loader,
+ * which bounds them as well.
  */
 #include "tracer/probe/loader.h"
 
@@ -64,7 +66,10 @@ struct tables {
 	uint64_t symbols, strings;
 };
 
-/* The loader relocates the addresses in its own dynamic section at some moment; before that they are relative. */
+/*
+ * The loader relocates the addresses in its own dynamic section at some moment; before that they
+ * are relative.
+ */
 static uint64_t absolute(uint64_t base, uint64_t value)
 {
 	return value < base ? base + value : value;

@@ -13,7 +13,9 @@ struct loader {
 	uint64_t state; /**< address of r_debug.r_state; 0 if unknown */
 };
 
-/** Find it in the memory of the process: -ENOENT if it is statically linked or its loader has none. */
+/**
+ * Find it in the memory of the process: -ENOENT if it is statically linked or its loader has none.
+ */
 int loader_find(struct proc *proc, struct loader *ret);
 
 #endif

@@ -1,16 +1,18 @@
 /*
  * Finding every way out of a function
  *
- * All ranges are decoded from end to end.  That is reliable for compiled code, where tables are elsewhere; where it is not (data
- * between code), an int3 could be planted into the middle of an instruction, so what was decoded is cross-checked: every direct
- * jump and call into the ranges must hit the start of a decoded instruction.  One exception is an idiom of hand-written code:
- * a jump over a lock prefix.
+ * All ranges are decoded from end to end.  That is reliable for compiled code, where tables are
+ * elsewhere; where it is not (data between code), an int3 could be planted into the middle of an
+ * instruction, so what was decoded is cross-checked: every direct jump and call into the ranges
+ * must hit the start of a decoded instruction.  One exception is an idiom of hand-written code: a
+ * jump over a lock prefix.
  *
  * Indirect jumps are switches or tail calls.  A switch is known by
  *   - a `notrack` prefix, which compilers give only to table jumps (Intel CET), or
- *   - an `add %reg,%target` right before `jmp *%target`: the address was computed from a table of distances (what gcc and clang
- *     make for position independent code).
- * All others get a site, and where the jump goes is computed when a thread stands at it: inside the ranges is no exit.
+ *   - an `add %reg,%target` right before `jmp *%target`: the address was computed from a table of
+ *     distances (what gcc and clang make for position independent code).
+ * All others get a site, and where the jump goes is computed when a thread stands at it: inside the
+ * ranges is no exit.
  */
 #include "tracer/probe/insn.h"
 

@@ -7,9 +7,10 @@
  *	ARMED   memory holds int3; exactly when holds > 0 (or restoring it has failed, until that is done)
  *	GONE    what is at the address now is not ours; never written again, found no more
  *
- * Only one byte is ever written, by one pwrite() or one word by PTRACE_POKETEXT: other processors see the old or the new
- * instruction, never a mixture (Intel SDM volume 3, 8.1.3, and what the kernel's own int3 patching relies on).  The undo
- * information, slot->orig, is in the process itself before the int3 is.
+ * Only one byte is ever written, by one pwrite() or one word by PTRACE_POKETEXT: other processors
+ * see the old or the new instruction, never a mixture (Intel SDM volume 3, 8.1.3, and what the
+ * kernel's own int3 patching relies on).  The undo information, slot->orig, is in the process
+ * itself before the int3 is.
  */
 #include "tracer/probe/site.h"
 
@@ -97,7 +98,10 @@ static int find_slot(struct site_table *table, uint64_t addr, const uint8_t *exp
 
 	if (!n)
 		return err_set(-ENOTSUP, "there is no code mapped at %#lx", (unsigned long)addr);
-	/* An int3 that a killed virtrace left: then its slot is still there and says what belongs under it. */
+	/*
+	 * An int3 that a killed virtrace left: then its slot is still there and says what belongs
+	 * under it.
+	 */
 	const struct slot *left = there[0] == int3 ? slots_recall(table->slots, addr, there + 1, n - 1) : NULL;
 
 	if (left && (!expect || (len >= left->insn_len && !memcmp(expect, left->orig, left->insn_len)))) {
@@ -203,7 +207,10 @@ void site_release(struct site_table *table, struct site *site)
 		return;
 	int r = disarm(table, site);
 
-	/* Harmless while we trace: hits of a site nobody holds go to its slot.  It is tried again when detaching. */
+	/*
+	 * Harmless while we trace: hits of a site nobody holds go to its slot.  It is tried again
+	 * when detaching.
+	 */
 	if (r < 0)
 		log_debug("site", "cannot restore %#lx: %s", (unsigned long)site->addr, strerror(-r));
 }

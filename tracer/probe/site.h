@@ -1,8 +1,8 @@
 /**
  * A site is one patched instruction in the traced process.
  *
- * Several probes may share a site; it is planted while anyone holds it.  The record and its slot stay for ever: a thread may
- * have trapped just before the byte was restored.
+ * Several probes may share a site; it is planted while anyone holds it.  The record and its slot
+ * stay for ever: a thread may have trapped just before the byte was restored.
  */
 #ifndef PROBE_SITE_H
 #define PROBE_SITE_H
@@ -45,15 +45,18 @@ int site_table_new(struct proc *proc, struct slots *slots, struct site_table **r
 /** Frees the records; disarms nothing. */
 void site_table_free(struct site_table *table);
 
-/** The site at an address, armed or not; NULL if there never was one, or its module was unmapped. */
+/**
+ * The site at an address, armed or not; NULL if there never was one, or its module was unmapped.
+ */
 struct site *site_find(struct site_table *table, uint64_t addr);
 
 /**
- * Find or prepare the site at `addr`: everything but the int3.  slots_reserve() must have made room.
+ * Find or prepare the site at `addr`: everything but the int3.  slots_reserve() must have made
+ * room.
  *
- * `expect`, `len`: the bytes that belong there, from the file, at least the whole instruction; NULL if they are not known.
- * `maps`: to know the mapping by; NULL: it is not watched for being unmapped.
- * -ENOTSUP with a reason: somebody else has patched it, or it cannot run out of line.
+ * `expect`, `len`: the bytes that belong there, from the file, at least the whole instruction; NULL
+ * if they are not known. `maps`: to know the mapping by; NULL: it is not watched for being
+ * unmapped. -ENOTSUP with a reason: somebody else has patched it, or it cannot run out of line.
  */
 int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
 		 const struct maps *maps, struct site **ret);

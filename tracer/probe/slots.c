@@ -4,11 +4,13 @@
  *	+0   struct area_header   magic, version, size, used: bytes taken so far
  *	+64  struct slot_header, code, padding to 16; and so on up to `used`
  *
- * An area is anonymous memory, r-x for the process and never anything else; we write it through /proc/PID/mem.  A slot is written
- * before `used` is raised, and `used` is raised before the site's int3 is planted: whatever moment we die at, what the header
- * says is complete, and together with the original bytes in each slot's header it tells how to undo every site.
+ * An area is anonymous memory, r-x for the process and never anything else; we write it through
+ * /proc/PID/mem.  A slot is written before `used` is raised, and `used` is raised before the site's
+ * int3 is planted: whatever moment we die at, what the header says is complete, and together with
+ * the original bytes in each slot's header it tells how to undo every site.
  *
- * What is found in an area at the next attach is not believed: a slot is reused only if the code we would write now is there.
+ * What is found in an area at the next attach is not believed: a slot is reused only if the code we
+ * would write now is there.
  */
 #include "tracer/probe/slots.h"
 
@@ -37,7 +39,10 @@ enum {
 	PAGE = 4096,
 	GAP_GUARD = 16 * PAGE,  /* left free on both sides: the heap and stacks may grow a little */
 };
-/* A 32-bit distance, less what lies between a slot's start and the instruction in it that has the distance. */
+/*
+ * A 32-bit distance, less what lies between a slot's start and the instruction in it that has the
+ * distance.
+ */
 static const uint64_t reach = 0x7fff0000;
 static const uint64_t lowest_address = 0x10000; /* vm.mmap_min_addr is at most that */
 static const uint64_t address_end = 0x7ffffffff000;
@@ -63,7 +68,10 @@ struct area {
 	uint32_t size, used;
 };
 
-/* A slot we know, and the next one of the same site: code at an address may change (dlclose, dlopen). */
+/*
+ * A slot we know, and the next one of the same site: code at an address may change (dlclose,
+ * dlopen).
+ */
 struct known {
 	struct slot slot;
 	uint64_t site; /* key */
@@ -235,7 +243,10 @@ uint64_t slots_bytes(const struct slots *slots)
 	return slots->areas.n * (uint64_t)AREA_SIZE;
 }
 
-/* The highest place in a gap, just below a mapping: what grows (the heap, up) is not in its way.  But stacks grow down. */
+/*
+ * The highest place in a gap, just below a mapping: what grows (the heap, up) is not in its way.
+ * But stacks grow down.
+ */
 static uint64_t top_of_gap(uint64_t before, uint64_t after, bool below_stack, uint64_t len)
 {
 	if (below_stack || after < before || after - before < len + 2 * GAP_GUARD)

@@ -1,18 +1,22 @@
 /*
  * Waiting without consuming
  *
- * waitid() without WNOWAIT takes the pending signal out of the stop (kernel/exit.c, wait_task_stopped: *p_code = 0).  If we
- * then died before the thread's rip was moved, it would run on in the middle of an instruction.  With WNOWAIT the kernel
- * delivers the signal when the tracer is gone, and a handler in the target could repair what is left.  So stops are only
- * looked at, and end by themselves when the thread is let go on.
+ * waitid() without WNOWAIT takes the pending signal out of the stop (kernel/exit.c,
+ * wait_task_stopped: *p_code = 0).  If we then died before the thread's rip was moved, it would run
+ * on in the middle of an instruction.  With WNOWAIT the kernel delivers the signal when the tracer
+ * is gone, and a handler in the target could repair what is left.  So stops are only looked at, and
+ * end by themselves when the thread is let go on.
  *
- * A stopped thread that we do not let go on would be found by each wait for all.  There is no such thread while event_next()
- * is used: a held one is waited for by event_of().  A thread in PTRACE_LISTEN does not count as stopped (task_stopped_code).
+ * A stopped thread that we do not let go on would be found by each wait for all.  There is no such
+ * thread while event_next() is used: a held one is waited for by event_of().  A thread in
+ * PTRACE_LISTEN does not count as stopped (task_stopped_code).
  *
- * Fairness.  The kernel keeps the traced tasks in a list, newest first, and waitid(P_ALL) returns the first that has something to
- * tell: a few hot threads at its head starve the others (8 hot threads: 190 hits against 19416).  So a thread that was
- * served in this round gives way to any that was not, found by asking one by one; when none has anything, the next round begins.
- * Asking costs a system call a thread, so as long as nobody waits a thread may take more and more turns (`patience`).
+ * Fairness.  The kernel keeps the traced tasks in a list, newest first, and waitid(P_ALL) returns
+ * the first that has something to tell: a few hot threads at its head starve the others (8 hot
+ * threads: 190 hits against 19416).  So a thread that was served in this round gives way to any
+ * that was not, found by asking one by one; when none has anything, the next round begins. Asking
+ * costs a system call a thread, so when only one thread had anything in a whole round it may take
+ * more and more turns before the others are asked (`patience`).
  */
 #include "tracer/remote/event.h"
 
@@ -116,18 +120,26 @@ static void choose(struct proc *proc, siginfo_t *info)
 		return;
 	if (thread->round != proc->round) {
 		thread->round = proc->round;
-	} else if (++proc->turns >= proc->patience) {
-		proc->turns = 0;
-		if (find_unserved(proc, info)) {
-			proc->patience = 1;
-		} else {
-			proc->round++;
-			proc->patience = proc->patience < PATIENCE_MAX ? proc->patience * 2 : PATIENCE_MAX;
-		}
+		proc->served++;
+		return;
 	}
+	if (++proc->turns < proc->patience)
+		return;
+	proc->turns = 0;
+	if (find_unserved(proc, info)) {
+		proc->served++;
+		return;
+	}
+	/* The round is over. */
+	proc->patience = proc->served > 1 ? 1 : proc->patience < PATIENCE_MAX ? proc->patience * 2 : PATIENCE_MAX;
+	thread->round = ++proc->round;
+	proc->served = 1;
 }
 
-/* Not traced: a child of ours (a command we started and have let go) stopped by job control.  Nobody else asks for that. */
+/*
+ * Not traced: a child of ours (a command we started and have let go) stopped by job control.
+ * Nobody else asks for that.
+ */
 static void skip_own_child(siginfo_t *info)
 {
 	waitid(P_PID, (id_t)info->si_pid, info, WSTOPPED | __WALL | __WNOTHREAD | WNOHANG);

@@ -34,8 +34,8 @@ struct event {
 void event_decode(const siginfo_t *info, struct event *ret);
 
 /**
- * The next event, fairly chosen among those that wait.  It stays to be seen again until the task is let go on or reaped:
- * nothing is consumed by looking (see event.c for why).
+ * The next event, fairly chosen among those that wait.  It stays to be seen again until the task is
+ * let go on or reaped: nothing is consumed by looking (see event.c for why).
  *
  * With `block` waits for one, at most until the next tick or signal (then EVENT_NONE).
  * 0, or -ECHILD if nothing is traced.
@@ -46,8 +46,9 @@ int event_next(struct proc *proc, bool block, struct event *ret);
 int event_of(pid_t tid, struct event *ret);
 
 /**
- * Take EVENT_EXECED from the kernel: before that it refuses all requests if another thread than the leader called
- * exec, and so changed its tid (kernel/ptrace.c, looks_like_a_spurious_pid).  No signal is lost by it.
+ * Take EVENT_EXECED from the kernel: before that it refuses all requests if another thread than the
+ * leader called exec, and so changed its tid (kernel/ptrace.c, looks_like_a_spurious_pid).  No
+ * signal is lost by it.
  */
 void event_consume_exec(pid_t tid);
 
@@ -55,8 +56,9 @@ void event_consume_exec(pid_t tid);
 void event_reap(pid_t tid);
 
 /**
- * Ticks: a timer signal that interrupts event_next()'s waiting every few ms, so that a flag set by any signal
- * handler is never seen late, whenever the signal came.  The signal is blocked everywhere else.
+ * Ticks: a timer signal that interrupts event_next()'s waiting every few ms, so that a flag set by
+ * any signal handler is never seen late, whenever the signal came.  The signal is blocked
+ * everywhere else.
  */
 int tick_start(void);
 void tick_stop(void);

@@ -19,6 +19,7 @@ struct process {
 	char name[32], state;
 	long tracer, uid, gid, seccomp, is_kernel_thread;
 	unsigned long long permitted; /* capabilities */
+	bool shadow_stack;
 };
 
 static void read_line(const char *line, struct process *process)
@@ -30,6 +31,8 @@ static void read_line(const char *line, struct process *process)
 	sscanf(line, "Gid:\t%ld", &process->gid);
 	sscanf(line, "Seccomp:\t%ld", &process->seccomp);
 	sscanf(line, "Kthread:\t%ld", &process->is_kernel_thread);
+	if (!strncmp(line, "x86_Thread_features:", 20))
+		process->shadow_stack = strstr(line, "shstk") != NULL;
 	sscanf(line, "CapPrm:\t%llx", &process->permitted);
 }
 
@@ -106,7 +109,10 @@ static void check_machine(pid_t pid, const struct process *process, struct gate 
 
 	if (fd >= 0)
 		close(fd);
-	if (n < EI_NIDENT + 4)
+	if (process->shadow_stack)
+		set_text(gate, GATE_CLOSED, -ENOTSUP, "%s[%d] uses a shadow stack (Intel CET): that is not supported yet",
+			 process->name, (int)pid);
+	else if (n < EI_NIDENT + 4)
 		set_text(gate, GATE_NOTE, 0, "its executable cannot be read");
 	else if (header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_machine == EM_X86_64)
 		set_text(gate, GATE_OPEN, 0, "x86-64");

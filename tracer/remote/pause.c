@@ -1,7 +1,8 @@
 /*
- * A stop is harmless to a thread that runs, and to one in a system call that the kernel begins again by itself.  Making it do another
- * system call on the way is not, where the kernel keeps the state of the interrupted one aside (timed waits: nanosleep,
- * poll, futex): that state is lost then.  /proc/TID/syscall tells what a sleeping thread is doing.
+ * A stop is harmless to a thread that runs, and to one in a system call that the kernel begins
+ * again by itself.  Making it do another system call on the way is not, where the kernel keeps the
+ * state of the interrupted one aside (timed waits: nanosleep, poll, futex): that state is lost
+ * then.  /proc/TID/syscall tells what a sleeping thread is doing.
  */
 #include "tracer/remote/pause.h"
 

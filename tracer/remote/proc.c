@@ -1,9 +1,10 @@
 /*
  * Who may be asked about the process
  *
- * A leader that has called pthread_exit() stays as a zombie while other threads live.  Its /proc/PID/maps is empty and
- * process_vm_readv() on it fails with ESRCH (its mm is gone: kernel/exit.c, exit_mm), and no wait status comes for it before
- * the last thread ends.  So whoever asks /proc goes through proc->live.
+ * A leader that has called pthread_exit() stays as a zombie while other threads live.  Its
+ * /proc/PID/maps is empty and process_vm_readv() on it fails with ESRCH (its mm is gone:
+ * kernel/exit.c, exit_mm), and no wait status comes for it before the last thread ends.  So whoever
+ * asks /proc goes through proc->live.
  */
 #include "tracer/remote/proc.h"
 

@@ -41,7 +41,7 @@ struct proc {
 	bool poke;    /**< /proc/PID/mem is not writable for us: PTRACE_POKETEXT has to do */
 	struct thread *stopped; /**< a thread known to be in a ptrace stop, for POKETEXT; NULL for none */
 	struct thread *threads; /**< uthash by tid; may hold tasks that have exited unseen */
-	unsigned round, turns, patience; /**< see event.c */
+	unsigned round, served, turns, patience; /**< fairness, see event.c */
 	void (*forget)(void *ctx, struct thread *thread); /**< called before a thread is forgotten; may be NULL */
 	void *ctx;
 };
@@ -60,8 +60,8 @@ size_t proc_count(const struct proc *proc);
 enum thread_kind proc_classify(struct proc *proc, pid_t tid);
 
 /**
- * Find another task to ask for in /proc, when the one before turned out to be gone: a thread of the process, or one that
- * shares its memory.  -ESRCH if none is left.
+ * Find another task to ask for in /proc, when the one before turned out to be gone: a thread of the
+ * process, or one that shares its memory.  -ESRCH if none is left.
  */
 int proc_find_live(struct proc *proc);
 

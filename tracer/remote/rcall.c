@@ -1,19 +1,22 @@
 /*
  * Which thread makes the call, and how we learn that it did
  *
- * The thread is stopped, gets a stack image (sigframe.c), and by ONE PTRACE_SETREGS starts at `syscall; ret` with mmap's
- * arguments.  It needs us no more: dying before SETREGS means nothing happened, dying after it means one page more.  SIGTRAP is
- * not blocked meanwhile (a hit with SIGTRAP blocked makes the kernel reset the process' handler).  The result is read
- * from the address space: the page is there, or the thread has left the image without it.
+ * The thread is stopped, gets a stack image (sigframe.c), and by ONE PTRACE_SETREGS starts at
+ * `syscall; ret` with mmap's arguments.  It needs us no more: dying before SETREGS means nothing
+ * happened, dying after it means one page more.  SIGTRAP is not blocked meanwhile (a hit with
+ * SIGTRAP blocked makes the kernel reset the process' handler).  The result is read from the
+ * address space: the page is there, or the thread has left the image without it.
  *
- * A thread inside a system call that was stopped comes back to it by the kernel's restart rules, which regs_settle() plays
- * through.  One kind has no way back: where the kernel keeps the state of the restart (timed futex, nanosleep, poll), and
- * rt_sigreturn clears it (EINTR).  So threads are tried in the order of harm: an untimed futex wait, then other waits that
- * restart, then running threads; the rest only when waiting for a better moment has not helped.
+ * A thread inside a system call that was stopped comes back to it by the kernel's restart rules,
+ * which regs_settle() plays through.  One kind has no way back: where the kernel keeps the state of
+ * the restart (timed futex, nanosleep, poll), and rt_sigreturn clears it (EINTR).  So threads are
+ * tried in the order of harm: an untimed futex wait, then other waits that restart, then running
+ * threads; the rest only when waiting for a better moment has not helped.
  */
 #include "tracer/remote/rcall.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -26,6 +29,7 @@
 #include "tracer/remote/pause.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/rmem.h"
+#include "tracer/remote/seccomp.h"
 #include "tracer/remote/sigframe.h"
 #include "tracer/remote/thread.h"
 
@@ -51,16 +55,27 @@ struct request {
 	size_t len;
 };
 
+/* A filter may kill the process for a call it does not like: ask it first. */
+static int check_filters(const struct thread *thread, const struct user_regs_struct *regs)
+{
+	struct seccomp_data data = {
+		.nr = (int)regs->rax, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = regs->rip + 2,
+		.args = { regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 },
+	};
+	int r = seccomp_check(thread, &data);
+
+	data.nr = SYS_rt_sigreturn;
+	if (r == 0)
+		r = seccomp_check(thread, &data);
+	return r == -EACCES ? err_set(-ENOTSUP, "the process' seccomp filter forbids mapping executable memory") : r;
+}
+
 static int start_call(const struct request *request, struct thread *thread, const struct user_regs_struct *back,
 		      uint64_t *ret_rsp)
 {
 	struct user_regs_struct regs = *back;
-	int r = sigframe_write(request->call->proc, thread, back, &request->gadgets, ret_rsp);
 
-	if (r < 0)
-		return r;
 	regs.rip = request->gadgets.syscall_ret;
-	regs.rsp = *ret_rsp;
 	regs.orig_rax = (uint64_t)-1;
 	regs.rax = SYS_mmap;
 	regs.rdi = request->addr;
@@ -69,6 +84,13 @@ static int start_call(const struct request *request, struct thread *thread, cons
 	regs.r10 = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
 	regs.r8 = (uint64_t)-1;
 	regs.r9 = 0;
+	int r = check_filters(thread, &regs);
+
+	if (r == 0)
+		r = sigframe_write(request->call->proc, thread, back, &request->gadgets, ret_rsp);
+	if (r < 0)
+		return r;
+	regs.rsp = *ret_rsp;
 	return thread_set_regs(thread, &regs);
 }
 
@@ -79,7 +101,10 @@ static bool is_mapped(const struct rcall *call, uint64_t addr)
 	return rmem_read(call->proc, addr, &byte, 1) == 1;
 }
 
-/* Whether what is there now is what we asked for; the kernel may have joined it with a neighbour of the same kind. */
+/*
+ * Whether what is there now is what we asked for; the kernel may have joined it with a neighbour of
+ * the same kind.
+ */
 static int check_mapping(const struct rcall *call, uint64_t addr, size_t len)
 {
 	struct maps maps;
@@ -99,7 +124,10 @@ static int check_mapping(const struct rcall *call, uint64_t addr, size_t len)
 	return r;
 }
 
-/* Whether the thread is still on its way to the call: its stack pointer stands at the image, or a signal handler's below. */
+/*
+ * Whether the thread is still on its way to the call: its stack pointer stands at the image, or a
+ * signal handler's below.
+ */
 static bool is_under_way(const struct rcall *call, pid_t tid, uint64_t image_rsp)
 {
 	struct thread *thread = proc_thread(call->proc, tid);
@@ -141,7 +169,7 @@ static int try_thread(const struct request *request, pid_t tid, bool with_harm)
 	const struct rcall *call = request->call;
 	struct thread *thread = proc_thread(call->proc, tid);
 	struct user_regs_struct back;
-	uint64_t rsp;
+	uint64_t rsp = 0;
 
 	if (!thread || !pause_thread(call->proc, thread))
 		return -EAGAIN;
@@ -150,6 +178,8 @@ static int try_thread(const struct request *request, pid_t tid, bool with_harm)
 	int r = usable ? start_call(request, thread, &back, &rsp) : -EAGAIN;
 
 	thread_resume(call->proc, thread, 0);
+	if (r == -ENOTSUP)
+		return r;
 	if (r < 0)
 		return -EAGAIN; /* no room below its stack, or it is gone */
 	log_debug("rcall", "thread %d maps %zu bytes at %#lx", (int)tid, request->len,

@@ -25,7 +25,9 @@ uint64_t regs_get(const struct user_regs_struct *regs, unsigned dwarf)
 	return value;
 }
 
-/* The FXSAVE image: 16 bytes a register, the x87 ones 80 bits of them (Intel SDM volume 1, 10.5.1). */
+/*
+ * The FXSAVE image: 16 bytes a register, the x87 ones 80 bits of them (Intel SDM volume 1, 10.5.1).
+ */
 int regs_get_vector(const struct user_fpregs_struct *regs, unsigned dwarf, void *buf, size_t len)
 {
 	enum { SLOT = 16, XMM_LEN = 16, ST_LEN = 10 };

@@ -1,11 +1,13 @@
 /*
- * Reading is done by process_vm_readv(), which needs no stopped thread and obeys the protection of pages.  A range is
- * handed over page by page, since the kernel promises no partial transfer within one element (process_vm_readv(2)); what
- * lies before the first unreadable page is what is returned.
+ * Reading is done by process_vm_readv(), which needs no stopped thread and obeys the protection of
+ * pages.  A range is handed over page by page, since the kernel promises no partial transfer within
+ * one element (process_vm_readv(2)); what lies before the first unreadable page is what is
+ * returned.
  *
- * Writing goes through /proc/PID/mem, which ignores the protection of private pages (FOLL_FORCE): a text page stays
- * r-x for the process all the time.  Kernels from 6.12 on can forbid that (proc_mem.force_override=); PTRACE_POKETEXT is
- * left then, which writes 8 bytes by read-modify-write and needs a stopped thread (proc->stopped).
+ * Writing goes through /proc/PID/mem, which ignores the protection of private pages (FOLL_FORCE): a
+ * text page stays r-x for the process all the time.  Kernels from 6.12 on can forbid that
+ * (proc_mem.force_override=); PTRACE_POKETEXT is left then, which writes 8 bytes by
+ * read-modify-write and needs a stopped thread (proc->stopped).
  */
 #include "tracer/remote/rmem.h"
 

@@ -10,23 +10,30 @@
 
 struct proc;
 
-/** Read as much as there is from `addr` on: returns how many bytes, 0 if none.  Needs no stopped thread. */
+/**
+ * Read as much as there is from `addr` on: returns how many bytes, 0 if none.  Needs no stopped
+ * thread.
+ */
 size_t rmem_read(struct proc *proc, uint64_t addr, void *buf, size_t len);
 
 /**
- * Read text, through /proc/PID/mem: of the memory the process had when it was opened, also if it has executed another
- * program since, and of a leader that has exited.
+ * Read text, through /proc/PID/mem: of the memory the process had when it was opened, also if it
+ * has executed another program since, and of a leader that has exited.
  */
 size_t rmem_read_text(struct proc *proc, uint64_t addr, void *buf, size_t len);
 
-/** Write, also where the process itself may not (text): 0 or a negative errno, then nothing certain is known. */
+/**
+ * Write, also where the process itself may not (text): 0 or a negative errno, then nothing certain
+ * is known.
+ */
 int rmem_write(struct proc *proc, uint64_t addr, const void *buf, size_t len);
 
 /** Find out whether text can be written, by writing back what is there; sets proc->poke. */
 int rmem_probe_write(struct proc *proc, uint64_t text_addr);
 
 /**
- * Memory of a forked child that stands in its first stop.  `fd` is from rmem_open_child(), -1 if that failed: PTRACE_POKETEXT is used then.
+ * Memory of a forked child that stands in its first stop.  `fd` is from rmem_open_child(), -1 if
+ * that failed: PTRACE_POKETEXT is used then.
  */
 int rmem_open_child(pid_t pid);
 int rmem_write_child(int fd, pid_t pid, uint64_t addr, const void *buf, size_t len);

@@ -1,20 +1,23 @@
 /*
  * Leaving out nobody
  *
- * An int3 that is hit by a task we do not trace kills it.  So before the first one is planted, every task that runs in the
- * memory must be traced, and every task that will be made must be, from birth.  PTRACE_O_TRACECLONE|FORK|VFORK make the
- * kernel attach us to what a seized task makes.  Who is left?
+ * An int3 that is hit by a task we do not trace kills it.  So before the first one is planted,
+ * every task that runs in the memory must be traced, and every task that will be made must be, from
+ * birth.  PTRACE_O_TRACECLONE|FORK|VFORK make the kernel attach us to what a seized task makes.
+ * Who is left?
  *
- *   - Threads born while /proc/PID/task is read: another pass finds them.  EPERM with ourselves as TracerPid means that the
- *     kernel was faster.
- *   - Children of vfork() and posix_spawn(), and other processes made with CLONE_VM, that were born before: kcmp() finds
- *     them among all processes.
- *   - What a task makes by a clone() that it was already in when it was seized: the kernel looks at the options when the call
- *     begins (kernel/fork.c, kernel_clone), and copies the memory later, perhaps with our int3s.  So each task must be seen
- *     outside of any clone() begun before: blocked in another system call, or in any ptrace stop.  A task that
- *     runs is asked to stop; most sleep, and are not disturbed.  A parent that waits in vfork() cannot stop: it sleeps
- *     uninterruptibly, and its child has been found among the processes.  Nobody else is believed to have settled without
- *     being seen, however long it takes: on a loaded machine a task may wait for a CPU in the middle of fork().
+ *   - Threads born while /proc/PID/task is read: another pass finds them.  EPERM with ourselves as
+ *     TracerPid means that the kernel was faster.
+ *   - Children of vfork() and posix_spawn(), and other processes made with CLONE_VM, that were born
+ *     before: kcmp() finds them among all processes.
+ *   - What a task makes by a clone() that it was already in when it was seized: the kernel looks at
+ *     the options when the call begins (kernel/fork.c, kernel_clone), and copies the memory later,
+ *     perhaps with our int3s.  So each task must be seen outside of any clone() begun before:
+ *     blocked in another system call, or in any ptrace stop.  A task that runs is asked to stop;
+ *     most sleep, and are not disturbed.  A parent that waits in vfork() cannot stop: it sleeps
+ *     uninterruptibly, and its child has been found among the processes.  Nobody else is believed
+ *     to have settled without being seen, however long it takes: on a loaded machine a task may
+ *     wait for a CPU in the middle of fork().
  */
 #include "tracer/remote/seize.h"
 
@@ -34,7 +37,10 @@
 #include "tracer/remote/proc.h"
 #include "tracer/remote/thread.h"
 
-/* Not EXITKILL, which would kill the target with us; not TRACEEXIT: one more stop a thread for nothing we need. */
+/*
+ * Not EXITKILL, which would kill the target with us; not TRACEEXIT: one more stop a thread for
+ * nothing we need.
+ */
 const long seize_options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
 
 static pid_t tracer_of(pid_t tid)
@@ -107,7 +113,10 @@ static int seize_sharers(struct proc *proc)
 	DIR *dir = opendir("/proc");
 	int n_new = 0;
 
-	/* Who has exited has no memory, and so has every thread of the kernel: kcmp() calls that the same. */
+	/*
+	 * Who has exited has no memory, and so has every thread of the kernel: kcmp() calls that
+	 * the same.
+	 */
 	if (proc_is_dead(proc_state(proc->live, proc->live)) && proc_find_live(proc) < 0) {
 		closedir(dir);
 		return err_set(-ESRCH, "process %d has ended", (int)proc->pid);

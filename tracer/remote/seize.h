@@ -18,8 +18,9 @@ struct seize_result {
 };
 
 /**
- * One pass over all tasks.  To be repeated, serving events in between (which settles), until nothing is new or unsettled.
- * After an error some tasks may be seized: they have to be detached like after success.
+ * One pass over all tasks.  To be repeated, serving events in between (which settles), until
+ * nothing is new or unsettled. After an error some tasks may be seized: they have to be detached
+ * like after success.
  */
 int seize_pass(struct proc *proc, struct seize_result *ret);
 

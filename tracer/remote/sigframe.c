@@ -3,14 +3,16 @@
  *
  *	rsp -> [restorer][struct ucontext][padding][xsave area][magic2]     ... red zone, the thread's own stack
  *
- * The thread is started at `syscall; ret`.  ret takes it to the restorer, whose rt_sigreturn loads everything from the image: a
- * signal frame without a signal (arch/x86/kernel/signal_64.c, struct rt_sigframe; arch/x86/kernel/fpu/signal.c).
+ * The thread is started at `syscall; ret`.  ret takes it to the restorer, whose rt_sigreturn loads
+ * everything from the image: a signal frame without a signal (arch/x86/kernel/signal_64.c, struct
+ * rt_sigframe; arch/x86/kernel/fpu/signal.c).
  *
- * - The xsave area is the one of PTRACE_GETREGSET(NT_X86_XSTATE) with the software bytes (464-511) rewritten.  The kernel takes
- *   a frame for x87 and SSE only, and so loses AVX, if the size said there exceeds what the process may use: with AMX
- *   the regset is larger than that, so it is cut to the components in use (check_xstate_in_sigframe).
- * - uc_stack: sigreturn sets the alternate stack to what is there.  A mode that does not exist makes it change nothing
- *   (do_sigaltstack answers EINVAL, which restore_altstack ignores).
+ * - The xsave area is the one of PTRACE_GETREGSET(NT_X86_XSTATE) with the software bytes (464-511)
+ *   rewritten.  The kernel takes a frame for x87 and SSE only, and so loses AVX, if the size said
+ *   there exceeds what the process may use: with AMX the regset is larger than that, so it is cut
+ *   to the components in use (check_xstate_in_sigframe).
+ * - uc_stack: sigreturn sets the alternate stack to what is there.  A mode that does not exist
+ *   makes it change nothing (do_sigaltstack answers EINVAL, which restore_altstack ignores).
  */
 #include "tracer/remote/sigframe.h"
 
@@ -93,7 +95,10 @@ static bool scan_mapping(struct proc *proc, const struct mapping *m, uint8_t *ch
 	return false;
 }
 
-/* Only code of files: anonymous code (of a JIT, our own slots) may be gone or changed when the thread gets there. */
+/*
+ * Only code of files: anonymous code (of a JIT, our own slots) may be gone or changed when the
+ * thread gets there.
+ */
 static bool scan_maps(struct proc *proc, const struct maps *maps, bool libc, uint8_t *chunk, uint64_t *budget,
 		      struct gadgets *found)
 {
@@ -132,7 +137,10 @@ int gadgets_find(struct proc *proc, struct gadgets *ret)
 	return r;
 }
 
-/* Bytes of an xsave area in the standard format that hold the components `features` (CPUID leaf 0xd). */
+/*
+ * Bytes of an xsave area in the standard format that hold the components `features` (CPUID leaf
+ * 0xd).
+ */
 static size_t xsave_size(uint64_t features)
 {
 	size_t size = XSAVE_LEGACY;
@@ -149,7 +157,10 @@ static size_t xsave_size(uint64_t features)
 	return size;
 }
 
-/* The thread's vector registers as a signal frame holds them; returns the length with magic2, or a negative errno. */
+/*
+ * The thread's vector registers as a signal frame holds them; returns the length with magic2, or a
+ * negative errno.
+ */
 static ssize_t get_xstate(const struct thread *thread, uint8_t *area)
 {
 	struct iovec io = { area, XSTATE_MAX };

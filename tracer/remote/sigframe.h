@@ -10,7 +10,10 @@
 struct proc;
 struct thread;
 
-/** Where code is that makes a system call and then rt_sigreturn; found in the process, never written. */
+/**
+ * Where code is that makes a system call and then rt_sigreturn; found in the process, never
+ * written.
+ */
 struct gadgets {
 	uint64_t syscall_ret; /**< syscall; ret */
 	uint64_t restorer;    /**< mov $15,%rax; syscall: libc's __restore_rt */
@@ -20,9 +23,10 @@ struct gadgets {
 int gadgets_find(struct proc *proc, struct gadgets *ret);
 
 /**
- * Write the image below the stack of a stopped thread, so that a thread which starts at syscall_ret with the returned rsp
- * makes its call and then goes on with registers `back`, vector registers, signal mask and alternate stack as they are.
- * 0 or a negative errno: then nothing that matters was changed.
+ * Write the image below the stack of a stopped thread, so that a thread which starts at syscall_ret
+ * with the returned rsp makes its call and then goes on with registers `back`, vector registers,
+ * signal mask and alternate stack as they are. 0 or a negative errno: then nothing that matters was
+ * changed.
  */
 int sigframe_write(struct proc *proc, const struct thread *thread, const struct user_regs_struct *back,
 		   const struct gadgets *gadgets, uint64_t *ret_rsp);

@@ -1,7 +1,7 @@
 /*
- * The child waits on a pipe until it is seized, then execs.  The other pipe is closed by a successful exec, and carries errno
- * otherwise.  PTRACE_TRACEME would do with less, but makes a tracee of the old kind: without PTRACE_LISTEN, and with
- * a SIGTRAP sent at exec.
+ * The child waits on a pipe until it is seized, then execs.  The other pipe is closed by a
+ * successful exec, and carries errno otherwise.  PTRACE_TRACEME would do with less, but makes a
+ * tracee of the old kind: without PTRACE_LISTEN, and with a SIGTRAP sent at exec.
  */
 #include "tracer/remote/spawn.h"
 
@@ -37,8 +37,9 @@ static void run_child(char *const argv[], int go_fd, int error_fd)
 }
 
 /*
- * Returns when the child stands at the new program's first instruction, or its exec failed.  At the stop of PTRACE_EVENT_EXEC it is
- * still inside execve, whose result is yet to be put into rax, so it gets one more stop on its way out.
+ * Returns when the child stands at the new program's first instruction, or its exec failed.  At the
+ * stop of PTRACE_EVENT_EXEC it is still inside execve, whose result is yet to be put into rax, so
+ * it gets one more stop on its way out.
  */
 static int wait_for_exec(pid_t pid, int error_fd, const char *name)
 {
@@ -49,7 +50,10 @@ static int wait_for_exec(pid_t pid, int error_fd, const char *name)
 	while (!execed || event.kind != EVENT_PAUSED) {
 		siginfo_t info;
 
-		/* Blocks until something happened; a closed pipe alone would not mean that the stop is there. */
+		/*
+		 * Blocks until something happened; a closed pipe alone would not mean that the stop
+		 * is there.
+		 */
 		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WSTOPPED | __WALL | WNOWAIT) < 0 && errno != EINTR)
 			return err_set(-errno, "lost the command: %s", strerror(errno));
 		if (event_of(pid, &event) < 0)

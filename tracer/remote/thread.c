@@ -148,7 +148,9 @@ static bool waits_for_ever(const struct user_regs_struct *regs)
 	}
 }
 
-/* Unblocked signals that wait, for the thread itself and for its process; all if that is not known. */
+/*
+ * Unblocked signals that wait, for the thread itself and for its process; all if that is not known.
+ */
 static void waiting_signals(pid_t tid, unsigned long long *own, unsigned long long *shared)
 {
 	char path[64], text[4096];

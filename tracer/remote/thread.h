@@ -1,8 +1,8 @@
 /**
  * Requests to one stopped (or to be stopped) thread.
  *
- * All return 0 or a negative errno.  -ESRCH means that the thread is not stopped any more because it was killed: never an error,
- * its end is reported by an event.
+ * All return 0 or a negative errno.  -ESRCH means that the thread is not stopped any more because
+ * it was killed: never an error, its end is reported by an event.
  */
 #ifndef REMOTE_THREAD_H
 #define REMOTE_THREAD_H
@@ -39,22 +39,24 @@ int thread_set_siginfo(const struct thread *thread, const siginfo_t *info);
 int thread_event_message(const struct thread *thread, pid_t *ret);
 
 /**
- * Registers as they would be after the kernel's own syscall restart, of a thread that stopped inside a system call
- * (arch/x86/kernel/signal.c, arch_do_signal_or_restart).  Returns false if the kernel holds the state of the restart
- * (restart_syscall: timed waits), which would be lost if the thread did another call before it.
+ * Registers as they would be after the kernel's own syscall restart, of a thread that stopped
+ * inside a system call (arch/x86/kernel/signal.c, arch_do_signal_or_restart).  Returns false if the
+ * kernel holds the state of the restart (restart_syscall: timed waits), which would be lost if the
+ * thread did another call before it.
  */
 bool regs_settle(struct user_regs_struct *regs);
 
 /**
- * Whether a signal made by an instruction (of an int3, a fault) waits to be delivered.  Until it was, the thread's registers
- * must not be changed, and it must not be let go: signals are delivered only after the stop of thread_interrupt().
+ * Whether a signal made by an instruction (of an int3, a fault) waits to be delivered.  Until it
+ * was, the thread's registers must not be changed, and it must not be let go: signals are delivered
+ * only after the stop of thread_interrupt().
  */
 bool thread_fault_waits(const struct thread *thread);
 
 /**
- * Undo the EINTR that a mere stop gives to the few system calls that do not restart (signal(7), "Interruption by stop
- * signals"), where the call has no timeout and no signal waits: then doing it again is exactly what would have been.
- * For a thread that stands in an EVENT_PAUSED stop.
+ * Undo the EINTR that a mere stop gives to the few system calls that do not restart (signal(7),
+ * "Interruption by stop signals"), where the call has no timeout and no signal waits: then doing it
+ * again is exactly what would have been. For a thread that stands in an EVENT_PAUSED stop.
  */
 void thread_undo_eintr(const struct thread *thread);
 

@@ -18,8 +18,8 @@ static bool same_stack(void *ctx, uint64_t a, uint64_t b)
 }
 
 /*
- * Each row: the stack pointers of the open calls, outermost first; which of them loop (L), made a tail call (T); what is asked;
- * and which are gone, innermost first.
+ * Each row: the stack pointers of the open calls, outermost first; which of them loop (L), made a
+ * tail call (T); what is asked; and which are gone, innermost first.
  */
 static const struct {
 	const char *what;

@@ -16,6 +16,7 @@
 
 #include "tests/engine/harness.h"
 #include "tracer/base/err.h"
+#include "tracer/probe/engine_state.h"
 #include "tracer/remote/proc.h"
 
 /* Attach, let it end in its way, and see what we are told. */
@@ -106,7 +107,10 @@ static bool is_stopped(const struct victim *victim)
 	return true;
 }
 
-/* A thread that is let go out of a ptrace stop into a group stop gets there by itself, a moment later. */
+/*
+ * A thread that is let go out of a ptrace stop into a group stop gets there by itself, a moment
+ * later.
+ */
 static void check_stopped(const struct victim *victim)
 {
 	for (int i = 0; i < 5000 && !is_stopped(victim); i++)
@@ -274,6 +278,35 @@ static void libraries(void **state)
 	victim_finish(&victim);
 }
 
+/* Without a hook in the loader they are found all the same, a little later. */
+static void libraries_by_polling(void **state)
+{
+	char library[4200];
+	const char *const args[] = { library, NULL };
+
+	(void)state;
+	snprintf(library, sizeof(library), "%s/lib_plug", VICTIM_DIR);
+	struct victim victim = victim_start("plugs", args, 1);
+	struct recorder recorder;
+
+	recorder_init(&recorder, &victim);
+	recorder.on_modules = watch_library;
+	recorder.library = library;
+	recorder_attach(&recorder);
+	recorder.engine->watches_libraries = true; /* by nobody */
+	recorder_run(&recorder, 20);
+	victim.shared->step = 2;
+	for (int i = 0; i < 500 && !(recorder.watched.n && recorder.watched.items[0]->entries > 10); i++)
+		recorder_run(&recorder, 20);
+	assert_true(recorder.watched.n == 1 && recorder.watched.items[0]->entries > 10);
+	recorder_detach(&recorder);
+	recorder_check(&recorder);
+	victim_check_text(&victim);
+	recorder_fini(&recorder);
+	victim.shared->stop = 1;
+	victim_finish(&victim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +317,7 @@ int main(void)
 		cmocka_unit_test(spawned),
 		cmocka_unit_test(spawn_fails),
 		cmocka_unit_test(libraries),
+		cmocka_unit_test(libraries_by_polling),
 	};
 
 	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));

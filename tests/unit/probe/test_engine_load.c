@@ -1,8 +1,9 @@
 /*
  * The engine under load: nothing missed, nothing doubled, nothing harmed.
  *
- * Every thread of the victim calls every function with rising serial numbers, so its own arguments tell whether a hit was
- * missed or doubled, wherever attaching and detaching fell.  VIRTRACE_ROUNDS sets the number of attach/detach rounds.
+ * Every thread of the victim calls every function with rising serial numbers, so its own arguments
+ * tell whether a hit was missed or doubled, wherever attaching and detaching fell.  VIRTRACE_ROUNDS
+ * sets the number of attach/detach rounds.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -39,7 +40,10 @@ static bool all_seen(const struct recorder *recorder, const struct victim *victi
 	return true;
 }
 
-/* After the victim's threads have stopped, the last serial recorded is the last one they counted themselves. */
+/*
+ * After the victim's threads have stopped, the last serial recorded is the last one they counted
+ * themselves.
+ */
 static void check_counts(struct recorder *recorder, struct victim *victim)
 {
 	recorder_forget(recorder);

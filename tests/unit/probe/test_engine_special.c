@@ -1,5 +1,6 @@
 /*
- * Delicate situations one by one: the victim checks what it sees itself, the test what was recorded.
+ * Delicate situations one by one: the victim checks what it sees itself, the test what was
+ * recorded.
  */
 #include <setjmp.h>
 #include <signal.h>

@@ -1,8 +1,9 @@
 /*
- * Displaced instructions do what the originals do: both are executed, and every register, the flags, memory and the fault
- * they end in are compared.  The processor is the oracle.
+ * Displaced instructions do what the originals do: both are executed, and every register, the
+ * flags, memory and the fault they end in are compared.  The processor is the oracle.
  *
- * An instruction is put among int3s (0xcc); what it leads to is a trap or a fault, and the signal frame has the state.
+ * An instruction is put among int3s (0xcc); what it leads to is a trap or a fault, and the signal
+ * frame has the state.
  */
 #include <elf.h>
 #include <errno.h>
@@ -153,7 +154,9 @@ static void leave_slot(const struct displaced *displaced, struct outcome *outcom
 
 static bool same(const struct outcome *a, const struct outcome *b)
 {
-	/* Below the stack pointer there is nothing to compare: what a faulting call pushed is dead. */
+	/*
+	 * Below the stack pointer there is nothing to compare: what a faulting call pushed is dead.
+	 */
 	size_t live = (size_t)((uint8_t *)a->regs[REG_RSP] - stack);
 
 	live = live < DATA_SIZE ? live : 0;

@@ -1,5 +1,6 @@
 /*
- * Ways out of functions: synthetic code for each rule, and all of a library with objdump as the oracle.
+ * Ways out of functions: synthetic code for each rule, and all of a library with objdump as the
+ * oracle.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -70,7 +71,10 @@ static void jumps_out(void **state)
 	struct scan scan;
 
 	(void)state;
-	/* je +0x20 (out), jne +0 (in), jmp -7 (in: entry), jmp +0x100 (out), jrcxz -9 (in), loop +0x7f (out) */
+	/*
+	 * je +0x20 (out), jne +0 (in), jmp -7 (in: entry), jmp +0x100 (out), jrcxz -9 (in), loop
+	 * +0x7f (out)
+	 */
 	assert_int_equal(SCAN(&scan, 0x74, 0x20, 0x75, 0x00, 0xeb, 0xfa, 0xe9, 0x00, 0x01, 0x00, 0x00, 0xe3, 0xf7, 0xe2,
 			      0x7f), 0);
 	assert_true(scan.n_exits == 3 && scan.loops_to_entry);

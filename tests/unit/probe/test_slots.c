@@ -1,5 +1,6 @@
 /*
- * Where areas go; and slots in a live process: written, found again after we are gone, reused, never believed.
+ * Where areas go; and slots in a live process: written, found again after we are gone, reused,
+ * never believed.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /*
- * A traced child, the kernel as the oracle: memory, registers, the frame of a stopped thread, the remote system call.
+ * A traced child, the kernel as the oracle: memory, registers, the frame of a stopped thread, the
+ * remote system call.
  */
 #include <errno.h>
 #include <sched.h>
@@ -39,7 +40,10 @@ struct page {
 };
 static struct page *page;
 
-/* Keeps a pattern in every kind of register and checks it, for ever: whatever is done to it must not show. */
+/*
+ * Keeps a pattern in every kind of register and checks it, for ever: whatever is done to it must
+ * not show.
+ */
 static void check_patterns(void)
 {
 	char stack[SIGSTACK];
@@ -187,7 +191,10 @@ static void sleep_long(void)
 	_exit(0);
 }
 
-/* A thread whose wait would be cut short is used only when nothing else helps; it works nevertheless. */
+/*
+ * A thread whose wait would be cut short is used only when nothing else helps; it works
+ * nevertheless.
+ */
 static void remote_mmap_sleeping(void **state)
 {
 	struct proc *proc = seize(start_child(sleep_long));
