@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,17 +167,6 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-static int parse_pid(const char *text, pid_t *ret)
-{
-	char *end;
-	long pid = strtol(text, &end, 10);
-
-	if (*end || pid <= 0 || pid > INT_MAX)
-		return err_set(-EINVAL, "-p needs a process id, not '%s'", text);
-	*ret = (pid_t)pid;
-	return 0;
-}
-
 static int find_target(struct doctor *doctor, const char *name)
 {
 	bool given = doctor->pid != 0;
@@ -218,7 +206,7 @@ int cmd_doctor(int argc, char **argv)
 	while (!r && (opt = getopt_long(argc, argv, "p:n:e:ah", long_options, NULL)) != -1) {
 		switch (opt) {
 		case 'p':
-			r = parse_pid(optarg, &doctor.pid);
+			r = target_parse_pid(optarg, &doctor.pid);
 			break;
 		case 'n':
 			name = optarg;

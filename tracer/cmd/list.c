@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,17 +289,6 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-static int parse_pid(const char *text, pid_t *ret)
-{
-	char *end;
-	long pid = strtol(text, &end, 10);
-
-	if (*end || pid <= 0 || pid > INT_MAX)
-		return err_set(-EINVAL, "-p needs a process id, not '%s'", text);
-	*ret = (pid_t)pid;
-	return 0;
-}
-
 /* A type may be written with blanks and stars, but like a function it may have a module in front. */
 static int parse_pattern(struct list *list, const char *text, struct pattern *ret)
 {
@@ -403,7 +391,7 @@ int cmd_list(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "p:n:th", long_options, NULL)) != -1) {
 		switch (opt) {
 		case 'p':
-			r = parse_pid(optarg, &pid);
+			r = target_parse_pid(optarg, &pid);
 			break;
 		case 'n':
 			name = optarg;

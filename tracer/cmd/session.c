@@ -352,6 +352,8 @@ static int write_info(struct session *session)
 /* Every request must mean something now, or be one whose library may still come. */
 static int check_bound(struct session *session)
 {
+	size_t n_pending = 0;
+
 	for (size_t i = 0; i < session->requests->n; i++) {
 		const struct request *request = &session->requests->items[i];
 
@@ -359,6 +361,7 @@ static int check_bound(struct session *session)
 			continue;
 		if (session->options.command || resolve_may_come(session->modules, request)) {
 			log_info("waiting for %s: not loaded yet", request->pattern);
+			n_pending++;
 			continue;
 		}
 		/* Binding again sets the message. */
@@ -369,12 +372,6 @@ static int check_bound(struct session *session)
 			return r < 0 ? r : -ENODATA;
 		log_warn("%s", err_text());
 	}
-	int n_pending = 0;
-
-	for (size_t i = 0; i < session->requests->n; i++)
-		n_pending += !is_bound(session, &session->requests->items[i]) &&
-			     (session->options.command ||
-			      resolve_may_come(session->modules, &session->requests->items[i]));
 	if (!session->bindings.n && !n_pending)
 		return -ENODATA;
 	return resolve_check_filter(&session->bindings, &session->options.resolve);

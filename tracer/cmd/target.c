@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,17 @@ int exit_status(int error)
 	default:
 		return EXIT_ERROR;
 	}
+}
+
+int target_parse_pid(const char *text, pid_t *ret)
+{
+	char *end;
+	long pid = strtol(text, &end, 10);
+
+	if (*end || pid <= 0 || pid > INT_MAX)
+		return err_set(-EINVAL, "-p needs a process id, not '%s'", text);
+	*ret = (pid_t)pid;
+	return 0;
 }
 
 const char *target_comm(pid_t pid, char *buf, size_t len)

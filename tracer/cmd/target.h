@@ -24,6 +24,9 @@ enum {
 /** The exit status for a negative errno of looking at or attaching to a process. */
 int exit_status(int error);
 
+/** The argument of -p.  -EINVAL with a message. */
+int target_parse_pid(const char *text, pid_t *ret);
+
 /**
  * Find the one process called `name` (its comm, or the last part of its executable's path).
  * -ESRCH if there is none, -EMLINK with the candidates listed if there are several.
