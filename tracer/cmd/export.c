@@ -28,13 +28,13 @@ struct job {
 
 static void print_help(FILE *out)
 {
-	fputs("usage: virtrace export -f FORMAT [-o FILE] [--if EXPR] TRACE\n"
+	fputs("usage: virtrace export -f FORMAT [-o FILE] [OPTIONS] TRACE [#ID]…\n"
 	      "\n"
-	      "Writes the calls of a trace in another format.\n"
+	      "Writes the calls of a trace in another format.  With #ID only those calls.\n"
 	      "\n"
 	      "  -f, --format FORMAT    the format; 'list' lists them\n"
 	      "  -o, --output FILE      where to, instead of the standard output\n"
-	      "      --if EXPR          only calls for which this is true, as '$ret < 0'\n"
+	      REVIEW_SELECT_HELP
 	      "  -h, --help\n"
 	      "\n"
 	      "Examples:\n"
@@ -55,7 +55,7 @@ static void print_formats(FILE *out)
 static const struct option long_options[] = {
 	{ "format", required_argument, NULL, 'f' },
 	{ "output", required_argument, NULL, 'o' },
-	{ "if", required_argument, NULL, 'i' },
+	REVIEW_SELECT_OPTIONS,
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -89,26 +89,22 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 		case 'o':
 			options->output = optarg;
 			break;
-		case 'i':
-			options->selection.condition = optarg;
-			break;
 		case 'h':
 			print_help(stdout);
 			return 1;
 		case ':':
 			return err_set(-EINVAL, "option '%s' needs a value", argv[optind - 1]);
-		default:
+		case '?':
 			return err_set(-EINVAL, "there is no option '%s'", argv[optind - 1]);
+		default:
+			r = review_select_option(&options->selection, opt, optarg);
+			if (r)
+				return r;
 		}
 	}
 	if (!options->exporter)
 		return err_set(-EINVAL, "which format? '-f list' lists them");
-	if (optind + 1 != argc)
-		return err_set(-EINVAL, optind == argc
-						? "which trace? 'virtrace export --help' tells more"
-						: "one trace at a time");
-	options->path = argv[optind];
-	return 0;
+	return review_operands("export", argv + optind, &options->path, &options->selection);
 }
 
 static bool export_call(void *ctx, const struct call *call)

@@ -63,13 +63,7 @@ static void print_help(FILE *out)
 	      "\n"
 	      "  -v, --verbose          a line for each value, what changed since the entry marked "
 	      "~; backtraces\n"
-	      "      --if EXPR          calls for which this is true, as '$ret < 0' or 'path == "
-	      "\"vda\"'\n"
-	      "                         names: what was recorded, and $duration (ns), $thread, "
-	      "$tid, $function,\n"
-	      "                         $module, $status, $depth, $id\n"
-	      "      --function GLOB    calls of these functions\n"
-	      "      --tid TID          calls of this thread\n"
+	      REVIEW_SELECT_HELP
 	      "  -n, --limit N          the first N of them\n"
 	      "      --plain            for programs: one value a line, nothing left out\n"
 	      "      --color WHEN       auto, always or never; NO_COLOR is respected\n"
@@ -91,13 +85,11 @@ static void print_help(FILE *out)
 	      out);
 }
 
-enum { OPT_IF = 256, OPT_FUNCTION, OPT_TID, OPT_PLAIN, OPT_COLOR, OPT_NO_PAGER };
+enum { OPT_PLAIN = OPT_REVIEW_END, OPT_COLOR, OPT_NO_PAGER };
 
 static const struct option long_options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
-	{ "if", required_argument, NULL, OPT_IF },
-	{ "function", required_argument, NULL, OPT_FUNCTION },
-	{ "tid", required_argument, NULL, OPT_TID },
+	REVIEW_SELECT_OPTIONS,
 	{ "limit", required_argument, NULL, 'n' },
 	{ "plain", no_argument, NULL, OPT_PLAIN },
 	{ "color", optional_argument, NULL, OPT_COLOR },
@@ -105,20 +97,6 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
-
-static int parse_count(const char *text, const char *what, long long max, long long *ret)
-{
-	char *end;
-
-	errno = 0;
-	long long n = strtoll(text, &end, 10);
-
-	if (errno || end == text || *end || n < 1 || n > max)
-		return err_set(-EINVAL, "%s must be a number from 1 to %lld, not '%s'", what, max,
-			       text);
-	*ret = n;
-	return 0;
-}
 
 static int parse_colour(const char *text, enum colour_when *ret)
 {
@@ -143,18 +121,8 @@ static int parse_option(struct options *options, int opt, const char *arg)
 		options->verbose = true;
 		break;
 	case 'n':
-		r = parse_count(arg, "--limit", INT64_MAX, &n);
+		r = review_parse_count(arg, "--limit", INT64_MAX, &n);
 		options->limit = (uint64_t)n;
-		break;
-	case OPT_IF:
-		options->selection.condition = arg;
-		break;
-	case OPT_FUNCTION:
-		options->selection.function = arg;
-		break;
-	case OPT_TID:
-		r = parse_count(arg, "--tid", INT32_MAX, &n);
-		options->selection.tid = (long)n;
 		break;
 	case OPT_PLAIN:
 		options->plain = true;
@@ -166,7 +134,7 @@ static int parse_option(struct options *options, int opt, const char *arg)
 		options->no_pager = true;
 		break;
 	default:
-		return -EINVAL;
+		r = review_select_option(&options->selection, opt, arg);
 	}
 	return r;
 }
@@ -189,15 +157,7 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 		if (r < 0)
 			return r;
 	}
-	if (optind == argc)
-		return err_set(-EINVAL, "which trace? 'virtrace report --help' tells more");
-	options->path = argv[optind++];
-	for (; optind < argc; optind++) {
-		r = selection_add_id(&options->selection, argv[optind]);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return review_operands("report", argv + optind, &options->path, &options->selection);
 }
 
 /* The nearest one above that is counted too. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tracer/base/err.h"
@@ -12,6 +13,56 @@
 #include "tracer/review/select.h"
 #include "tracer/review/text.h"
 #include "tracer/trace/reader.h"
+
+int review_parse_count(const char *text, const char *what, long long max, long long *ret)
+{
+	char *end;
+
+	errno = 0;
+	long long n = strtoll(text, &end, 10);
+
+	if (errno || end == text || *end || n < 1 || n > max)
+		return err_set(-EINVAL, "%s must be a number from 1 to %lld, not '%s'", what, max,
+			       text);
+	*ret = n;
+	return 0;
+}
+
+int review_select_option(struct selection *selection, int opt, const char *arg)
+{
+	long long n = 0;
+	int r = 0;
+
+	switch (opt) {
+	case OPT_IF:
+		selection->condition = arg;
+		return 0;
+	case OPT_FUNCTION:
+		selection->function = arg;
+		return 0;
+	case OPT_TID:
+		r = review_parse_count(arg, "--tid", INT32_MAX, &n);
+		selection->tid = (long)n;
+		return r;
+	default:
+		return 1;
+	}
+}
+
+int review_operands(const char *command, char **argv, const char **path,
+		    struct selection *selection)
+{
+	if (!*argv)
+		return err_set(-EINVAL, "which trace? 'virtrace %s --help' tells more", command);
+	*path = *argv++;
+	for (; *argv; argv++) {
+		int r = selection_add_id(selection, *argv);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
 
 int review_open(const char *path, struct selection *selection, struct review *ret)
 {

@@ -7,6 +7,24 @@
 #include <stdint.h>
 #include <stdio.h>
 
+enum { OPT_IF = 256, OPT_FUNCTION, OPT_TID, OPT_REVIEW_END };
+
+/** Long options (getopt.h) of all commands that show calls: which of them the user wants. */
+#define REVIEW_SELECT_OPTIONS                                                                      \
+	{ "if", required_argument, NULL, OPT_IF },                                                 \
+	{ "function", required_argument, NULL, OPT_FUNCTION },                                     \
+	{ "tid", required_argument, NULL, OPT_TID }
+
+/** What --help says of them. */
+#define REVIEW_SELECT_HELP                                                                         \
+	"      --if EXPR          calls for which this is true, as '$ret < 0' or 'path == "        \
+	"\"vda\"'\n"                                                                               \
+	"                         names: what was recorded, and $duration (ns), $thread, $tid, "   \
+	"$function,\n"                                                                             \
+	"                         $module, $status, $depth, $id\n"                                 \
+	"      --function GLOB    calls of these functions\n"                                      \
+	"      --tid TID          calls of this thread\n"
+
 struct call;
 struct calls;
 struct code_map;
@@ -18,6 +36,17 @@ struct review {
 	struct calls *calls;
 	uint64_t wall_offset_ns; /**< add it to a time of the trace for ns since 1970 */
 };
+
+/** Take one of REVIEW_SELECT_OPTIONS.  0; 1 if it is another option; -EINVAL with a message. */
+int review_select_option(struct selection *selection, int opt, const char *arg);
+/**
+ * Take what is left of the command line: TRACE [#ID]...; `command` is for the message.  0, or
+ * -EINVAL with a message.
+ */
+int review_operands(const char *command, char **argv, const char **path,
+		    struct selection *selection);
+/** A number from 1 to `max`; `what` is the option's name.  0, or -EINVAL with a message. */
+int review_parse_count(const char *text, const char *what, long long max, long long *ret);
 
 /** Open a trace and make the selection ready for it. 0, or a negative errno with a message. */
 int review_open(const char *path, struct selection *selection, struct review *ret);
