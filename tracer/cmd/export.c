@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
@@ -14,6 +15,7 @@
 #include "tracer/review/code.h"
 #include "tracer/review/export.h"
 #include "tracer/review/select.h"
+#include "tracer/trace/reader.h"
 
 struct options {
 	const char *path, *output;
@@ -24,6 +26,8 @@ struct options {
 struct job {
 	const struct options *options;
 	struct export export;
+	uint64_t n; /* calls selected */
+	int error;
 };
 
 static void print_help(FILE *out)
@@ -107,52 +111,93 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 	return review_operands("export", argv + optind, &options->path, &options->selection);
 }
 
+/* A call, or a call with all that it made: what the exporter wants of those selected. */
 static bool export_call(void *ctx, const struct call *call)
 {
-	const struct job *job = ctx;
+	struct job *job = ctx;
+	const struct exporter *exporter = job->options->exporter;
 
-	if (selection_has(&job->options->selection, call))
-		job->options->exporter->call(&job->export, call);
-	return !ferror(job->export.out);
+	if (job->error || ferror(job->export.out))
+		return false;
+	if (!selection_has(&job->options->selection, call))
+		return true;
+	job->n++;
+	job->error = (exporter->tree ? exporter->tree : exporter->call)(&job->export, call);
+	return !exporter->tree;
 }
 
-static int export_calls(const struct options *options, const struct review *review,
-			const struct code_map *code, FILE *out)
+static int check_found(const struct job *job)
 {
+	if (job->n || !job->options->selection.ids.n)
+		return 0;
+	return err_set(-ENOENT, "%s has no such call", job->options->path);
+}
+
+/* What could be read of a damaged trace is exported before its error is told. */
+static int export_calls(struct job *job, struct calls *calls)
+{
+	const struct exporter *exporter = job->options->exporter;
+	const struct call *root;
+	int r = exporter->begin ? exporter->begin(&job->export) : 0;
+
+	if (r < 0)
+		return r;
+	while (!job->error && !ferror(job->export.out) && (r = calls_next(calls, &root)) > 0)
+		call_walk(root, &(struct call_visitor){ export_call, NULL }, job);
+	if (!job->error)
+		job->error = r < 0 ? r : check_found(job);
+	r = exporter->end ? exporter->end(&job->export) : 0;
+	return review_flush(job->export.out, job->error ? job->error : r);
+}
+
+static int open_output(const struct options *options, FILE **ret)
+{
+	if (!options->output && options->exporter->is_binary && isatty(STDOUT_FILENO))
+		return err_set(-EINVAL, "%s is nothing for a terminal; say '-o FILE'",
+			       options->exporter->name);
+	*ret = options->output ? fopen(options->output, "we") : stdout;
+	return *ret ? 0
+		    : err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
+}
+
+static int close_output(const struct options *options, FILE *out, int r)
+{
+	if (out == stdout || fclose(out) == 0 || r < 0)
+		return r;
+	return err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
+}
+
+static int export_review(const struct options *options, struct review *review)
+{
+	struct code_map *code =
+		options->exporter->needs_code ? review_code(options->path) : NULL;
 	struct job job = {
 		.options = options,
 		.export = {
-			.out = out,
+			.title = basename(options->path),
 			.wall_offset_ns = review->wall_offset_ns,
+			.info = reader_info(review->reader),
 			.code = code,
 		},
 	};
-	const struct call *root;
-	int r;
+	int r = open_output(options, &job.export.out);
 
-	while ((r = calls_next(review->calls, &root)) > 0 && !ferror(out))
-		call_walk(root, &(struct call_visitor){ export_call, NULL }, &job);
-	return review_flush(out, r < 0 ? r : 0);
+	job.export.n_probes = reader_probes(review->reader, &job.export.probes);
+	if (r == 0)
+		r = close_output(options, job.export.out, export_calls(&job, review->calls));
+	code_map_free(code);
+	return r;
 }
 
 static int export_trace(struct options *options)
 {
 	struct review review;
-	FILE *out = stdout;
 	int r = review_open(options->path, &options->selection, &review);
 
 	if (r < 0)
 		return r;
 	review_warn(&review);
-	struct code_map *code = review_code(options->path);
-
-	if (options->output)
-		out = fopen(options->output, "we");
-	r = out ? export_calls(options, &review, code, out)
-		: err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
-	if (out && out != stdout && fclose(out) != 0 && r >= 0)
-		r = err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
-	code_map_free(code);
+	r = export_review(options, &review);
 	review_close(&review);
 	return r;
 }

@@ -4,23 +4,41 @@
 #ifndef REVIEW_EXPORT_H
 #define REVIEW_EXPORT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 struct call;
 struct code_map;
+struct json_object;
+struct trace_probe;
 
 /** What exporters need besides the calls. */
 struct export {
 	FILE *out;
-	uint64_t wall_offset_ns; /**< of the trace's clock */
-	const struct code_map *code;
+	const char *title;           /**< the name of the trace, without directories */
+	uint64_t wall_offset_ns;    /**< of the trace's clock */
+	struct json_object *info;   /**< of the trace; keys: trace/writer.h */
+	const struct trace_probe *const *probes;
+	size_t n_probes;
+	const struct code_map *code; /**< for those with `needs_code` */
+	void *state;                 /**< the exporter's own, from begin() to end() */
 };
 
+/** All of these return 0, or a negative errno with a message. */
 struct exporter {
 	const char *name, *summary;
-	/** Write one call; its caller comes before it. */
-	void (*call)(const struct export *export, const struct call *call);
+	bool is_binary;  /**< nothing for a terminal */
+	bool needs_code; /**< what code addresses mean: costs another reading of the trace */
+
+	/** Before the first call; may be NULL. */
+	int (*begin)(struct export *export);
+	/** One of these: a call that was selected, or one with all calls it made. */
+	int (*call)(struct export *export, const struct call *call);
+	int (*tree)(struct export *export, const struct call *call);
+	/** After the last, also if something failed but begin(); may be NULL. */
+	int (*end)(struct export *export);
 };
 
 extern const struct exporter export_jsonl;

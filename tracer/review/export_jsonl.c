@@ -386,7 +386,7 @@ static void put_facts(struct json *json, const struct export *export, const stru
 		json_null(json);
 }
 
-static void put_call(const struct export *export, const struct call *call)
+static int put_call(struct export *export, const struct call *call)
 {
 	struct json json = { .out = export->out };
 
@@ -408,10 +408,12 @@ static void put_call(const struct export *export, const struct call *call)
 		put_backtrace(&json, call, export->code);
 	json_end(&json);
 	putc('\n', export->out);
+	return 0;
 }
 
 const struct exporter export_jsonl = {
 	.name = "jsonl",
 	.summary = "JSON Lines: one object per call, with all its values",
+	.needs_code = true,
 	.call = put_call,
 };
