@@ -154,6 +154,11 @@ void json_printf(struct json *json, const char *fmt, ...)
 	json_string(json, text);
 }
 
+void json_addr(struct json *json, uint64_t addr)
+{
+	json_printf(json, "0x%" PRIx64, addr);
+}
+
 void json_hex(struct json *json, const uint8_t *bytes, size_t len)
 {
 	begin_value(json);

@@ -47,6 +47,8 @@ void json_number(struct json *json, const char *text);
 /** `text` may be NULL, which gives null; bytes that are not UTF-8 become U+FFFD. */
 void json_string(struct json *json, const char *text);
 void json_string_len(struct json *json, const uint8_t *text, size_t len);
+/** "0x7f…" */
+void json_addr(struct json *json, uint64_t addr);
 /** A string of two hexadecimal digits for each byte. */
 void json_hex(struct json *json, const uint8_t *bytes, size_t len);
 void json_printf(struct json *json, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
