@@ -9,35 +9,10 @@
 #include "tracer/review/show.h"
 #include "tracer/review/stats.h"
 #include "tracer/review/text.h"
+#include "tracer/review/trace_info.h"
 #include "tracer/trace/reader.h"
 
 enum { COMMAND_WORDS_MAX = 64, NAME_WIDTH_MAX = 60, LOST_LINES_MAX = 10, SLOWEST_LINES = 3 };
-
-/* Members of info.json, which anyone may have written: NULL or 0 if it is not there. */
-static struct json_object *object_of(struct json_object *object, const char *key,
-				     enum json_type type)
-{
-	struct json_object *value = NULL;
-
-	if (!object || !json_object_is_type(object, json_type_object) ||
-	    !json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, type))
-		return NULL;
-	return value;
-}
-
-static const char *string_of(struct json_object *object, const char *key)
-{
-	struct json_object *value = object_of(object, key, json_type_string);
-
-	return value ? json_object_get_string(value) : NULL;
-}
-
-static uint64_t uint_of(struct json_object *object, const char *key)
-{
-	struct json_object *value = object_of(object, key, json_type_int);
-
-	return value ? json_object_get_uint64(value) : 0;
-}
 
 static void put(struct show *show, const char *text)
 {
@@ -59,29 +34,30 @@ static void begin_line(struct show *show)
 /* "libvirtd[2114] on kvm7" */
 static void put_target(struct show *show, struct json_object *info)
 {
-	struct json_object *target = object_of(info, "target", json_type_object);
-	struct json_object *host = object_of(info, "host", json_type_object);
-	const char *comm = string_of(target, "comm"), *name = string_of(host, "name");
+	struct json_object *target = trace_info_object(info, "target");
+	struct json_object *host = trace_info_object(info, "host");
+	const char *comm = trace_info_string(target, "comm");
+	const char *name = trace_info_string(host, "name");
 
 	if (comm) {
 		put(show, ": ");
 		put_name(show, comm);
-		page_putf(&show->page, COLOUR_NONE, "[%" PRIu64 "]", uint_of(target, "pid"));
+		page_putf(&show->page, COLOUR_NONE, "[%" PRIu64 "]", trace_info_uint(target, "pid"));
 	}
 	if (name) {
 		put(show, " on ");
 		put_name(show, name);
 	}
-	if (string_of(host, "kernel")) {
+	if (trace_info_string(host, "kernel")) {
 		put(show, ", Linux ");
-		put_name(show, string_of(host, "kernel"));
+		put_name(show, trace_info_string(host, "kernel"));
 	}
 }
 
 static void put_when(struct show *show, const struct report *report)
 {
-	uint64_t start_ns = uint_of(report->info, "start_ns"),
-		 end_ns = uint_of(report->info, "end_ns");
+	uint64_t start_ns = trace_info_uint(report->info, "start_ns"),
+		 end_ns = trace_info_uint(report->info, "end_ns");
 	const struct calls_summary *summary = report->summary;
 	char text[64], duration[SHOW_DURATION_MAX];
 	struct tm tm = { 0 };
@@ -97,7 +73,7 @@ static void put_when(struct show *show, const struct report *report)
 		end_ns > start_ns ? end_ns - start_ns : summary->last_ns - summary->first_ns;
 
 	page_putf(&show->page, COLOUR_NONE, ", %s", show_duration(duration, lasted_ns));
-	const char *end = string_of(report->info, "end");
+	const char *end = trace_info_string(report->info, "end");
 
 	page_put_name(&show->page, COLOUR_NONE, ", ended: ",
 		      !end_ns ? "not yet, or killed" : end ? end : "unknown", show->print.utf8);
@@ -129,8 +105,9 @@ static void put_counts(struct show *show, const struct report *report)
 
 static void put_stops(struct show *show, struct json_object *info)
 {
-	struct json_object *summary = object_of(info, "summary", json_type_object);
-	uint64_t hits = uint_of(summary, "hits"), stopped_ns = uint_of(summary, "stopped_ns");
+	struct json_object *summary = trace_info_object(info, "summary");
+	uint64_t hits = trace_info_uint(summary, "hits");
+	uint64_t stopped_ns = trace_info_uint(summary, "stopped_ns");
 	char average[SHOW_DURATION_MAX];
 
 	put(show, ".  Times include the tracer's own stops");
@@ -149,9 +126,10 @@ static const char *last_part(const char *path)
 
 static void put_module(struct show *show, struct json_object *module)
 {
-	const char *path = string_of(module, "path"), *build_id = string_of(module, "build_id");
-	const char *debug = string_of(module, "debug");
-	struct json_object *deleted = object_of(module, "deleted", json_type_boolean);
+	const char *path = trace_info_string(module, "path");
+	const char *build_id = trace_info_string(module, "build_id");
+	const char *debug = trace_info_string(module, "debug");
+	struct json_object *deleted = trace_info_get(module, "deleted", json_type_boolean);
 
 	if (!path)
 		return;
@@ -170,7 +148,7 @@ static void put_module(struct show *show, struct json_object *module)
 
 static void put_modules(struct show *show, struct json_object *info)
 {
-	struct json_object *modules = object_of(info, "modules", json_type_array);
+	struct json_object *modules = trace_info_get(info, "modules", json_type_array);
 	size_t n = modules ? json_object_array_length(modules) : 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -189,8 +167,8 @@ static void put_word(struct show *show, const char *word)
 
 static void put_command(struct show *show, struct json_object *info)
 {
-	struct json_object *command = object_of(info, "command", json_type_array);
-	const char *version = string_of(info, "version");
+	struct json_object *command = trace_info_get(info, "command", json_type_array);
+	const char *version = trace_info_string(info, "version");
 	size_t n = command ? json_object_array_length(command) : 0;
 
 	if (!n && !version)

@@ -1,0 +1,31 @@
+#include "tracer/review/trace_info.h"
+
+struct json_object *trace_info_get(struct json_object *object, const char *key,
+				   enum json_type type)
+{
+	struct json_object *value = NULL;
+
+	if (!object || !json_object_is_type(object, json_type_object) ||
+	    !json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, type))
+		return NULL;
+	return value;
+}
+
+struct json_object *trace_info_object(struct json_object *object, const char *key)
+{
+	return trace_info_get(object, key, json_type_object);
+}
+
+const char *trace_info_string(struct json_object *object, const char *key)
+{
+	struct json_object *value = trace_info_get(object, key, json_type_string);
+
+	return value ? json_object_get_string(value) : NULL;
+}
+
+uint64_t trace_info_uint(struct json_object *object, const char *key)
+{
+	struct json_object *value = trace_info_get(object, key, json_type_int);
+
+	return value ? json_object_get_uint64(value) : 0;
+}
