@@ -23,7 +23,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
            -Wwrite-strings -Wvla -Werror
 # A sanitizer finds more at -O1, and alone decides what a stack looks like.
 ALLCFLAGS := -std=gnu17 $(WARN) $(CFLAGS) -I. -MMD -MP -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
-             -DPRESET_DIR='"$(PREFIX)/share/virtrace/presets"' \
+             -DDATA_DIR='"$(PREFIX)/share/virtrace"' \
              $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(,)undefined -fno-sanitize-recover=undefined)
 LDFLAGS += $(if $(SAN),-fsanitize=address$(,)undefined)
 

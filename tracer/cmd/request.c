@@ -11,8 +11,9 @@
 
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
+#include "tracer/cmd/config_dirs.h"
 
-enum { EXPRS_MAX = 64, PRESET_DIRS = 4, PRESET_PATH_MAX = 4096 };
+enum { EXPRS_MAX = 64 };
 
 static int no_memory(void)
 {
@@ -219,33 +220,7 @@ static int parse_preset(struct request_list *list, const char *path)
 	return 0;
 }
 
-/* Where presets are searched, first match first; returns how many. */
-static size_t preset_dirs(char dirs[PRESET_DIRS][PRESET_PATH_MAX])
-{
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	size_t n = 0;
-
-	if (config && config[0])
-		snprintf(dirs[n++], PRESET_PATH_MAX, "%s/virtrace/presets", config);
-	else if (home && home[0])
-		snprintf(dirs[n++], PRESET_PATH_MAX, "%s/.config/virtrace/presets", home);
-	snprintf(dirs[n++], PRESET_PATH_MAX, "/etc/virtrace/presets");
-	snprintf(dirs[n++], PRESET_PATH_MAX, "%s", PRESET_DIR);
-	/* Run from the build folder: build/virtrace finds tracer/presets. */
-	ssize_t len = readlink("/proc/self/exe", dirs[n], PRESET_PATH_MAX - 32);
-
-	if (len > 0) {
-		dirs[n][len] = '\0';
-		char *slash = strrchr(dirs[n], '/');
-
-		if (slash)
-			snprintf(slash, 32, "/../tracer/presets");
-		n++;
-	}
-	return n;
-}
-
-static void hint_presets(int code, char dirs[PRESET_DIRS][PRESET_PATH_MAX], size_t n)
+static void hint_presets(int code, char dirs[CONFIG_DIRS][CONFIG_PATH_MAX], size_t n)
 {
 	char names[1024] = "";
 
@@ -266,11 +241,11 @@ static void hint_presets(int code, char dirs[PRESET_DIRS][PRESET_PATH_MAX], size
 
 int request_add_preset(struct request_list *list, const char *name)
 {
-	static char dirs[PRESET_DIRS][PRESET_PATH_MAX];
+	static char dirs[CONFIG_DIRS][CONFIG_PATH_MAX];
 
 	if (strchr(name, '/'))
 		return parse_preset(list, name);
-	size_t n = preset_dirs(dirs);
+	size_t n = config_dirs("presets", dirs);
 
 	for (size_t i = 0; i < n; i++) {
 		const char *path = arena_printf(&list->arena, "%s/%s.ini", dirs[i], name);
