@@ -129,7 +129,6 @@ static void put_module(struct show *show, struct json_object *module)
 	const char *path = trace_info_string(module, "path");
 	const char *build_id = trace_info_string(module, "build_id");
 	const char *debug = trace_info_string(module, "debug");
-	struct json_object *deleted = trace_info_get(module, "deleted", json_type_boolean);
 
 	if (!path)
 		return;
@@ -141,14 +140,14 @@ static void put_module(struct show *show, struct json_object *module)
 		put(show, ", debug info: ");
 		put_name(show, debug);
 	}
-	if (deleted && json_object_get_boolean(deleted))
+	if (trace_info_bool(module, "deleted"))
 		put(show, ", replaced on disk before the recording");
 	page_newline(&show->page);
 }
 
 static void put_modules(struct show *show, struct json_object *info)
 {
-	struct json_object *modules = trace_info_get(info, "modules", json_type_array);
+	struct json_object *modules = trace_info_array(info, "modules");
 	size_t n = modules ? json_object_array_length(modules) : 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -167,7 +166,7 @@ static void put_word(struct show *show, const char *word)
 
 static void put_command(struct show *show, struct json_object *info)
 {
-	struct json_object *command = trace_info_get(info, "command", json_type_array);
+	struct json_object *command = trace_info_array(info, "command");
 	const char *version = trace_info_string(info, "version");
 	size_t n = command ? json_object_array_length(command) : 0;
 

@@ -1,7 +1,9 @@
 #include "tracer/review/trace_info.h"
 
-struct json_object *trace_info_get(struct json_object *object, const char *key,
-				   enum json_type type)
+#include <json-c/json.h>
+#include <stddef.h>
+
+static struct json_object *get(struct json_object *object, const char *key, enum json_type type)
 {
 	struct json_object *value = NULL;
 
@@ -13,19 +15,31 @@ struct json_object *trace_info_get(struct json_object *object, const char *key,
 
 struct json_object *trace_info_object(struct json_object *object, const char *key)
 {
-	return trace_info_get(object, key, json_type_object);
+	return get(object, key, json_type_object);
+}
+
+struct json_object *trace_info_array(struct json_object *object, const char *key)
+{
+	return get(object, key, json_type_array);
 }
 
 const char *trace_info_string(struct json_object *object, const char *key)
 {
-	struct json_object *value = trace_info_get(object, key, json_type_string);
+	struct json_object *value = get(object, key, json_type_string);
 
 	return value ? json_object_get_string(value) : NULL;
 }
 
 uint64_t trace_info_uint(struct json_object *object, const char *key)
 {
-	struct json_object *value = trace_info_get(object, key, json_type_int);
+	struct json_object *value = get(object, key, json_type_int);
 
 	return value ? json_object_get_uint64(value) : 0;
+}
+
+bool trace_info_bool(struct json_object *object, const char *key)
+{
+	struct json_object *value = get(object, key, json_type_boolean);
+
+	return value && json_object_get_boolean(value);
 }
