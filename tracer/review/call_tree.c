@@ -28,12 +28,15 @@ struct entry {
 	struct call_node node; /* first: a node is a pointer to it */
 	struct place place;
 	size_t number; /* how many there were before it */
+	bool is_pruned;
 	UT_hash_handle hh;
 };
 
 struct call_tree {
 	call_key_fn *key;
 	void *ctx;
+	call_slowest_fn *watch; /* may be NULL */
+	void *watch_ctx;
 	struct arena arena;
 	struct call_node root;
 	struct entry *entries;
@@ -62,10 +65,18 @@ void call_tree_free(struct call_tree *tree)
 {
 	if (!tree)
 		return;
+	for (struct entry *it = tree->entries; it; it = it->hh.next)
+		free(it->node.data);
 	HASH_CLEAR(hh, tree->entries);
 	HASH_CLEAR(hh, tree->keys);
 	arena_free(&tree->arena);
 	free(tree);
+}
+
+void call_tree_watch(struct call_tree *tree, call_slowest_fn *watch, void *ctx)
+{
+	tree->watch = watch;
+	tree->watch_ctx = ctx;
 }
 
 /* NULL without memory. */
@@ -129,7 +140,7 @@ static struct call_node *find_node(struct call_tree *tree, const struct call *ca
 	return node;
 }
 
-static void count(struct call_node *node, const struct call *call)
+static void count(const struct call_tree *tree, struct call_node *node, const struct call *call)
 {
 	uint64_t ns = call_duration(call);
 
@@ -140,6 +151,8 @@ static void count(struct call_node *node, const struct call *call)
 	if (call->outcome != OUTCOME_OPEN && (!node->slowest || ns > node->max_ns)) {
 		node->slowest = call->id;
 		node->max_ns = ns;
+		if (tree->watch)
+			tree->watch(tree->watch_ctx, node, call);
 	}
 }
 
@@ -172,7 +185,7 @@ static bool enter(void *ctx, const struct call *call)
 		tree->at->self_ns += self_time(call);
 		return true;
 	}
-	count(node, call);
+	count(tree, node, call);
 	node->self_ns += self_time(call);
 	tree->at = node;
 	return true;
@@ -228,22 +241,45 @@ static void sort_children(struct call_node *up, struct call_node **nodes)
 	struct call_node **end = nodes, **at = &up->first;
 
 	for (struct call_node *it = up->first; it; it = it->next)
-		*end++ = it;
+		if (!((struct entry *)it)->is_pruned)
+			*end++ = it;
 	qsort(nodes, (size_t)(end - nodes), sizeof(*nodes), by_time);
-	for (; nodes < end; at = &(*at)->next)
+	for (up->last = NULL; nodes < end; at = &(*at)->next)
 		*at = up->last = *nodes++;
 	*at = NULL;
 }
 
+/* `nodes` has room for all; returns how many are left. */
+static size_t sort_all(struct call_tree *tree, struct call_node **nodes)
+{
+	struct call_node *node = &tree->root;
+	size_t n = 0;
+
+	for (; node; node = (struct call_node *)call_node_next(node), n++)
+		sort_children(node, nodes);
+	return n - 1;
+}
+
 int call_tree_sort(struct call_tree *tree)
 {
+	size_t n;
+
+	return call_tree_prune(tree, SIZE_MAX, &n);
+}
+
+int call_tree_prune(struct call_tree *tree, size_t max, size_t *ret)
+{
 	struct call_node **nodes = calloc(tree->n + 1, sizeof(*nodes));
-	const struct call_node *node = &tree->root;
+	size_t n = 0;
 
 	if (!nodes)
 		return err_set(-ENOMEM, "out of memory for the call tree");
-	for (; node; node = call_node_next(node))
-		sort_children((struct call_node *)node, nodes);
+	for (const struct call_node *it = &tree->root; (it = call_node_next(it)); n++)
+		nodes[n] = (struct call_node *)it;
+	qsort(nodes, n, sizeof(*nodes), by_time);
+	for (size_t i = max; i < n; i++)
+		((struct entry *)nodes[i])->is_pruned = true;
+	*ret = n - sort_all(tree, nodes);
 	free(nodes);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #ifndef REVIEW_CALL_TREE_H
 #define REVIEW_CALL_TREE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct call;
@@ -34,6 +35,7 @@ struct call_node {
 	 */
 	uint64_t total_ns, self_ns, max_ns;
 	uint64_t slowest; /**< number of the call that took `max_ns`; 0: none ended */
+	void *data;       /**< the owner's; call_tree_free() frees it */
 
 	struct call_node *up, *first, *last, *next; /**< children in the order of their first call */
 };
@@ -44,6 +46,10 @@ typedef const char *call_key_fn(void *ctx, const struct call *call);
 /** `key` may be NULL.  NULL without memory. */
 struct call_tree *call_tree_new(call_key_fn *key, void *ctx);
 void call_tree_free(struct call_tree *tree);
+
+/** Told of each call that took longer than all before it of its node. */
+typedef void call_slowest_fn(void *ctx, struct call_node *node, const struct call *call);
+void call_tree_watch(struct call_tree *tree, call_slowest_fn *watch, void *ctx);
 
 /** Add a call and all that it made.  0 or -ENOMEM. */
 int call_tree_add(struct call_tree *tree, const struct call *call);
@@ -58,6 +64,12 @@ uint64_t call_tree_left_out(const struct call_tree *tree);
  * or -ENOMEM.
  */
 int call_tree_sort(struct call_tree *tree);
+
+/**
+ * Keep the `max` nodes that took longest, those that are below kept ones only, and order children as
+ * call_tree_sort() does. `*ret` is how many nodes are gone.  0 or -ENOMEM.
+ */
+int call_tree_prune(struct call_tree *tree, size_t max, size_t *ret);
 
 /** The next node in depth-first order, parents first; NULL after the last.  Starts with the root. */
 const struct call_node *call_node_next(const struct call_node *node);

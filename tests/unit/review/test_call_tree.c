@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tracer/review/call_graph.h"
 #include "tracer/review/call_tree.h"
 #include "tracer/review/calls.h"
 #include "tracer/trace/reader.h"
@@ -249,11 +250,101 @@ static void too_many(void **state)
 	call_tree_free(tree);
 }
 
+/* The longest are kept, and none below one that is gone. */
+static void prune(void **state)
+{
+	struct call_tree *tree = call_tree_new(NULL, NULL);
+	struct call above = call_of(0, 0, 0, 10), below = call_of(1, 1, 0, 500);
+	struct call other = call_of(2, 2, 0, 100), longest = call_of(3, 1, 0, 400);
+	const struct call_node *root = call_tree_root(tree);
+	size_t gone;
+
+	(void)state;
+	link_below(&below, &above);
+	assert_int_equal(call_tree_add(tree, &above), 0);
+	assert_int_equal(call_tree_add(tree, &other), 0);
+	assert_int_equal(call_tree_add(tree, &longest), 0);
+	assert_int_equal(call_tree_prune(tree, 4, &gone), 0);
+	assert_int_equal(gone, 0);
+	assert_int_equal(call_tree_prune(tree, 3, &gone), 0);
+	assert_int_equal(gone, 2);
+	assert_string_equal(root->first->probe->function, "b");
+	assert_string_equal(root->first->next->probe->function, "c");
+	assert_ptr_equal(root->last, root->first->next);
+	assert_null(root->last->next);
+	assert_int_equal(call_tree_prune(tree, 0, &gone), 0);
+	assert_int_equal(gone, 2);
+	assert_null(root->first);
+	assert_null(root->last);
+	call_tree_free(tree);
+}
+
+static void note_id(void *ctx, struct call_node *node, const struct call *call)
+{
+	++*(unsigned *)ctx;
+	free(node->data);
+	node->data = strdup((char[]){ (char)('0' + call->id), '\0' });
+}
+
+static void watch(void **state)
+{
+	static const uint64_t times[] = { 5, 3, 9, 9, 7 };
+	struct call_tree *tree = call_tree_new(NULL, NULL);
+	unsigned told = 0;
+
+	(void)state;
+	call_tree_watch(tree, note_id, &told);
+	for (unsigned i = 0; i < 5; i++) {
+		struct call call = call_of(i, 0, 0, times[i]);
+
+		assert_int_equal(call_tree_add(tree, &call), 0);
+	}
+	assert_int_equal(told, 2);
+	assert_string_equal(call_tree_root(tree)->first->data, "3");
+	call_tree_free(tree);
+}
+
+/* a(100) -> a(40) -> b(10); c(5) -> b(1): the inner a is part of the outer one's time. */
+static void graph(void **state)
+{
+	struct call_tree *tree = call_tree_new(NULL, NULL);
+	struct call a = call_of(0, 0, 0, 100), inner = call_of(1, 0, 0, 40),
+		    b = call_of(2, 1, 0, 10), c = call_of(3, 2, 0, 5), d = call_of(4, 1, 0, 1);
+
+	(void)state;
+	link_below(&inner, &a);
+	link_below(&b, &inner);
+	link_below(&d, &c);
+	assert_int_equal(call_tree_add(tree, &a), 0);
+	assert_int_equal(call_tree_add(tree, &c), 0);
+	struct call_graph *graph = call_graph_new(tree);
+
+	assert_int_equal(graph->n_nodes, 3);
+	assert_int_equal(graph->total_ns, 105);
+	assert_ptr_equal(graph->nodes[0].probe, &probes[0]);
+	assert_int_equal(graph->nodes[0].calls, 2);
+	assert_int_equal(graph->nodes[0].total_ns, 100);
+	assert_ptr_equal(graph->nodes[1].probe, &probes[1]);
+	assert_int_equal(graph->nodes[1].calls, 2);
+	assert_int_equal(graph->nodes[1].total_ns, 11);
+	assert_int_equal(graph->n_edges, 3);
+	static const struct graph_edge edges[] = { { 0, 0, 1 }, { 0, 1, 1 }, { 2, 1, 1 } };
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(graph->edges[i].from, edges[i].from);
+		assert_int_equal(graph->edges[i].to, edges[i].to);
+		assert_int_equal(graph->edges[i].calls, edges[i].calls);
+	}
+	call_graph_free(graph);
+	call_tree_free(tree);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums),	    cmocka_unit_test(order),	cmocka_unit_test(outcomes),
 		cmocka_unit_test(split),    cmocka_unit_test(too_deep), cmocka_unit_test(too_many),
+		cmocka_unit_test(prune),    cmocka_unit_test(watch),	cmocka_unit_test(graph),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
