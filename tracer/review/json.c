@@ -9,6 +9,9 @@
 #include "tracer/base/utf8.h"
 #include "tracer/review/text.h"
 
+/* Up to here a double tells all integers apart. */
+#define DOUBLE_EXACT_MAX (INT64_C(1) << 53)
+
 /* What stands before a value: a comma, unless it is the first one or its key was before it. */
 static void begin_value(struct json *json)
 {
@@ -109,14 +112,19 @@ void json_bool(struct json *json, bool value)
 
 void json_int(struct json *json, int64_t value)
 {
+	bool is_exact = value >= -DOUBLE_EXACT_MAX && value <= DOUBLE_EXACT_MAX;
+	const char *quote = json->for_doubles && !is_exact ? "\"" : "";
+
 	begin_value(json);
-	fprintf(json->out, "%" PRId64, value);
+	fprintf(json->out, "%s%" PRId64 "%s", quote, value, quote);
 }
 
 void json_uint(struct json *json, uint64_t value)
 {
+	const char *quote = json->for_doubles && value > DOUBLE_EXACT_MAX ? "\"" : "";
+
 	begin_value(json);
-	fprintf(json->out, "%" PRIu64, value);
+	fprintf(json->out, "%s%" PRIu64 "%s", quote, value, quote);
 }
 
 void json_float(struct json *json, double value, unsigned size)

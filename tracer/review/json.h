@@ -19,6 +19,8 @@ enum { JSON_DEPTH_MAX = 512 };
 
 struct json {
 	FILE *out;
+	/** The reader keeps numbers as doubles: integers that these cannot hold become strings. */
+	bool for_doubles;
 	unsigned depth;
 	bool after_key;
 	struct {

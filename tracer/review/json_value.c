@@ -169,6 +169,17 @@ static bool fits_64_bits(const struct value_node *v)
 	return true;
 }
 
+static void put_low_64_bits(struct json *json, const struct value_node *v)
+{
+	uint64_t u = 0;
+
+	memcpy(&u, v->bytes, v->len < sizeof(u) ? v->len : sizeof(u));
+	if (v->schema->is_signed && v->len >= sizeof(u))
+		json_int(json, (int64_t)u);
+	else
+		json_uint(json, u);
+}
+
 static void put_bytes(struct json *json, const struct value_node *v)
 {
 	char buf[TEXT_INT128];
@@ -178,7 +189,7 @@ static void put_bytes(struct json *json, const struct value_node *v)
 	else if (v->schema->is_float || v->schema->is_hex || v->len > 16)
 		put_raw(json, v, false);
 	else if (fits_64_bits(v))
-		json_number(json, text_int128(buf, v->bytes, v->len, v->schema->is_signed));
+		put_low_64_bits(json, v);
 	else
 		json_string(json, text_int128(buf, v->bytes, v->len, v->schema->is_signed));
 }
