@@ -34,7 +34,8 @@ static void print_help(FILE *out)
 {
 	fputs("usage: virtrace export -f FORMAT [-o FILE] [OPTIONS] TRACE [#ID]…\n"
 	      "\n"
-	      "Writes the calls of a trace in another format.  With #ID only those calls.\n"
+	      "Writes the calls of a trace in another format.  With #ID only those calls.  csv and jsonl are\n"
+	      "of the selected calls alone, the others have the calls these made, too.\n"
 	      "\n"
 	      "  -f, --format FORMAT    the format; 'list' lists them\n"
 	      "  -o, --output FILE      where to, instead of the standard output\n"
@@ -44,7 +45,9 @@ static void print_help(FILE *out)
 	      "Examples:\n"
 	      "  virtrace export -f jsonl -o calls.jsonl blk.trace\n"
 	      "  virtrace export -f jsonl --if '$ret < 0' blk.trace | jq -r '.entry.path'\n"
-	      "  virtrace export -f jsonl blk.trace | jq '.return[\"*info\"].allocation'\n"
+	      "  virtrace export -f chrome -o blk.json blk.trace     then open it in ui.perfetto.dev\n"
+	      "  virtrace export -f folded blk.trace | flamegraph.pl --countname ns > blk.svg\n"
+	      "  virtrace export -f dot blk.trace '#388' | dot -Tpng > call.png\n"
 	      "\n"
 	      "Exit status: 0 done, 1 error, 2 usage.\n",
 	      out);
@@ -167,25 +170,60 @@ static int close_output(const struct options *options, FILE *out, int r)
 	return err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
 }
 
+/* The probes whose calls may be exported, in `ret`, which has room for all. */
+static size_t find_probes(const struct selection *selection, const struct reader *reader,
+			  const struct trace_probe **ret)
+{
+	const struct trace_probe *const *all;
+	size_t n_all = reader_probes(reader, &all), n = 0;
+
+	for (size_t i = 0; i < n_all; i++)
+		if (selection_has_function(selection, all[i]))
+			ret[n++] = all[i];
+	return n;
+}
+
+/* The last part of the trace's path. */
+static char *title_of(const char *path)
+{
+	char *copy = strdup(path), *title = NULL;
+	size_t len = copy ? strlen(copy) : 0;
+
+	while (len > 1 && copy[len - 1] == '/')
+		copy[--len] = '\0';
+	title = copy ? strdup(basename(copy)) : NULL;
+	free(copy);
+	return title;
+}
+
 static int export_review(const struct options *options, struct review *review)
 {
+	const struct trace_probe *const *all;
+	const struct trace_probe **probes =
+		calloc(reader_probes(review->reader, &all) + 1, sizeof(*probes));
+	char *title = title_of(options->path);
 	struct code_map *code =
 		options->exporter->needs_code ? review_code(options->path) : NULL;
 	struct job job = {
 		.options = options,
 		.export = {
-			.title = basename(options->path),
+			.title = title,
 			.wall_offset_ns = review->wall_offset_ns,
 			.info = reader_info(review->reader),
+			.probes = probes,
 			.code = code,
 		},
 	};
-	int r = open_output(options, &job.export.out);
+	int r = probes && title ? open_output(options, &job.export.out)
+				: err_set(-ENOMEM, "out of memory");
 
-	job.export.n_probes = reader_probes(review->reader, &job.export.probes);
-	if (r == 0)
+	if (r == 0) {
+		job.export.n_probes = find_probes(&options->selection, review->reader, probes);
 		r = close_output(options, job.export.out, export_calls(&job, review->calls));
+	}
 	code_map_free(code);
+	free(title);
+	free(probes);
 	return r;
 }
 

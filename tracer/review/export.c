@@ -3,7 +3,8 @@
 #include <string.h>
 
 static const struct exporter *const table[] = {
-	&export_jsonl,
+	&export_chrome, &export_csv,     &export_dot, &export_folded,
+	&export_jsonl,  &export_mermaid, &export_svg, &export_xmind,
 	NULL,
 };
 

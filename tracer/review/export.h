@@ -20,6 +20,7 @@ struct export {
 	const char *title;           /**< the name of the trace, without directories */
 	uint64_t wall_offset_ns;    /**< of the trace's clock */
 	struct json_object *info;   /**< of the trace; keys: trace/writer.h */
+	/** Those whose calls may be selected. */
 	const struct trace_probe *const *probes;
 	size_t n_probes;
 	const struct code_map *code; /**< for those with `needs_code` */
@@ -41,7 +42,8 @@ struct exporter {
 	int (*end)(struct export *export);
 };
 
-extern const struct exporter export_jsonl;
+extern const struct exporter export_chrome, export_csv, export_dot, export_folded, export_jsonl,
+	export_mermaid, export_svg, export_xmind;
 
 /** All of them; the list ends with NULL. */
 const struct exporter *const *exporters(void);

@@ -81,9 +81,14 @@ static bool has_id(const struct selection *selection, uint64_t id)
 	return !selection->ids.n;
 }
 
+bool selection_has_function(const struct selection *selection, const struct trace_probe *probe)
+{
+	return !selection->function || !fnmatch(selection->function, probe->function, 0);
+}
+
 bool selection_has(const struct selection *selection, const struct call *call)
 {
 	return (!selection->tid || selection->tid == call->tid) && has_id(selection, call->id) &&
-	       (!selection->function || !fnmatch(selection->function, call->probe->function, 0)) &&
+	       selection_has_function(selection, call->probe) &&
 	       (!selection->filter || filter_matches(selection->filter, call));
 }

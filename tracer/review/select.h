@@ -34,6 +34,8 @@ void selection_fini(struct selection *selection);
 int selection_add_id(struct selection *selection, const char *text);
 
 bool selection_is_all(const struct selection *selection);
+/** Whether calls of a function may be selected, by its name. */
+bool selection_has_function(const struct selection *selection, const struct trace_probe *probe);
 bool selection_has(const struct selection *selection, const struct call *call);
 
 #endif
