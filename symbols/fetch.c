@@ -17,6 +17,12 @@
 #include <assert.h>
 #include <string.h>
 
+enum {
+	TEXT_HEAD = 1 + sizeof(uint32_t), /* status and length in front of a text */
+	TEXT_CHUNK = 16 * 1024,           /* of a text, read at a time */
+	BYTES_MAX = 64 * 1024,            /* of what should be text and is none: readers keep a field for each byte */
+};
+
 struct fetch {
 	const struct frame *frame;
 	const struct limits *limits;
@@ -31,8 +37,8 @@ static void put(struct fetch *fetch, const void *bytes, size_t len)
 	struct payload *out = fetch->out;
 
 	assert(len <= out->cap - out->len);
-	if (len)
-		memcpy(out->data + out->len, bytes, len);
+	if (len) /* a text is there already */
+		memmove(out->data + out->len, bytes, len);
 	out->len += len;
 }
 
@@ -88,33 +94,58 @@ static void put_text(struct fetch *fetch, const uint8_t *s, size_t len, bool cut
 {
 	size_t whole = len - (cut ? cut_character(s, len) : 0);
 	bool text = utf8_valid(s, whole);
-	uint16_t n = (uint16_t)(text ? whole : len);
+	uint32_t n = (uint32_t)(text ? whole : len < BYTES_MAX ? len : BYTES_MAX);
 
+	cut |= n < len;
 	put_status(fetch,
 		   text ? (cut ? STATUS_CUT : STATUS_OK) : (cut ? STATUS_BYTES_CUT : STATUS_BYTES));
 	put(fetch, &n, sizeof(n));
 	put(fetch, s, n);
 }
 
+/*
+ * Read text up to its NUL or `limit` bytes to where put_text() puts it. Returns what was read: the
+ * text, more than `limit` if it goes on there, or what there is if it could not be read to its end.
+ */
+static size_t read_text(const struct fetch *fetch, uint64_t addr, size_t limit, bool *ended)
+{
+	uint8_t *text = fetch->out->data + fetch->out->len + TEXT_HEAD, chunk[TEXT_CHUNK];
+	size_t len = 0, want, got;
+
+	assert(fetch->out->len + TEXT_HEAD + limit <= fetch->out->cap);
+	do {
+		want = limit + 1 - len < TEXT_CHUNK ? limit + 1 - len : TEXT_CHUNK;
+		got = read_mem(fetch, addr + len, chunk, want);
+		const uint8_t *nul = memchr(chunk, 0, got);
+		size_t n = nul ? (size_t)(nul - chunk) : got;
+
+		*ended = nul;
+		if (n)
+			memcpy(text + len, chunk, len + n > limit ? limit - len : n);
+		len += n;
+	} while (!*ended && got == want && len <= limit);
+	return len;
+}
+
 /* The text behind a char pointer. */
 static void put_string(struct fetch *fetch, uint64_t addr)
 {
-	uint8_t text[STRING_LIMIT_MAX + 1];
 	size_t limit = fetch->limits->string;
+	bool ended;
 
 	if (!addr) {
 		put_status(fetch, STATUS_NULL);
 		return;
 	}
-	size_t got = read_mem(fetch, addr, text, limit + 1);
-	const uint8_t *nul = memchr(text, 0, got);
+	size_t len = read_text(fetch, addr, limit, &ended);
+	const uint8_t *text = fetch->out->data + fetch->out->len + TEXT_HEAD;
 
-	if (nul)
-		put_text(fetch, text, (size_t)(nul - text), false);
-	else if (got > limit)
+	if (ended)
+		put_text(fetch, text, len, false);
+	else if (len > limit)
 		put_text(fetch, text, limit, true);
 	else
-		put_unreadable(fetch, addr + got);
+		put_unreadable(fetch, addr + len);
 }
 
 /* char[N]. */

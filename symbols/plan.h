@@ -22,7 +22,7 @@ struct function;
 
 /** Limits on what is captured; each has an option of `record`. */
 struct limits {
-	uint32_t string;  /**< --string-limit: bytes of text behind a char pointer */
+	uint32_t string;  /**< --string-limit: bytes of text behind a char pointer, at most STRING_LIMIT_MAX */
 	uint32_t array;   /**< --array-limit: elements of an array */
 	uint32_t object;  /**< --struct-limit: bytes of one struct or union */
 	uint32_t depth;   /**< --depth: levels of pointers followed; 1 = what a parameter points at */
@@ -65,7 +65,10 @@ struct plan {
 	size_t n_warnings;
 };
 
-enum { PAYLOAD_MAX = 256 * 1024 }; /* a plan whose payload could be larger is refused with advice */
+enum {
+	STRING_LIMIT_MAX = 1024 * 1024,
+	PAYLOAD_MAX = 4 * STRING_LIMIT_MAX, /* a plan whose payload could be larger is refused with advice */
+};
 
 /**
  * Make the plan of a function.  It lives in the function's module's arena, with strings copied. By

@@ -1,8 +1,5 @@
 #include "symbols/schema.h"
 
-/* Lengths of text are u16. */
-enum { TEXT_MAX = UINT16_MAX };
-
 static uint64_t add(uint64_t a, uint64_t b)
 {
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
@@ -23,7 +20,7 @@ static uint64_t option_max(uint64_t content)
 
 static uint64_t text_max(uint64_t bytes)
 {
-	return option_max(2 + (bytes > TEXT_MAX ? TEXT_MAX : bytes));
+	return option_max(4 + bytes);
 }
 
 static uint64_t members_max(const struct schema *schema, uint32_t string_limit)

@@ -12,7 +12,6 @@ struct limits;
 struct type;
 
 enum {
-	STRING_LIMIT_MAX = 32 * 1024, /* the length of a text is 16 bits wide */
 	OBJECT_LIMIT_MIN = 64, /* any scalar, and then some */
 	OBJECT_LIMIT_MAX = 64 * 1024, /* fetch.c reads an object as a whole onto the stack, */
 	DEPTH_LIMIT_MAX = 8,          /* once for each level of pointers */

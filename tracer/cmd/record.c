@@ -171,7 +171,7 @@ static int parse_option(struct record_options *options, int opt, const char *arg
 		r = parse_number("-c", arg, 1, UINT64_MAX, &session->max_calls);
 		break;
 	case 's':
-		r = parse_limit("-s", arg, 65535, &limits->string);
+		r = parse_limit("-s", arg, STRING_LIMIT_MAX, &limits->string);
 		break;
 	case OPT_ARRAY:
 		r = parse_limit("--array-limit", arg, 65535, &limits->array);

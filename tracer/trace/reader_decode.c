@@ -68,10 +68,10 @@ static const bt_field_class *element_class(const bt_field_class *class)
 	return bt_field_class_array_borrow_element_field_class_const(class);
 }
 
-/** struct { u16 n; element items[n] } */
-static bool is_sequence(const bt_field_class *class)
+/** struct { n of so many bits; element items[n] } */
+static bool is_sequence(const bt_field_class *class, uint64_t bits)
 {
-	return is_struct(class, 2) && is_integer(member_class(class, 0), false, 16) &&
+	return is_struct(class, 2) && is_integer(member_class(class, 0), false, bits) &&
 	       bt_field_class_get_type(member_class(class, 1)) ==
 		       BT_FIELD_CLASS_TYPE_DYNAMIC_ARRAY_WITH_LENGTH_FIELD;
 }
@@ -87,13 +87,13 @@ static bool has_reasons(const bt_field_class *variant, uint64_t i)
 
 static bool is_text(const bt_field_class *class)
 {
-	return is_struct(class, 2) && is_integer(member_class(class, 0), false, 16) &&
+	return is_struct(class, 2) && is_integer(member_class(class, 0), false, 32) &&
 	       bt_field_class_get_type(member_class(class, 1)) == BT_FIELD_CLASS_TYPE_STRING;
 }
 
 static bool is_bytes(const bt_field_class *class)
 {
-	return is_sequence(class) && is_integer(element_class(member_class(class, 1)), false, 8);
+	return is_sequence(class, 32) && is_integer(element_class(member_class(class, 1)), false, 8);
 }
 
 /** Members `first` and the next of a struct: status and variant. */
@@ -191,7 +191,7 @@ bool decode_check(const struct schema *s, const bt_field_class *class)
 			return decode_check(s->target, element_class(class));
 		break;
 	case SCHEMA_SEQUENCE:
-		if (is_sequence(class))
+		if (is_sequence(class, 16))
 			return decode_check(s->target, element_class(member_class(class, 1)));
 		break;
 	case SCHEMA_BYTES:

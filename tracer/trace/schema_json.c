@@ -20,7 +20,7 @@
  * refer to earlier ones only, but a damaged file could make a small text describe an endless tree.
  */
 
-enum { DEPTH_MAX = 64, FORMAT = 1 };
+enum { DEPTH_MAX = 64, FORMAT = 2 };
 
 static const char *const kinds[] = {
 	[SCHEMA_INT] = "int",		[SCHEMA_BOOL] = "bool",	    [SCHEMA_CHAR] = "char",

@@ -333,7 +333,7 @@ int trace_closed(struct trace_writer *w, const struct event_context *context, en
 /** A TEXT: option(text) of schema.h. */
 struct __attribute__((packed)) text_head {
 	uint8_t status;
-	uint16_t len;
+	uint32_t len;
 };
 
 static void event_add_text(struct event *event, struct text_head *head, const char *text)
@@ -347,7 +347,7 @@ static void event_add_text(struct event *event, struct text_head *head, const ch
 	bool valid = utf8_valid(text, len);
 
 	head->status = valid ? cut ? STATUS_CUT : STATUS_OK : cut ? STATUS_BYTES_CUT : STATUS_BYTES;
-	head->len = (uint16_t)len;
+	head->len = (uint32_t)len;
 	event_add(event, head, sizeof(*head));
 	event_add(event, text, len);
 }

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -197,28 +198,28 @@ static const char *fetch_string(const char *text, size_t len)
 static void strings(void **state)
 {
 	(void)state;
-	assert_string_equal(STRING(""), "000000");
-	assert_string_equal(STRING("abc"), "000300616263");
+	assert_string_equal(STRING(""), "0000000000");
+	assert_string_equal(STRING("abc"), "0003000000616263");
 	assert_int_equal(fake.n_reads, 2);
-	assert_string_equal(STRING("12345678"), "0008003132333435363738");
-	assert_string_equal(STRING("123456789"), "0108003132333435363738");
-	assert_string_equal(STRING("a\nb\x1b"), "000400610a621b");
+	assert_string_equal(STRING("12345678"), "00080000003132333435363738");
+	assert_string_equal(STRING("123456789"), "01080000003132333435363738");
+	assert_string_equal(STRING("a\nb\x1b"), "0004000000610a621b");
 	/* UTF-8 */
-	assert_string_equal(STRING("\xc3\xa4"), "000200c3a4");
-	assert_string_equal(STRING("\xe2\x82\xac"), "000300e282ac");
-	assert_string_equal(STRING("\xf0\x9f\x98\x80"), "000400f09f9880");
+	assert_string_equal(STRING("\xc3\xa4"), "0002000000c3a4");
+	assert_string_equal(STRING("\xe2\x82\xac"), "0003000000e282ac");
+	assert_string_equal(STRING("\xf0\x9f\x98\x80"), "0004000000f09f9880");
 	/* not UTF-8: a lone byte, overlong, a surrogate, beyond Unicode, cut by the text's own end */
-	assert_string_equal(STRING("a\xff"), "05020061ff");
-	assert_string_equal(STRING("\xc0\x80"), "050200c080");
-	assert_string_equal(STRING("\xed\xa0\x80"), "050300eda080");
-	assert_string_equal(STRING("\xf4\x90\x80\x80"), "050400f4908080");
-	assert_string_equal(STRING("ab\xe2\x82"), "0504006162e282");
+	assert_string_equal(STRING("a\xff"), "050200000061ff");
+	assert_string_equal(STRING("\xc0\x80"), "0502000000c080");
+	assert_string_equal(STRING("\xed\xa0\x80"), "0503000000eda080");
+	assert_string_equal(STRING("\xf4\x90\x80\x80"), "0504000000f4908080");
+	assert_string_equal(STRING("ab\xe2\x82"), "05040000006162e282");
 	/* the limit is within a character: it is left out */
-	assert_string_equal(STRING("1234567\xc3\xa4 and more"), "01070031323334353637");
-	assert_string_equal(STRING("123456\xe2\x82\xac and more"), "010600313233343536");
-	assert_string_equal(STRING("1234567\x80 and more"), "0608003132333435363780");
-	assert_string_equal(STRING("\xff""12345678"), "060800ff31323334353637");
-	assert_string_equal(STRING("12345\xe2\x82\xac and more"), "0108003132333435e282ac");
+	assert_string_equal(STRING("1234567\xc3\xa4 and more"), "010700000031323334353637");
+	assert_string_equal(STRING("123456\xe2\x82\xac and more"), "0106000000313233343536");
+	assert_string_equal(STRING("1234567\x80 and more"), "06080000003132333435363780");
+	assert_string_equal(STRING("\xff""12345678"), "0608000000ff31323334353637");
+	assert_string_equal(STRING("12345\xe2\x82\xac and more"), "01080000003132333435e282ac");
 }
 
 static void strings_that_are_not_there(void **state)
@@ -239,21 +240,82 @@ static void string_that_ends_where_memory_does(void **state)
 	(void)state;
 	memcpy(fake.mem, &addr, sizeof(addr));
 	memcpy(fake.mem + MEM_SIZE - 3, "ok", 3);
-	assert_string_equal(fetch(&string, &value), "00fd0001000000000000" "02006f6b");
+	assert_string_equal(fetch(&string, &value), "00fd0001000000000000" "020000006f6b");
+}
+
+/* A text of `len` bytes in a memory of its own, where nothing can be read behind it. */
+struct long_text {
+	size_t len;
+	char fill;
+};
+
+static size_t read_long(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	const struct long_text *text = ctx;
+	uint64_t at = addr - MEM;
+	size_t n = at < text->len ? text->len - at : 0;
+
+	memset(buf, text->fill, n < len ? n : len);
+	if (n < len && at <= text->len)
+		((char *)buf)[n++] = '\0';
+	return n < len ? n : len;
+}
+
+static void long_strings_are_read_in_pieces(void **state)
+{
+	static const struct frame_ops long_ops = { read_long, read_reg, saw_code };
+	static const struct {
+		size_t len;
+		char fill;
+		int status;
+		uint32_t kept;
+	} cases[] = {
+		{ 16 * 1024 - 1, 'x', STATUS_OK, 16 * 1024 - 1 },
+		{ 16 * 1024, 'x', STATUS_OK, 16 * 1024 },
+		{ 100000, 'x', STATUS_OK, 100000 },
+		{ STRING_LIMIT_MAX, 'x', STATUS_OK, STRING_LIMIT_MAX },
+		{ STRING_LIMIT_MAX + 1, 'x', STATUS_CUT, STRING_LIMIT_MAX },
+		{ 64 * 1024, '\xff', STATUS_BYTES, 64 * 1024 },
+		{ 64 * 1024 + 1, '\xff', STATUS_BYTES_CUT, 64 * 1024 },
+	};
+	struct limits long_limits = { .string = STRING_LIMIT_MAX, .object = 64 };
+	size_t cap = schema_max_size(&string, STRING_LIMIT_MAX) + 1;
+	struct payload payload = { malloc(cap), 0, cap };
+	struct schema capture = { .kind = SCHEMA_CAPTURE, .target = &string };
+	struct value value = { .type = &any_type, .len = 8 };
+	uint64_t addr = MEM;
+	uint32_t kept;
+
+	(void)state;
+	memcpy(value.bytes, &addr, sizeof(addr));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct long_text text = { cases[i].len, cases[i].fill };
+		struct frame frame = { &long_ops, &text, 0 };
+
+		payload.len = 0;
+		fetch_value(&capture, &value, &frame, &long_limits, &payload);
+		assert_int_equal(payload.data[9], cases[i].status);
+		memcpy(&kept, payload.data + 10, sizeof(kept));
+		assert_int_equal(kept, cases[i].kept);
+		assert_int_equal(payload.len, 14 + kept);
+		for (uint32_t k = 0; k < kept; k++)
+			assert_true((char)payload.data[14 + k] == cases[i].fill);
+	}
+	free(payload.data);
 }
 
 static void inline_text(void **state)
 {
 	(void)state;
-	assert_string_equal(MEMORY(text6, "abc\0\0\0"), "0000" "0300" "616263");
-	assert_string_equal(MEMORY(text6, "abcdef"), "0000" "0600" "616263646566");
-	assert_string_equal(MEMORY(text6, "\0\0\0\0\0\0"), "0000" "0000");
-	assert_string_equal(MEMORY(text6, "ab\0cd\0"), "0005" "0500" "6162006364");
-	assert_string_equal(MEMORY(text6, "ab\xff\0\0\0"), "0005" "0300" "6162ff");
-	assert_string_equal(MEMORY(text_cut, "abcdefgh"), "0001" "0400" "61626364");
-	assert_string_equal(MEMORY(text_cut, "ab\0\0efgh"), "0000" "0200" "6162");
-	assert_string_equal(MEMORY(text_cut, "abc\xc3\xa4"), "0001" "0300" "616263");
-	assert_string_equal(MEMORY(text_cut, "a\xff""cdef"), "0006" "0400" "61ff6364");
+	assert_string_equal(MEMORY(text6, "abc\0\0\0"), "0000" "03000000" "616263");
+	assert_string_equal(MEMORY(text6, "abcdef"), "0000" "06000000" "616263646566");
+	assert_string_equal(MEMORY(text6, "\0\0\0\0\0\0"), "0000" "00000000");
+	assert_string_equal(MEMORY(text6, "ab\0cd\0"), "0005" "05000000" "6162006364");
+	assert_string_equal(MEMORY(text6, "ab\xff\0\0\0"), "0005" "03000000" "6162ff");
+	assert_string_equal(MEMORY(text_cut, "abcdefgh"), "0001" "04000000" "61626364");
+	assert_string_equal(MEMORY(text_cut, "ab\0\0efgh"), "0000" "02000000" "6162");
+	assert_string_equal(MEMORY(text_cut, "abc\xc3\xa4"), "0001" "03000000" "616263");
+	assert_string_equal(MEMORY(text_cut, "a\xff""cdef"), "0006" "04000000" "61ff6364");
 }
 
 static void code_addresses_are_told(void **state)
@@ -289,14 +351,14 @@ static void structs_without_padding(void **state)
 
 	(void)state;
 	name.offset = 8;
-	assert_string_equal(MEMORY(object, "A***\x01\x02\x03\x04" "text\0\0**"), "00" "41" "01020304" "00040074657874");
+	assert_string_equal(MEMORY(object, "A***\x01\x02\x03\x04" "text\0\0**"), "00" "41" "01020304" "000400000074657874");
 	assert_int_equal(fake.n_reads, 1);
 	object.kind = SCHEMA_UNION;
 	b.offset = 0;
 	name.offset = 0;
-	assert_string_equal(MEMORY(object, "text\0\0**********"), "00" "74" "74657874" "00040074657874");
+	assert_string_equal(MEMORY(object, "text\0\0**********"), "00" "74" "74657874" "000400000074657874");
 	object.is_cut = true;
-	assert_string_equal(MEMORY(object, "text\0\0**********"), "01" "74" "74657874" "00040074657874");
+	assert_string_equal(MEMORY(object, "text\0\0**********"), "01" "74" "74657874" "000400000074657874");
 }
 
 static void arrays(void **state)
@@ -307,7 +369,7 @@ static void arrays(void **state)
 
 	(void)state;
 	assert_string_equal(MEMORY(array, "\x01\x02**\x03\x04**\x05\x06**"), "00010203040506");
-	assert_string_equal(MEMORY(texts, "one\0\0\0two\0\0\0"), "00" "0003006f6e65" "00030074776f");
+	assert_string_equal(MEMORY(texts, "one\0\0\0two\0\0\0"), "00" "00030000006f6e65" "000300000074776f");
 	assert_string_equal(MEMORY(rows, "\x01\x02**\x03\x04**\x05\x06**\x07\x08**\x09\x0a**\x0b\x0c**"),
 			    "01" "0102030405060708090a0b0c");
 	assert_int_equal(fake.n_reads, 1);
@@ -338,6 +400,7 @@ int main(void)
 		cmocka_unit_test(bit_fields),
 		cmocka_unit_test(strings),
 		cmocka_unit_test(strings_that_are_not_there),
+		cmocka_unit_test(long_strings_are_read_in_pieces),
 		cmocka_unit_test(string_that_ends_where_memory_does),
 		cmocka_unit_test(inline_text),
 		cmocka_unit_test(code_addresses_are_told),

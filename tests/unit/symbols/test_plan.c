@@ -94,7 +94,7 @@ static void decode_text(struct reader *reader)
 	} else if (status == STATUS_UNREADABLE) {
 		fprintf(reader->out, "<unreadable %#lx>", (long)take(reader, 8));
 	} else {
-		unsigned len = (unsigned)take(reader, 2);
+		unsigned len = (unsigned)take(reader, 4);
 
 		fprintf(reader->out, "%s", status == STATUS_BYTES || status == STATUS_BYTES_CUT ? "bytes" : "");
 		fprintf(reader->out, "\"");
@@ -499,9 +499,9 @@ static void errors(void **state)
 		{ "*p->unknown", "$ret", NULL, "not known", { 256, 200, 4096, 1 }, -ENOENT },
 		{ "p", "$ret", "nothing", "nothing", { 256, 200, 4096, 1 }, -ENOENT },
 		{ "p", "$ret", "*p", "neither true nor false", { 256, 200, 4096, 1 }, -EINVAL },
-		{ "list", "$ret", NULL, "--struct-limit", { 8000, 2000, 65536, 1 }, -E2BIG },
+		{ "list", "$ret", NULL, "--struct-limit", { 8000, 65535, 65536, 1 }, -E2BIG },
 		{ "*p", "$ret", NULL, "--depth", { 8000, 2000, 65536, 8 }, 0 },
-		{ "p", "$ret", NULL, "strings", { 100000, 200, 4096, 1 }, -EINVAL },
+		{ "p", "$ret", NULL, "strings", { 2000000, 200, 4096, 1 }, -EINVAL },
 		{ "p", "$ret", NULL, "structs", { 256, 200, 10, 1 }, -EINVAL },
 		{ "p", "$ret", NULL, "depth", { 256, 200, 4096, 100 }, -EINVAL },
 	};

@@ -168,7 +168,7 @@ static inline void assert_babeltrace_says(const char *text, const char *expected
 /* Captures, byte by byte as schema.h says */
 
 struct bytes {
-	uint8_t data[65536 * 2];
+	uint8_t data[(1 << 20) + 4096];
 	size_t len;
 };
 
@@ -188,7 +188,7 @@ static inline void put_int(struct bytes *b, uint64_t value, size_t size)
 static inline void put_text(struct bytes *b, enum status status, const char *text, size_t len)
 {
 	put_int(b, status, 1);
-	put_int(b, len, 2);
+	put_int(b, len, 4);
 	put(b, text, len);
 }
 

@@ -83,7 +83,7 @@ static void test_full_disk(void **state)
 
 	n = append_until(w, class, -ENOSPC, &lost);
 	assert_in_range(n, 800, 2000);
-	assert_int_equal(trace_bytes(w), n * (34 - 2 + 3 + 1000));
+	assert_int_equal(trace_bytes(w), n * (34 - 2 + 5 + 1000));
 	/* As it is now, after the end, and when nothing can be added to the directory any more. */
 	check_lost(dir, n, lost);
 	file_write(path_in(parent, "filler"), "", 0);

@@ -146,7 +146,7 @@ static void random_text(enum status status, struct bytes *out, struct value_node
 		text = "\xff\0\x80zzz";
 		len = below(6);
 	}
-	put_int(out, len, 2);
+	put_int(out, len, 4);
 	put(out, text, len);
 	ret->bytes = (const uint8_t *)text;
 	ret->len = len;

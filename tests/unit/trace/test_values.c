@@ -72,26 +72,26 @@ static const struct value_case cases[] = {
 	{ "wild pointer", { .kind = SCHEMA_PTR, .size = 8, .target = &u16 }, B("\x10\0\0\0\0\0\0\0\x03\x11\0\0\0\0\0\0\0"),
 	  "value = { { address = 0x11 } }", "<unreadable 0x10>" },
 	{ "pointer to a string", { .kind = SCHEMA_PTR, .size = 8, .target = &string },
-	  B("\x10\0\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0\0\x01\0x"),
+	  B("\x10\0\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0\0\x01\0\0\0x"),
 	  "{ address = 0x10, " OK "{ { address = 0x20, " OK "{ { len = 1, chars = \"x\" } } } } }", "0x10 -> 0x20 \"x\"" },
-	{ "string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\0\x03\0vda"),
+	{ "string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\0\x03\0\0\0vda"),
 	  "{ address = 0x20, " OK "{ { len = 3, chars = \"vda\" } } }", "0x20 \"vda\"" },
-	{ "empty string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\0\0\0"),
+	{ "empty string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\0\0\0\0\0"),
 	  "chars = \"\"", "0x20 \"\"" },
-	{ "UTF-8 string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\0\x05\0\xe2\x82\xac\xc3\xa9"),
+	{ "UTF-8 string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\0\x05\0\0\0\xe2\x82\xac\xc3\xa9"),
 	  "chars = \"\xe2\x82\xac\xc3\xa9\"", "0x20 \"\xe2\x82\xac\xc3\xa9\"" },
-	{ "cut string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\x01\x02\0ab"),
+	{ "cut string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\x01\x02\0\0\0ab"),
 	  "status = ( \"cut\" : container = 1 ), value = { { len = 2, chars = \"ab\" } }", "0x20 \"ab\"~" },
 	{ "null string", { .kind = SCHEMA_STRING, .size = 8 }, B("\0\0\0\0\0\0\0\0\x02"),
 	  "{ address = 0x0, status = ( \"null\" : container = 2 )", "<null>" },
 	{ "unreadable string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\x03\x21\0\0\0\0\0\0\0"),
 	  "value = { { address = 0x21 } }", "<unreadable 0x20>" },
-	{ "bytes for a string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\x05\x03\0\xff\0x"),
+	{ "bytes for a string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\x05\x03\0\0\0\xff\0x"),
 	  "value = { { len = 3, items = [ [0] = 0xFF, [1] = 0x0, [2] = 0x78 ] } }", "0x20 ff0078" },
-	{ "cut bytes", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\x06\x01\0\xff"),
+	{ "cut bytes", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\x06\x01\0\0\0\xff"),
 	  "status = ( \"bytes_cut\" : container = 6 )", "0x20 ff~" },
-	{ "text", { .kind = SCHEMA_TEXT, .size = 16, .count = 16 }, B("\0\x03\0abc"), TEXT_OF(3, "abc"), "\"abc\"" },
-	{ "bytes for a text", { .kind = SCHEMA_TEXT, .size = 4, .count = 4 }, B("\x05\x04\0\x00\x01\x02\x03"),
+	{ "text", { .kind = SCHEMA_TEXT, .size = 16, .count = 16 }, B("\0\x03\0\0\0abc"), TEXT_OF(3, "abc"), "\"abc\"" },
+	{ "bytes for a text", { .kind = SCHEMA_TEXT, .size = 4, .count = 4 }, B("\x05\x04\0\0\0\x00\x01\x02\x03"),
 	  "status = ( \"bytes\" : container = 5 )", "00010203" },
 	{ "struct", { .kind = SCHEMA_STRUCT, .ctype = "struct x",
 		      LIST(S(.kind = SCHEMA_INT, .name = "a", .size = 1), S(.kind = SCHEMA_INT, .name = "b", .size = 2)) },
@@ -135,7 +135,7 @@ static const struct value_case cases[] = {
 				      .target = S(.kind = SCHEMA_STRUCT, .ctype = "struct nil") },
 	  B(""), "{ [ [0] = { }, [1] = { } ] }", "[{} {}]" },
 	{ "array of strings", { .kind = SCHEMA_ARRAY, .count = 2, .stored = 2, .target = &string },
-	  B("\x20\0\0\0\0\0\0\0\0\x01\0a\0\0\0\0\0\0\0\0\x02"),
+	  B("\x20\0\0\0\0\0\0\0\0\x01\0\0\0a\0\0\0\0\0\0\0\0\x02"),
 	  "[ [0] = { address = 0x20, " OK "{ { len = 1, chars = \"a\" } } }, [1] = { address = 0x0,", "[0x20 \"a\" <null>]" },
 	{ "sequence", { .kind = SCHEMA_SEQUENCE, .target = &u16 }, B("\2\0\1\0\2\0"), "{ n = 2, items = [ [0] = 1, [1] = 2 ] }",
 	  "[1 2]" },
@@ -399,7 +399,7 @@ static void test_long_texts(void **state)
 	const struct schema *entry =
 		S(.kind = SCHEMA_STRUCT, .ctype = "", LIST(S(.kind = SCHEMA_CAPTURE, .name = "v", .target = &string)));
 	static struct bytes b;
-	static char text[65535];
+	static char text[1 << 20];
 	char *dir = scratch_new();
 	struct trace_writer *w = create(dir);
 	int class = add_probe(w, "f", entry, NO_CAPTURES);
@@ -412,7 +412,7 @@ static void test_long_texts(void **state)
 		b.len = 0;
 		put_int(&b, STATUS_OK, 1);
 		put_int(&b, 0x1000, 8);
-		put_text(&b, i % 2 ? STATUS_BYTES : STATUS_OK, text, sizeof(text));
+		put_text(&b, i % 2 ? STATUS_BYTES : STATUS_OK, text, i % 2 ? 65536 : sizeof(text));
 		assert_int_equal(trace_entry(w, class, &context, b.data, b.len, NULL, 0, 0), 0);
 	}
 	trace_close(w);
@@ -424,8 +424,8 @@ static void test_long_texts(void **state)
 		struct trace_event event = next_event(rd);
 
 		assert_int_equal(event.values->items[0].status, i % 2 ? STATUS_BYTES : STATUS_OK);
-		assert_int_equal(event.values->items[0].len, sizeof(text));
-		assert_memory_equal(event.values->items[0].bytes, text, sizeof(text));
+		assert_int_equal(event.values->items[0].len, i % 2 ? 65536 : sizeof(text));
+		assert_memory_equal(event.values->items[0].bytes, text, event.values->items[0].len);
 	}
 	reader_close(rd);
 	scratch_remove(dir);
