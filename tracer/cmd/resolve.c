@@ -187,12 +187,16 @@ static int bind_function(struct function *function, const struct request *reques
 
 	if (applies < 0)
 		return err_context(applies, "--if");
+	struct limits limits = options->limits;
+
+	if (request->string_limit > limits.string)
+		limits.string = request->string_limit;
 	struct plan_request plan_request = {
 		.in = request->in,
 		.out = request->out,
 		.filter = request->filter ? request->filter : applies ? options->filter : NULL,
 		.lenient = request->lenient,
-		.limits = options->limits,
+		.limits = limits,
 	};
 	const struct plan *plan;
 	int r = plan_new(function, &plan_request, &plan);

@@ -192,14 +192,40 @@ static bool is_bound(const struct session *session, const struct request *reques
 	return false;
 }
 
-/* Bind all requests in files from `first` on.  A function that is nowhere is no error here: the caller judges. */
+/* Whether an earlier request of its group has its function, or may still get it. */
+static bool is_superseded(const struct session *session, const struct request *request)
+{
+	for (const struct request *other = session->requests->items; other < request; other++)
+		if (request->group && other->group == request->group &&
+		    (is_bound(session, other) || resolve_may_come(session->modules, other)))
+			return true;
+	return false;
+}
+
+/* Whether nothing is missing: of a group one function is enough, and the first request speaks for all. */
+static bool is_met(const struct session *session, const struct request *request)
+{
+	const struct request_list *list = session->requests;
+	bool met = is_bound(session, request);
+
+	for (size_t i = 0; i < list->n && request->group && !met; i++)
+		met = list->items[i].group == request->group &&
+		      (&list->items[i] < request || is_bound(session, &list->items[i]));
+	return met;
+}
+
+/*
+ * Bind all requests in files from `first` on.  A function that is nowhere is no error here: the caller judges.
+ */
 static int bind_requests(struct session *session, size_t first)
 {
 	for (size_t i = 0; i < session->requests->n; i++) {
 		const struct request *request = &session->requests->items[i];
 		bool again = first && is_bound(session, request) && !strpbrk(request->pattern, "*?[!");
-		int r = again ? 1 : resolve_request(session->modules, first, request, &session->options.resolve,
-						    &session->bindings);
+		int r = again || is_superseded(session, request)
+				? 1
+				: resolve_request(session->modules, first, request, &session->options.resolve,
+						  &session->bindings);
 
 		if (r < 0)
 			return r;
@@ -357,7 +383,7 @@ static int check_bound(struct session *session)
 	for (size_t i = 0; i < session->requests->n; i++) {
 		const struct request *request = &session->requests->items[i];
 
-		if (is_bound(session, request))
+		if (is_met(session, request))
 			continue;
 		if (session->options.command || resolve_may_come(session->modules, request)) {
 			log_info("waiting for %s: not loaded yet", request->pattern);
@@ -541,7 +567,7 @@ void session_get_report(const struct session *session, struct session_report *re
 		.reason = session->reason,
 	};
 	for (size_t i = 0; i < session->requests->n; i++)
-		ret->n_pending += !is_bound(session, &session->requests->items[i]);
+		ret->n_pending += !is_met(session, &session->requests->items[i]);
 	for (size_t i = 0; i < session->probes.n; i++)
 		ret->lost += session->probes.items[i]->lost;
 	ret->lost += session->last_stats.missed;

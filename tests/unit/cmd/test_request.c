@@ -123,6 +123,78 @@ static void a_preset_is_a_list_of_lenient_requests(void **state)
 	request_list_free(&list);
 }
 
+static void a_preset_may_have_alternatives_and_limits(void **state)
+{
+	struct request_list list = { 0 };
+
+	(void)state;
+	assert_int_equal(add_preset_text(&list, "[one]\n"
+						"module = m\n"
+						"in = a->b, f(c, d),\n"
+						"     e\n"
+						"string-limit = 1M\n"
+						"[two]\n"
+						"instead-of = one\n"
+						"string-limit = 64k\n"
+						"[three]\n"
+						"instead-of = one\n"
+						"[other]\n"
+						"string-limit = 100\n"), 0);
+	assert_int_equal(list.n, 4);
+	assert_list(list.items[0].in, "a->b|f(c, d)|e");
+	assert_int_equal(list.items[0].string_limit, 1024 * 1024);
+	assert_int_equal(list.items[1].string_limit, 64 * 1024);
+	assert_int_equal(list.items[2].string_limit, 0);
+	assert_int_equal(list.items[3].string_limit, 100);
+	assert_non_null(list.items[0].group);
+	assert_ptr_equal(list.items[1].group, list.items[0].group);
+	assert_ptr_equal(list.items[2].group, list.items[0].group);
+	assert_null(list.items[3].group);
+	request_list_free(&list);
+}
+
+static void write_preset(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/virtrace/presets/%s.ini", dir, name);
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void presets_include_each_other_once(void **state)
+{
+	char dir[] = "/tmp/test_request.XXXXXX", command[128];
+	struct request_list list = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	setenv("XDG_CONFIG_HOME", dir, 1);
+	snprintf(command, sizeof(command), "mkdir -p %s/virtrace/presets", dir);
+	assert_int_equal(system(command), 0);
+	write_preset(dir, "a", "[preset]\ninclude = b c\n[fa]\nmodule = m\n");
+	write_preset(dir, "b", "[preset]\ninclude = c\n[fb]\nmodule = m\n");
+	write_preset(dir, "c", "[preset]\ninclude = a\n[fc]\nmodule = m\n[fa]\nmodule = m\n");
+	write_preset(dir, "bad", "[preset]\n\ninclude = worse\n");
+	write_preset(dir, "worse", "[f]\nwhat = is this\n");
+	assert_int_equal(request_add_preset(&list, "c"), 0);
+	assert_int_equal(request_add_preset(&list, "a"), 0);
+	assert_int_equal(list.n, 4);
+	assert_string_equal(list.items[0].pattern, "m!fb");
+	assert_string_equal(list.items[1].pattern, "m!fa");
+	assert_string_equal(list.items[2].pattern, "m!fc");
+	assert_string_equal(list.items[3].pattern, "m!fa");
+	assert_int_equal(request_add_preset(&list, "bad"), -EINVAL);
+	assert_non_null(strstr(err_text(), "bad.ini:3: "));
+	assert_non_null(strstr(err_text(), "worse.ini:2: unknown key 'what'"));
+	request_list_free(&list);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
 static void bad_presets_name_their_line(void **state)
 {
 	static const struct {
@@ -134,6 +206,12 @@ static void bad_presets_name_their_line(void **state)
 		{ "[f]\nin = a,,b\n", ":2: an expression is missing" },
 		{ "[f]\nnonsense\n", ":2: not a key = value line" },
 		{ "[f]\n", "no [FUNCTION] section" },
+		{ "[f]\nstring-limit = 2M\n", ":2: string-limit must be a number of bytes" },
+		{ "[f]\nstring-limit = -1\n", ":2: string-limit must be" },
+		{ "[f]\nstring-limit = 1g\n", ":2: string-limit must be" },
+		{ "[f]\ninstead-of = g\n", ":2: there is no section [g] above" },
+		{ "[f]\nmodule = m\n[preset]\ninclude = g\n", ":4: 'include' must stand above" },
+		{ "[preset]\ninclude = no-such-preset\n", ":2: there is no preset 'no-such-preset'" },
 	};
 
 	(void)state;
@@ -173,6 +251,8 @@ int main(void)
 		cmocka_unit_test(probes_are_split_into_their_parts),
 		cmocka_unit_test(bad_probes_are_refused),
 		cmocka_unit_test(a_preset_is_a_list_of_lenient_requests),
+		cmocka_unit_test(a_preset_may_have_alternatives_and_limits),
+		cmocka_unit_test(presets_include_each_other_once),
 		cmocka_unit_test(bad_presets_name_their_line),
 		cmocka_unit_test(an_unknown_preset_lists_those_there_are),
 	};
