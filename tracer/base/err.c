@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Longer messages (lists of candidates) are cut: they are for people. */
-static char text[8192];
+static _Thread_local char text[8192];
 
 int err_set(int code, const char *fmt, ...)
 {

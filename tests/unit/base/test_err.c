@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "tracer/base/arena.h"
@@ -35,6 +36,23 @@ static void long_messages_are_cut_not_overrun(void **state)
 	err_context(-EINVAL, "%s", big);
 	err_hint(-EINVAL, "%s", big);
 	assert_in_range(strlen(err_text()), 1, len);
+}
+
+static void *fail_elsewhere(void *arg)
+{
+	err_set(-EIO, "elsewhere");
+	return arg;
+}
+
+static void each_thread_has_its_own_message(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	err_set(-ENOENT, "here");
+	pthread_create(&thread, NULL, fail_elsewhere, NULL);
+	pthread_join(thread, NULL);
+	assert_string_equal(err_text(), "here");
 }
 
 static void an_array_grows_with_zeroed_items(void **state)
@@ -90,6 +108,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(context_and_hints_surround_the_cause),
 		cmocka_unit_test(long_messages_are_cut_not_overrun),
+		cmocka_unit_test(each_thread_has_its_own_message),
 		cmocka_unit_test(an_array_grows_with_zeroed_items),
 		cmocka_unit_test(an_arena_holds_objects_of_every_size),
 	};
