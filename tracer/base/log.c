@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracer/base/ring.h"
 #include "tracer/base/utf8.h"
 
 static bool is_quiet;
 static void (*line_hook)(void);
+static _Thread_local struct ring *kept; /* where the messages of this thread wait; NULL: printed at once */
 
 /* Names in messages come from traced processes and their files: what could steer a terminal is printed as an escape. */
 static void put_safe(const char *text, FILE *out)
@@ -31,24 +33,61 @@ static void put_safe(const char *text, FILE *out)
 }
 
 /* Put together first: stderr is unbuffered, and lines of several programs shall not mix. */
-static void print_text(FILE *out, const char *head, const char *fmt, va_list ap)
+static void print_line(FILE *out, const char *text)
 {
-	char text[16384], *line = NULL;
+	char *line = NULL;
 	size_t len;
 
 	if (line_hook)
 		line_hook();
-	vsnprintf(text, sizeof(text), fmt, ap);
 	FILE *memory = open_memstream(&line, &len);
 
 	if (!memory)
 		return;
-	fputs(head, memory);
 	put_safe(text, memory);
 	fputc('\n', memory);
 	if (fclose(memory) == 0)
 		fwrite(line, 1, len, out);
 	free(line);
+}
+
+static void keep_line(const char *text)
+{
+	size_t len = strlen(text) + 1;
+	char *record = ring_reserve(kept, len, 0);
+
+	if (!record)
+		return;
+	memcpy(record, text, len);
+	ring_commit(kept);
+}
+
+static void print_text(FILE *out, const char *head, const char *fmt, va_list ap)
+{
+	char text[16384];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%s", head);
+
+	vsnprintf(text + len, sizeof(text) - len, fmt, ap);
+	if (kept)
+		keep_line(text);
+	else
+		print_line(out, text);
+}
+
+void log_keep(struct ring *ring)
+{
+	kept = ring;
+}
+
+void log_print_kept(struct ring *ring)
+{
+	const char *text;
+	size_t len;
+
+	while ((text = ring_peek(ring, &len))) {
+		print_line(stderr, text);
+		ring_pop(ring);
+	}
 }
 
 static bool domain_enabled(const char *domain)

@@ -25,4 +25,12 @@ void log_set_quiet(bool quiet);
 /** Called before a line is printed: lets a status line that is on screen be wiped.  NULL for none. */
 void log_set_hook(void (*hook)(void));
 
+/**
+ * For a thread that must not wait for a terminal: from now on its messages are kept in `ring` (base/ring.h), whose producer it
+ * is, for another thread to print by log_print_kept().  Those that do not fit are dropped.  NULL: printed at once again.
+ */
+struct ring;
+void log_keep(struct ring *ring);
+void log_print_kept(struct ring *ring);
+
 #endif
