@@ -22,6 +22,7 @@
 #include "tests/engine/functions.h"
 #include "tracer/base/arena.h"
 #include "tracer/base/err.h"
+#include "tracer/probe/unwind.h"
 #include "tracer/remote/maps.h"
 
 enum { WAIT_SECONDS = 30 };
@@ -285,9 +286,8 @@ static void on_enter(void *ctx, const struct call_event *event)
 	watched->depth = event->depth;
 	watched->in = find_by_call(recorder, event->parent);
 	watched->last_id = event->id;
-	recorder->n_stack = event->n_stack < 16 ? event->n_stack : 16;
-	if (recorder->n_stack)
-		memcpy(recorder->stack, event->stack, recorder->n_stack * sizeof(uint64_t));
+	if (event->stack)
+		recorder->n_stack = unwind_stack(recorder->unwinder, event->stack, recorder->stack, 16, NULL);
 	if (watched->repeat && !get_value(event, &serial))
 		recorder_wrong(recorder, "%s: no value at entry", watched->name);
 	else if (watched->repeat)
@@ -340,7 +340,6 @@ static const struct engine_ops ops = {
 	.enter = on_enter,
 	.leave = on_leave,
 	.modules = on_modules,
-	.module_at = on_module_at,
 };
 const struct engine_ops *const recorder_ops = &ops;
 
@@ -366,6 +365,7 @@ void recorder_init(struct recorder *recorder, const struct victim *victim)
 {
 	memset(recorder, 0, sizeof(*recorder));
 	recorder->pid = victim->pid;
+	recorder->unwinder = unwinder_new(on_module_at, recorder);
 	recorder->module = open_module(victim->pid, victim->binary);
 	assert_non_null(recorder->module);
 }
@@ -380,6 +380,7 @@ void recorder_drop_watched(struct recorder *recorder)
 void recorder_fini(struct recorder *recorder)
 {
 	engine_free(recorder->engine);
+	unwinder_free(recorder->unwinder);
 	recorder_drop_watched(recorder);
 	recorder_forget(recorder);
 	module_close(recorder->module);
@@ -426,7 +427,7 @@ struct watched *recorder_watch(struct recorder *recorder, const char *function, 
 
 static void add_probe(struct recorder *recorder, struct watched *watched)
 {
-	struct probe_options options = { .stack_frames = recorder->stack_frames };
+	struct probe_options options = { .stack = recorder->wants_stack };
 
 	if (engine_add_probe(recorder->engine, watched->plan, &options, watched, &watched->probe) < 0)
 		fail_msg("%s: %s", watched->name, err_text());
@@ -481,6 +482,7 @@ void recorder_spawn(struct recorder *recorder, char *const argv[])
 	if (engine_spawn(argv, &ops, recorder, &recorder->engine) < 0)
 		fail_msg("%s", err_text());
 	recorder->pid = engine_pid(recorder->engine);
+	recorder->unwinder = unwinder_new(on_module_at, recorder);
 	running = recorder->pid;
 	recorder->module = open_module(recorder->pid, argv[0]);
 	assert_non_null(recorder->module);

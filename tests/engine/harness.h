@@ -17,6 +17,7 @@
 
 struct module;
 struct plan;
+struct unwinder;
 
 /** A victim process, started with a shared account. */
 struct victim {
@@ -86,7 +87,8 @@ struct recorder {
 	unsigned modules_calls;
 	void (*on_modules)(struct recorder *recorder);
 	const char *library; /* for on_modules */
-	unsigned stack_frames;
+	bool wants_stack; /* backtraces */
+	struct unwinder *unwinder;
 	size_t n_stack; /* of the last entry */
 	uint64_t stack[16];
 };

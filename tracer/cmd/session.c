@@ -28,9 +28,10 @@
 #include "tracer/cmd/info.h"
 #include "tracer/cmd/symbolizer.h"
 #include "tracer/cmd/target.h"
+#include "tracer/probe/unwind.h"
 #include "tracer/trace/writer.h"
 
-enum { IDLE_NAMES = 4, RETURN_SITES_MAX = 65535 };
+enum { IDLE_NAMES = 4, RETURN_SITES_MAX = 65535, STACK_FRAMES_MAX = 1024 };
 
 /* A probe of ours: a binding that is armed, and its place in the trace. */
 struct recorded {
@@ -38,6 +39,7 @@ struct recorded {
 	struct binding binding;
 	struct probe *probe;
 	int class;
+	unsigned stack_frames; /* of a backtrace; 0: none wanted */
 	uint64_t lost;
 };
 
@@ -51,6 +53,7 @@ struct session {
 	ARRAY(struct recorded *) probes;
 	struct trace_writer *trace;
 	struct symbolizer *symbolizer;
+	struct unwinder *unwinder;
 	struct engine *engine;
 	uint64_t start_ns, start_wall_ns, deadline_ns, end_ns;
 	uint64_t entered, completed, last_id; /* calls in the trace; the newest one while max_calls allowed more */
@@ -121,11 +124,15 @@ static void on_enter(void *ctx, const struct call_event *event)
 	if (!is_wanted_entry(session, event))
 		return;
 	session->entered++;
-	if (trace_entry(session->trace, recorded->class, &context, event->payload, event->len, event->stack,
-			event->n_stack, event->entry_time_ns) < 0)
+	uint64_t stack[STACK_FRAMES_MAX];
+	size_t n_stack = event->stack ? unwind_stack(session->unwinder, event->stack, stack, recorded->stack_frames,
+						     NULL) : 0;
+
+	if (trace_entry(session->trace, recorded->class, &context, event->payload, event->len, stack, n_stack,
+			event->entry_time_ns) < 0)
 		lose(session, recorded);
-	for (size_t i = 0; i < event->n_stack; i++)
-		symbolizer_note(session->symbolizer, event->stack[i], i > 0);
+	for (size_t i = 0; i < n_stack; i++)
+		symbolizer_note(session->symbolizer, stack[i], i > 0);
 }
 
 static void on_leave(void *ctx, const struct call_event *event)
@@ -170,7 +177,7 @@ static void on_code(void *ctx, uint64_t addr)
 	symbolizer_note(session->symbolizer, addr, false);
 }
 
-static struct module *on_module_at(void *ctx, uint64_t addr)
+static struct module *module_at(void *ctx, uint64_t addr)
 {
 	struct session *session = ctx;
 
@@ -261,8 +268,7 @@ static int describe_probe(struct session *session, struct recorded *recorded)
 		.ret = recorded->binding.plan->ret,
 		.return_sites = sources,
 		.n_return_sites = n,
-		.has_stack = recorded->binding.request->stack >= 0 ? recorded->binding.request->stack > 0
-								    : session->options.stack_frames > 0,
+		.has_stack = recorded->stack_frames > 0,
 		.deferred = recorded->binding.plan->filter_at_return,
 	};
 
@@ -285,9 +291,12 @@ static int arm(struct session *session, const struct binding *binding)
 	*slot = recorded;
 	recorded->session = session;
 	recorded->binding = *binding;
+	recorded->stack_frames = binding->request->stack >= 0 ? (unsigned)binding->request->stack
+							       : session->options.stack_frames;
+	if (recorded->stack_frames > STACK_FRAMES_MAX)
+		recorded->stack_frames = STACK_FRAMES_MAX;
 	struct probe_options options = {
-		.stack_frames = binding->request->stack >= 0 ? (unsigned)binding->request->stack
-							      : session->options.stack_frames,
+		.stack = recorded->stack_frames > 0,
 		.nested_only = binding->nested_only,
 	};
 	int r = engine_add_probe(session->engine, binding->plan, &options, recorded, &recorded->probe);
@@ -324,6 +333,7 @@ static void on_modules(void *ctx)
 	size_t first_file = module_set_files(session->modules, &files), first = session->bindings.n;
 
 	symbolizer_hold_modules(session->symbolizer);
+	unwinder_forget(session->unwinder);
 	if (module_set_refresh(session->modules) <= 0)
 		return;
 	int r = bind_requests(session, first_file);
@@ -343,7 +353,6 @@ static const struct engine_ops engine_callbacks = {
 	.thread = on_thread,
 	.modules = on_modules,
 	.saw_code = on_code,
-	.module_at = on_module_at,
 	.idle = on_idle,
 };
 
@@ -448,6 +457,8 @@ int session_start(struct session *session)
 	}
 	if (!r)
 		r = symbolizer_new(session->modules, session->trace, &session->symbolizer);
+	if (!r && !(session->unwinder = unwinder_new(module_at, session)))
+		r = err_set(-ENOMEM, "out of memory");
 	if (!r)
 		r = arm_bindings(session, 0);
 	if (!r && session->bindings.n && !session->probes.n)
@@ -541,6 +552,7 @@ void session_free(struct session *session)
 	if (session->trace)
 		trace_close(session->trace);
 	symbolizer_free(session->symbolizer);
+	unwinder_free(session->unwinder);
 	for (size_t i = 0; i < session->probes.n; i++)
 		free(session->probes.items[i]);
 	array_free(&session->probes);

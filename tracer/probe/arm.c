@@ -141,7 +141,7 @@ static struct call *new_call(struct probe *probe)
 	const struct plan *plan = probe->plan;
 	bool deferred = plan->filter_at_return;
 	size_t saved = plan->saved_params ? (sizeof(struct saved) + 7) & ~7ul : 0;
-	size_t stack = deferred ? probe->options.stack_frames * sizeof(uint64_t) : 0;
+	size_t stack = deferred && probe->options.stack ? STACK_COPY : 0;
 	size_t payload = deferred ? plan->entry_max + 1 : 0;
 	char *memory = calloc(1, sizeof(struct call) + saved + stack + payload);
 	struct call *call = (struct call *)memory;
@@ -151,7 +151,7 @@ static struct call *new_call(struct probe *probe)
 	memory += sizeof(*call);
 	call->probe = probe;
 	call->saved = saved ? (struct saved *)memory : NULL;
-	call->stack = (uint64_t *)(memory + saved);
+	call->stack_copy = stack ? (uint8_t *)memory + saved : NULL;
 	call->deferred = deferred ? (uint8_t *)(memory + saved + stack) : NULL;
 	return call;
 }
@@ -298,8 +298,6 @@ int engine_add_probe(struct engine *engine, const struct plan *plan, const struc
 	}
 	engine->probes.n--; /* not before it is complete */
 	*probe = (struct probe){ .engine = engine, .plan = plan, .options = *options, .user = user };
-	if (probe->options.stack_frames > STACK_FRAMES_MAX)
-		probe->options.stack_frames = STACK_FRAMES_MAX;
 	int r = make_room_for(engine, plan);
 
 	if (r == 0)

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tracer/probe/unwind.h"
+
 struct probe;
 struct saved;
 struct site;
@@ -24,10 +26,10 @@ struct call {
 	struct site *return_site; /**< held while the call is in a tail call: it will return there, not by its own `ret` */
 	/* Memory that came with the call; NULL if its probe needs it not. */
 	struct saved *saved;     /**< parameters, for what is fetched at return */
-	uint8_t *deferred;       /**< the entry's payload and backtrace, kept for a filter on $ret */
+	uint8_t *deferred;       /**< the entry's payload and stack, kept for a filter on $ret */
 	size_t deferred_len;
-	uint64_t *stack;
-	size_t n_stack;
+	uint8_t *stack_copy;
+	struct unwind_sample stack;
 };
 
 struct callstack {

@@ -43,7 +43,6 @@
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
-#include "tracer/probe/unwind.h"
 #include "tracer/remote/event.h"
 #include "tracer/remote/gate.h"
 #include "tracer/remote/rmem.h"
@@ -77,13 +76,6 @@ static void on_forget(void *ctx, struct thread *thread)
 	thread->user = NULL;
 }
 
-static struct module *module_at(void *ctx, uint64_t addr)
-{
-	struct engine *engine = ctx;
-
-	return engine->ops->module_at ? engine->ops->module_at(engine->ctx, addr) : NULL;
-}
-
 static int engine_new(pid_t pid, const struct engine_ops *ops, void *ctx, struct engine **ret)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
@@ -102,9 +94,7 @@ static int engine_new(pid_t pid, const struct engine_ops *ops, void *ctx, struct
 	engine->proc->forget = on_forget;
 	engine->proc->ctx = engine;
 	engine->scratch_saved = calloc(1, sizeof(*engine->scratch_saved));
-	engine->unwinder = unwinder_new(module_at, engine);
-	r = engine->scratch_saved && engine->unwinder ? outbox_init(&engine->outbox)
-						      : err_set(-ENOMEM, "out of memory");
+	r = engine->scratch_saved ? outbox_init(&engine->outbox) : err_set(-ENOMEM, "out of memory");
 	if (r < 0) {
 		engine_free(engine);
 		return r;
@@ -124,7 +114,6 @@ void engine_free(struct engine *engine)
 	array_free(&engine->probes);
 	site_table_free(engine->sites);
 	slots_free(engine->slots);
-	unwinder_free(engine->unwinder);
 	outbox_fini(&engine->outbox);
 	maps_free(&engine->maps);
 	free(engine->scratch_saved);

@@ -18,6 +18,7 @@ struct function;
 struct module;
 struct plan;
 struct probe;
+struct unwind_sample;
 
 /** How a call ended. */
 enum call_end {
@@ -38,8 +39,7 @@ struct call_event {
 	const uint8_t *payload; /**< as plan->entry or plan->ret describes it */
 	size_t len;
 	/* entry */
-	const uint64_t *stack; /**< if the probe wants a backtrace: as unwind_stack() (unwind.h) gives it, return addresses as they are */
-	size_t n_stack;
+	const struct unwind_sample *stack; /**< if the probe wants it: for a backtrace of the caller's (unwind.h) */
 	/* end */
 	enum call_end end;
 	unsigned return_site; /**< RETURNED: index for probe_return_sites(); the last one means by a tail call */
@@ -67,11 +67,6 @@ struct engine_ops {
 	/** dlopen or dlclose happened; the calling thread is held, constructors have not run: probes may be added here. */
 	void (*modules)(void *ctx);
 	void (*saw_code)(void *ctx, uint64_t addr); /**< a captured value is this code address */
-	/**
-	 * The module that is mapped at `addr`, opened if need be (without downloads); NULL if none.  Used to unwind
-	 * and to plant return sites in callers; called only while no thread waits for us.
-	 */
-	struct module *(*module_at)(void *ctx, uint64_t addr);
 	/** The engine has nothing to do right now: time for slow work (at most a few ms).  */
 	void (*idle)(void *ctx);
 };
@@ -97,8 +92,8 @@ int engine_spawn(char *const argv[], const struct engine_ops *ops, void *ctx, st
 pid_t engine_pid(const struct engine *engine);
 
 struct probe_options {
-	unsigned stack_frames; /**< -k: how many; 0 none */
-	bool nested_only;      /**< record a call only inside another recorded call of its thread */
+	bool stack;       /**< copy the stack at entry, for a backtrace */
+	bool nested_only; /**< record a call only inside another recorded call of its thread */
 };
 
 /**

@@ -69,7 +69,6 @@ struct engine {
 	struct site_table *sites;
 	ARRAY(struct probe *) probes;
 	uint64_t last_id;
-	struct unwinder *unwinder;
 	struct outbox outbox;
 	struct call *ended; /**< calls to be given back to their probes after delivery */
 	struct saved *scratch_saved; /**< for plans that save nothing */

@@ -28,7 +28,6 @@
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
-#include "tracer/probe/unwind.h"
 #include "tracer/remote/regs.h"
 #include "tracer/remote/rmem.h"
 
@@ -149,15 +148,21 @@ static void return_call(struct engine *engine, struct tracee *tracee, struct cal
 	remove_call(engine, tracee, call);
 }
 
-static void copy_stack(struct engine *engine, const struct user_regs_struct *regs)
+/* Registers and stack at a function's entry, whatever was done for a site to be there. */
+static void copy_stack(struct engine *engine, const struct user_regs_struct *regs, uint64_t entry)
 {
 	struct outbox *outbox = &engine->outbox;
+	struct unwind_sample *stack = &outbox->stack;
 
 	if (outbox->has_stack)
 		return;
 	outbox->has_stack = true;
-	outbox->stack_regs = *regs;
-	outbox->stack_len = rmem_read(engine->proc, regs->rsp, outbox->stack, STACK_COPY);
+	for (unsigned i = 0; i < REGS_GENERAL; i++)
+		stack->regs[i] = regs_get(regs, i);
+	stack->regs[DWARF_RIP] = entry;
+	stack->stack_addr = regs->rsp;
+	stack->stack = outbox->stack_copy;
+	stack->stack_len = rmem_read(engine->proc, regs->rsp, outbox->stack_copy, STACK_COPY);
 }
 
 static void open_call(struct engine *engine, struct tracee *tracee, struct call *call, uint64_t rsp,
@@ -180,8 +185,8 @@ static void keep_entry(struct engine *engine, const struct tracee *tracee, struc
 {
 	memcpy(call->deferred, payload->data, payload->len);
 	call->deferred_len = payload->len;
-	call->n_stack = 0;
-	if (call->probe->options.stack_frames)
+	call->stack.stack = NULL;
+	if (call->probe->options.stack)
 		push_event(engine, OUT_KEEP_STACK, call, tracee->tid, now_ns);
 }
 
@@ -190,7 +195,8 @@ static void tell_entry(struct engine *engine, const struct tracee *tracee, struc
 {
 	struct outbox_event *out = push_event(engine, OUT_ENTER, call, tracee->tid, now_ns);
 
-	out->wants_stack = call->probe->options.stack_frames > 0;
+	if (call->probe->options.stack)
+		out->event.stack = &engine->outbox.stack;
 	use_payload(engine, out, payload);
 	count_call(engine, call->probe);
 }
@@ -220,8 +226,8 @@ static void enter(struct engine *engine, struct tracee *tracee, struct probe *pr
 		return;
 	}
 	open_call(engine, tracee, call, rsp, now_ns);
-	if (probe->options.stack_frames)
-		copy_stack(engine, &engine->live.regs);
+	if (probe->options.stack)
+		copy_stack(engine, &engine->live.regs, plan->function->entry);
 	if (call->deferred)
 		keep_entry(engine, tracee, call, &payload, now_ns);
 	else
@@ -370,36 +376,18 @@ static void announce(struct engine *engine, struct tracee *tracee, uint64_t now_
 		engine->ops->thread(engine->ctx, tracee->tid, tracee->comm);
 }
 
-static size_t unwind(struct engine *engine, const struct probe *probe)
+static void keep_stack(const struct outbox *outbox, struct call *call)
 {
-	struct outbox *outbox = &engine->outbox;
-	struct unwind_sample sample = {
-		.stack_addr = outbox->stack_regs.rsp,
-		.stack = outbox->stack,
-		.stack_len = outbox->stack_len,
-	};
-
-	for (unsigned i = 0; i < REGS_GENERAL; i++)
-		sample.regs[i] = regs_get(&outbox->stack_regs, i);
-	sample.regs[DWARF_RIP] = probe->plan->function->entry;
-	return unwind_stack(engine->unwinder, &sample, outbox->frames, probe->options.stack_frames, NULL);
-}
-
-static void deliver_enter(struct engine *engine, struct outbox_event *out)
-{
-	if (out->wants_stack) {
-		out->event.stack = engine->outbox.frames;
-		out->event.n_stack = unwind(engine, out->event.probe);
-	}
-	engine->ops->enter(engine->ctx, &out->event);
+	call->stack = outbox->stack;
+	call->stack.stack = call->stack_copy;
+	memcpy(call->stack_copy, outbox->stack_copy, outbox->stack.stack_len);
 }
 
 static void deliver_deferred(struct engine *engine, struct outbox_event *out)
 {
 	out->event.payload = out->call->deferred;
 	out->event.len = out->call->deferred_len;
-	out->event.stack = out->call->stack;
-	out->event.n_stack = out->call->n_stack;
+	out->event.stack = out->call->stack.stack ? &out->call->stack : NULL;
 	out->event.deferred = true;
 	engine->ops->enter(engine->ctx, &out->event);
 }
@@ -408,11 +396,10 @@ static void deliver_event(struct engine *engine, struct outbox_event *out)
 {
 	switch (out->kind) {
 	case OUT_ENTER:
-		deliver_enter(engine, out);
+		engine->ops->enter(engine->ctx, &out->event);
 		break;
 	case OUT_KEEP_STACK:
-		out->call->n_stack = unwind(engine, out->event.probe);
-		memcpy(out->call->stack, engine->outbox.frames, out->call->n_stack * sizeof(uint64_t));
+		keep_stack(&engine->outbox, out->call);
 		break;
 	case OUT_DEFERRED:
 		deliver_deferred(engine, out);

@@ -20,7 +20,6 @@
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
-#include "tracer/probe/unwind.h"
 #include "tracer/remote/pause.h"
 #include "tracer/remote/rmem.h"
 #include "tracer/remote/thread.h"
@@ -53,10 +52,8 @@ static bool refresh(struct engine *engine)
 	bool changed = hash != engine->libraries_hash;
 
 	engine->libraries_hash = hash;
-	if (changed) {
+	if (changed)
 		site_drop_unmapped(engine->sites, &maps);
-		unwinder_forget(engine->unwinder);
-	}
 	maps_free(&maps);
 	return changed;
 }

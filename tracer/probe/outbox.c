@@ -10,13 +10,13 @@
 int outbox_init(struct outbox *outbox)
 {
 	memset(outbox, 0, sizeof(*outbox));
-	outbox->stack = malloc(STACK_COPY);
-	return outbox->stack ? outbox_grow(outbox, 4096) : err_set(-ENOMEM, "out of memory");
+	outbox->stack_copy = malloc(STACK_COPY);
+	return outbox->stack_copy ? outbox_grow(outbox, 4096) : err_set(-ENOMEM, "out of memory");
 }
 
 void outbox_fini(struct outbox *outbox)
 {
-	free(outbox->stack);
+	free(outbox->stack_copy);
 	free(outbox->data);
 	memset(outbox, 0, sizeof(*outbox));
 }

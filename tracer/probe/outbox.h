@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/user.h>
 
 #include "tracer/probe/engine.h"
+#include "tracer/probe/unwind.h"
 
 struct call;
 
@@ -17,13 +17,12 @@ enum {
 	OUTBOX_EVENTS = 64,
 	OUTBOX_CODE = 128,           /* code addresses a stop may tell; more get no name */
 	STACK_COPY = 32 * 1024,      /* bytes from rsp up, for a backtrace */
-	STACK_FRAMES_MAX = 1024,
 };
 
 enum outbox_kind {
 	OUT_ENTER,
 	OUT_LEAVE,
-	OUT_KEEP_STACK, /**< not told: unwind the stack copy into `call`, whose entry is held back */
+	OUT_KEEP_STACK, /**< not told: keep the stack copy in `call`, whose entry is held back */
 	OUT_DEFERRED,   /**< the entry that was held back in `call` */
 };
 
@@ -31,7 +30,6 @@ struct outbox_event {
 	enum outbox_kind kind;
 	struct call_event event;
 	struct call *call;
-	bool wants_stack; /**< OUT_ENTER: unwind the stack copy for it */
 };
 
 struct outbox {
@@ -41,12 +39,9 @@ struct outbox {
 	size_t used, cap;
 	uint64_t code[OUTBOX_CODE];
 	size_t n_code;
-	/* Registers and stack of the thread at the stop. */
 	bool has_stack;
-	struct user_regs_struct stack_regs;
-	uint8_t *stack;
-	size_t stack_len;
-	uint64_t frames[STACK_FRAMES_MAX];
+	uint8_t *stack_copy;
+	struct unwind_sample stack; /**< the thread at this stop, at a function's entry */
 };
 
 int outbox_init(struct outbox *outbox);

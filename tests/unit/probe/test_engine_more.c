@@ -133,7 +133,7 @@ static void filter_on_return(void **state)
 	struct victim victim = start_load("2");
 	struct recorder recorder;
 	struct events events = { 0 };
-	struct probe_options options = { .stack_frames = 4 };
+	struct probe_options options = { .stack = true };
 	struct engine *engine;
 
 	(void)state;
@@ -439,7 +439,7 @@ static void backtrace(void **state)
 	recorder_init(&recorder, &victim);
 	const struct function *deep = recorder_watch(&recorder, "f_deep", 70, 4, true)->plan->function;
 
-	recorder.stack_frames = 16;
+	recorder.wants_stack = true;
 	recorder_attach(&recorder);
 	for (int i = 0; i < 100 && recorder.watched.items[0]->depth != 3; i++)
 		recorder_run(&recorder, 1);
