@@ -132,7 +132,7 @@ static void on_enter(void *ctx, const struct call_event *event)
 			event->entry_time_ns) < 0)
 		lose(session, recorded);
 	for (size_t i = 0; i < n_stack; i++)
-		symbolizer_note(session->symbolizer, stack[i], i > 0);
+		symbolizer_note(session->symbolizer, stack[i], i > 0, event->time_ns);
 }
 
 static void on_leave(void *ctx, const struct call_event *event)
@@ -174,21 +174,21 @@ static void on_code(void *ctx, uint64_t addr)
 {
 	struct session *session = ctx;
 
-	symbolizer_note(session->symbolizer, addr, false);
+	symbolizer_note(session->symbolizer, addr, false, clock_ns(CLOCK_MONOTONIC));
 }
 
 static struct module *module_at(void *ctx, uint64_t addr)
 {
 	struct session *session = ctx;
 
-	return module_set_at(session->modules, addr);
+	return module_set_at(session->modules, addr, UINT64_MAX - 1);
 }
 
 static void on_idle(void *ctx)
 {
 	struct session *session = ctx;
 
-	symbolizer_work(session->symbolizer, IDLE_NAMES);
+	symbolizer_work(session->symbolizer, IDLE_NAMES, clock_ns(CLOCK_MONOTONIC));
 }
 
 static bool is_bound(const struct session *session, const struct request *request)
@@ -332,7 +332,6 @@ static void on_modules(void *ctx)
 	struct mapped_file *const *files;
 	size_t first_file = module_set_files(session->modules, &files), first = session->bindings.n;
 
-	symbolizer_hold_modules(session->symbolizer);
 	unwinder_forget(session->unwinder);
 	if (module_set_refresh(session->modules) <= 0)
 		return;
@@ -525,7 +524,7 @@ int session_finish(struct session *session)
 	session->end_ns = clock_ns(CLOCK_MONOTONIC);
 	if (session->engine)
 		engine_get_stats(session->engine, &session->last_stats);
-	while (session->symbolizer && symbolizer_work(session->symbolizer, IDLE_NAMES))
+	while (session->symbolizer && symbolizer_work(session->symbolizer, IDLE_NAMES, session->end_ns))
 		;
 	for (size_t i = 0; i < session->probes.n; i++) {
 		struct recorded *recorded = session->probes.items[i];

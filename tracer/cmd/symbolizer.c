@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <uthash.h>
 
 #include "symbols/module.h"
@@ -19,7 +18,7 @@ struct address {
 	UT_hash_handle hh;
 	uint64_t addr;
 	bool is_return;
-	struct module *module; /* NULL: to be searched when its name is */
+	uint64_t time_ns;
 };
 
 struct symbolizer {
@@ -56,7 +55,7 @@ void symbolizer_free(struct symbolizer *symbolizer)
 	free(symbolizer);
 }
 
-void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return)
+void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return, uint64_t time_ns)
 {
 	struct address *address;
 
@@ -70,40 +69,21 @@ void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_retur
 		free(address);
 		return;
 	}
-	*address = (struct address){ .addr = addr, .is_return = is_return };
+	*address = (struct address){ .addr = addr, .is_return = is_return, .time_ns = time_ns };
 	HASH_ADD(hh, symbolizer->seen, addr, sizeof(addr), address);
 	*slot = address;
 }
 
-void symbolizer_hold_modules(struct symbolizer *symbolizer)
+static void write_names(struct symbolizer *symbolizer, const struct address *address, uint64_t time_ns)
 {
-	for (size_t i = symbolizer->done; i < symbolizer->waiting.n; i++) {
-		struct address *address = symbolizer->waiting.items[i];
-
-		if (!address->module)
-			address->module = module_set_at(symbolizer->modules, address->addr);
-	}
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static void write_names(struct symbolizer *symbolizer, const struct address *address)
-{
-	struct module *module = address->module ? address->module
-						 : module_set_at(symbolizer->modules, address->addr);
+	struct module *module = module_set_at(symbolizer->modules, address->addr, address->time_ns);
 	struct source_frame frames[INLINE_DEPTH_MAX];
 	/* A return address may be the first byte of the next line or even function. */
 	size_t n = module ? module_addr_frames(module, address->addr - address->is_return, frames,
 					       INLINE_DEPTH_MAX) : 0;
 
 	if (!n && module) /* a module without any name for it still is an answer */
-		trace_frame(symbolizer->trace, now_ns(), address->addr, 0, false, "", module_name(module), NULL);
+		trace_frame(symbolizer->trace, time_ns, address->addr, 0, false, "", module_name(module), NULL);
 	for (size_t i = 0; i < n; i++) {
 		char source[512], function[512];
 
@@ -113,15 +93,15 @@ static void write_names(struct symbolizer *symbolizer, const struct address *add
 		snprintf(function, sizeof(function), inside ? "%s+%llu" : "%s",
 			 frames[i].function ? frames[i].function : "", (unsigned long long)frames[i].offset);
 		snprintf(source, sizeof(source), "%s:%d", frames[i].file ? frames[i].file : "", frames[i].line);
-		trace_frame(symbolizer->trace, now_ns(), address->addr, (unsigned)i, frames[i].inlined,
+		trace_frame(symbolizer->trace, time_ns, address->addr, (unsigned)i, frames[i].inlined,
 			    function, module_name(module),
 			    frames[i].file ? source : NULL);
 	}
 }
 
-bool symbolizer_work(struct symbolizer *symbolizer, unsigned max)
+bool symbolizer_work(struct symbolizer *symbolizer, unsigned max, uint64_t time_ns)
 {
 	while (max-- && symbolizer->done < symbolizer->waiting.n)
-		write_names(symbolizer, symbolizer->waiting.items[symbolizer->done++]);
+		write_names(symbolizer, symbolizer->waiting.items[symbolizer->done++], time_ns);
 	return symbolizer->done < symbolizer->waiting.n;
 }

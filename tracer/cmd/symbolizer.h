@@ -17,13 +17,13 @@ struct trace_writer;
 int symbolizer_new(struct module_set *modules, struct trace_writer *trace, struct symbolizer **ret);
 void symbolizer_free(struct symbolizer *symbolizer);
 
-/** An address that a backtrace or a captured value holds.  `is_return`: what is meant is the call before it. */
-void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return);
+/**
+ * An address that a backtrace or a captured value held at `time_ns` (libraries come and go).  `is_return`: what is meant is the
+ * call before it.
+ */
+void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return, uint64_t time_ns);
 
-/** Libraries come and go: from now on an address noted before means what it meant then. */
-void symbolizer_hold_modules(struct symbolizer *symbolizer);
-
-/** Write the names of at most `max` noted addresses; true if more are waiting. */
-bool symbolizer_work(struct symbolizer *symbolizer, unsigned max);
+/** Write the names of at most `max` noted addresses, as events of `time_ns`; true if more are waiting. */
+bool symbolizer_work(struct symbolizer *symbolizer, unsigned max, uint64_t time_ns);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tracer/base/err.h"
@@ -217,6 +218,7 @@ static int add_file(struct module_set *set, const struct mapping *m)
 	file->dev = m->dev;
 	file->inode = m->inode;
 	file->executable = m->executable;
+	file->gone_ns = UINT64_MAX;
 	snprintf(file->open_path, sizeof(file->open_path), "/proc/%d/map_files/%lx-%lx", (int)set->pid,
 		 (unsigned long)m->lo, (unsigned long)m->hi);
 	set->files[set->n++] = file;
@@ -228,14 +230,24 @@ static bool is_file(const struct mapping *m)
 	return m->inode && m->path[0] == '/' && strncmp(m->path, "/dev/", 5) != 0;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 static void mark_gone(struct module_set *set, const struct maps *maps)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		struct mapped_file *file = set->files[i];
 		const struct mapping *m = maps_find(maps, file->lo);
 
-		if (!m || !is_same_file(file, m))
-			file->gone = true;
+		if (file->gone || (m && is_same_file(file, m)))
+			continue;
+		file->gone = true;
+		file->gone_ns = now_ns();
 	}
 }
 
@@ -332,13 +344,17 @@ struct module *module_set_open(struct module_set *set, struct mapped_file *file,
 	return module;
 }
 
-struct module *module_set_at(struct module_set *set, uint64_t addr)
+/* Of all that were mapped there, the one that went first of those that were not gone yet. */
+struct module *module_set_at(struct module_set *set, uint64_t addr, uint64_t time_ns)
 {
+	struct mapped_file *found = NULL;
+
 	for (size_t i = 0; i < set->n; i++) {
 		struct mapped_file *file = set->files[i];
 
-		if (!file->gone && addr >= file->lo && addr < file->hi)
-			return module_set_open(set, file, false);
+		if (addr >= file->lo && addr < file->hi && file->gone_ns > time_ns &&
+		    (!found || file->gone_ns < found->gone_ns))
+			found = file;
 	}
-	return NULL;
+	return found ? module_set_open(set, found, false) : NULL;
 }

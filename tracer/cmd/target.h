@@ -53,6 +53,7 @@ struct mapped_file {
 	uint64_t dev, inode;
 	bool executable;   /**< has code mapped */
 	bool gone;         /**< unmapped since */
+	uint64_t gone_ns;  /**< CLOCK_MONOTONIC when that was found; UINT64_MAX before */
 	char open_path[64];    /**< /proc/PID/map_files/LO-HI */
 	struct module *module; /**< NULL until opened */
 	struct module *retired; /**< opened before debuginfod was asked; may still be in use */
@@ -71,7 +72,10 @@ size_t module_set_files(const struct module_set *set, struct mapped_file *const 
 
 /** Open a file's module; with `remote` debuginfod is asked if the options allow it.  NULL: see file->error. */
 struct module *module_set_open(struct module_set *set, struct mapped_file *file, bool remote);
-/** The module mapped at a live address, opened; NULL if there is none. */
-struct module *module_set_at(struct module_set *set, uint64_t addr);
+/**
+ * The module that was mapped at a live address at that time (CLOCK_MONOTONIC), opened; NULL if there was none.  Libraries come and
+ * go while what was recorded before is still being looked at.
+ */
+struct module *module_set_at(struct module_set *set, uint64_t addr, uint64_t time_ns);
 
 #endif
