@@ -275,7 +275,7 @@ static const struct watched *find_by_call(const struct recorder *recorder, uint6
 	return NULL;
 }
 
-static void on_enter(void *ctx, const struct call_event *event)
+static bool on_enter(void *ctx, const struct call_event *event)
 {
 	struct recorder *recorder = ctx;
 	struct watched *watched = probe_user(event->probe);
@@ -294,6 +294,7 @@ static void on_enter(void *ctx, const struct call_event *event)
 		check_serial(watched, seen, (uint64_t)serial);
 	seen->entries++;
 	seen->open++;
+	return true;
 }
 
 static void on_leave(void *ctx, const struct call_event *event)

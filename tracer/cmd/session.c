@@ -115,14 +115,14 @@ static bool is_wanted_end(struct session *session, const struct call_event *even
 	return !skip && (!session->options.max_calls || event->id <= session->last_id);
 }
 
-static void on_enter(void *ctx, const struct call_event *event)
+static bool on_enter(void *ctx, const struct call_event *event)
 {
 	struct session *session = ctx;
 	struct recorded *recorded = probe_user(event->probe);
 	struct event_context context = context_of(event);
 
 	if (!is_wanted_entry(session, event))
-		return;
+		return true;
 	session->entered++;
 	uint64_t stack[STACK_FRAMES_MAX];
 	size_t n_stack = event->stack ? unwind_stack(session->unwinder, event->stack, stack, recorded->stack_frames,
@@ -133,6 +133,7 @@ static void on_enter(void *ctx, const struct call_event *event)
 		lose(session, recorded);
 	for (size_t i = 0; i < n_stack; i++)
 		symbolizer_note(session->symbolizer, stack[i], i > 0, event->time_ns);
+	return true;
 }
 
 static void on_leave(void *ctx, const struct call_event *event)
@@ -163,11 +164,12 @@ static void on_leave(void *ctx, const struct call_event *event)
 	}
 }
 
-static void on_thread(void *ctx, pid_t tid, const char *comm)
+static bool on_thread(void *ctx, pid_t tid, const char *comm, uint64_t time_ns)
 {
 	struct session *session = ctx;
 
-	trace_thread(session->trace, clock_ns(CLOCK_MONOTONIC), tid, comm);
+	trace_thread(session->trace, time_ns, tid, comm);
+	return true;
 }
 
 static void on_code(void *ctx, uint64_t addr)

@@ -22,6 +22,7 @@ struct call {
 	unsigned depth;
 	uint64_t entry_rsp;      /**< where the return address is */
 	uint64_t entry_time_ns;
+	bool refused;            /**< the owner did not take its entry */
 	bool loops;              /**< its function jumps back to its own entry */
 	struct site *return_site; /**< held while the call is in a tail call: it will return there, not by its own `ret` */
 	/* Memory that came with the call; NULL if its probe needs it not. */

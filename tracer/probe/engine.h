@@ -44,6 +44,7 @@ struct call_event {
 	enum call_end end;
 	unsigned return_site; /**< RETURNED: index for probe_return_sites(); the last one means by a tail call */
 	uint64_t entry_time_ns;
+	bool entry_refused; /**< by the owner: he has nothing this is the end of */
 	/*
 	 * deferred: a filter on $ret held the entry back; it comes right before the return, with this entry payload.  Of a call
 	 * that does not return, or not with a wanted value, nothing is told: the parent of another call may be unknown then.
@@ -61,9 +62,11 @@ enum target_end {
 
 /** What the engine tells its owner.  No callback may call back into the engine but where said. */
 struct engine_ops {
-	void (*enter)(void *ctx, const struct call_event *event);
+	/** False: refused, there is no room for it; remembered until the call's end. */
+	bool (*enter)(void *ctx, const struct call_event *event);
 	void (*leave)(void *ctx, const struct call_event *event);
-	void (*thread)(void *ctx, pid_t tid, const char *comm); /**< first hit of a thread, or its name changed */
+	/** First hit of a thread, or its name changed.  False: no room, tell it again later. */
+	bool (*thread)(void *ctx, pid_t tid, const char *comm, uint64_t time_ns);
 	/** dlopen or dlclose happened; the calling thread is held, constructors have not run: probes may be added here. */
 	void (*modules)(void *ctx);
 	void (*saw_code)(void *ctx, uint64_t addr); /**< a captured value is this code address */

@@ -175,6 +175,7 @@ static void open_call(struct engine *engine, struct tracee *tracee, struct call 
 	call->depth = parent ? parent->depth + 1 : 0;
 	call->entry_rsp = rsp;
 	call->entry_time_ns = now_ns;
+	call->refused = false;
 	call->loops = call->probe->scan.loops_to_entry;
 	callstack_push(&tracee->calls, call);
 }
@@ -372,8 +373,8 @@ static void announce(struct engine *engine, struct tracee *tracee, uint64_t now_
 	if (!first && !strcmp(comm, tracee->comm))
 		return;
 	memcpy(tracee->comm, comm, sizeof(comm));
-	if (engine->ops->thread)
-		engine->ops->thread(engine->ctx, tracee->tid, tracee->comm);
+	if (engine->ops->thread && !engine->ops->thread(engine->ctx, tracee->tid, tracee->comm, now_ns))
+		tracee->comm_read_ns = 0;
 }
 
 static void keep_stack(const struct outbox *outbox, struct call *call)
@@ -389,14 +390,14 @@ static void deliver_deferred(struct engine *engine, struct outbox_event *out)
 	out->event.len = out->call->deferred_len;
 	out->event.stack = out->call->stack.stack ? &out->call->stack : NULL;
 	out->event.deferred = true;
-	engine->ops->enter(engine->ctx, &out->event);
+	out->call->refused = !engine->ops->enter(engine->ctx, &out->event);
 }
 
 static void deliver_event(struct engine *engine, struct outbox_event *out)
 {
 	switch (out->kind) {
 	case OUT_ENTER:
-		engine->ops->enter(engine->ctx, &out->event);
+		out->call->refused = !engine->ops->enter(engine->ctx, &out->event);
 		break;
 	case OUT_KEEP_STACK:
 		keep_stack(&engine->outbox, out->call);
@@ -405,6 +406,7 @@ static void deliver_event(struct engine *engine, struct outbox_event *out)
 		deliver_deferred(engine, out);
 		break;
 	case OUT_LEAVE:
+		out->event.entry_refused = out->call->refused;
 		engine->ops->leave(engine->ctx, &out->event);
 		break;
 	}

@@ -42,7 +42,7 @@ struct events {
 	uint64_t by_user[2];
 };
 
-static void note_enter(void *ctx, const struct call_event *event)
+static bool note_enter(void *ctx, const struct call_event *event)
 {
 	struct events *events = ctx;
 	unsigned user = (unsigned)(uintptr_t)probe_user(event->probe);
@@ -54,6 +54,7 @@ static void note_enter(void *ctx, const struct call_event *event)
 	events->last_id = event->id;
 	events->last_was_entry = true;
 	events->bad += event->entry_time_ns > event->time_ns || (event->parent == 0) != (event->depth == 0);
+	return true;
 }
 
 static void note_leave(void *ctx, const struct call_event *event)
@@ -75,6 +76,44 @@ static void note_leave(void *ctx, const struct call_event *event)
 }
 
 static const struct engine_ops note_ops = { .enter = note_enter, .leave = note_leave };
+
+/* ---- an owner without room: of three calls it takes one, and threads' names after ten refusals */
+static bool takes(uint64_t id)
+{
+	return id % 3 == 0;
+}
+
+static bool refusing_enter(void *ctx, const struct call_event *event)
+{
+	struct events *events = ctx;
+
+	events->entries++;
+	return takes(event->id);
+}
+
+static void refusing_leave(void *ctx, const struct call_event *event)
+{
+	struct events *events = ctx;
+
+	events->returns++;
+	events->bad += event->entry_refused == takes(event->id);
+}
+
+static bool refusing_thread(void *ctx, pid_t tid, const char *comm, uint64_t time_ns)
+{
+	struct events *events = ctx;
+
+	(void)tid;
+	(void)time_ns;
+	events->bad += strcmp(comm, "load") != 0;
+	return ++events->others > 10;
+}
+
+static const struct engine_ops refusing_ops = {
+	.enter = refusing_enter,
+	.leave = refusing_leave,
+	.thread = refusing_thread,
+};
 
 static const struct plan *make_plan(struct recorder *recorder, const char *function, const char *filter)
 {
@@ -145,6 +184,29 @@ static void filter_on_return(void **state)
 	assert_int_equal(events.bad, 0);
 	assert_true(events.entries == events.returns && events.deferred == events.entries);
 	assert_int_equal(events.others, 0); /* calls cut by detaching were never told */
+	engine_free(engine);
+	finish_load(&victim, &recorder);
+}
+
+/* What is refused is remembered: entries until their ends, deferred ones too, and names of threads until they are taken. */
+static void refused_by_owner(void **state)
+{
+	struct victim victim = start_load("1");
+	struct recorder recorder;
+	struct events events = { 0 };
+	struct probe_options options = { 0 };
+	struct engine *engine;
+
+	(void)state;
+	recorder_init(&recorder, &victim);
+	assert_int_equal(engine_attach(victim.pid, &refusing_ops, &events, &engine), 0);
+	add(engine, make_plan(&recorder, "f_sub", NULL), &options, 0);
+	add(engine, make_plan(&recorder, "f_deep", "$ret % 2 == 0"), &options, 0);
+	run_until(engine, &events.returns, 200);
+	assert_int_equal(engine_detach(engine), 0);
+	assert_int_equal(events.bad, 0);
+	assert_int_equal(events.entries, events.returns);
+	assert_int_equal(events.others, 11);
 	engine_free(engine);
 	finish_load(&victim, &recorder);
 }
@@ -459,7 +521,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(filter_on_return), cmocka_unit_test(filter_on_entry), cmocka_unit_test(nested_only),
 		cmocka_unit_test(two_on_one_function), cmocka_unit_test(without_mem_file), cmocka_unit_test(fairness),
-		cmocka_unit_test(foreign_code), cmocka_unit_test(refused), cmocka_unit_test(stop_from_signal),
+		cmocka_unit_test(foreign_code), cmocka_unit_test(refused), cmocka_unit_test(refused_by_owner),
+		cmocka_unit_test(stop_from_signal),
 		cmocka_unit_test(backtrace),
 	};
 
