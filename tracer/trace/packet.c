@@ -293,10 +293,8 @@ int packets_append(struct packets *p, uint64_t time_ns, const struct iovec *part
 		len += parts[i].iov_len;
 	if (p->error == 0)
 		p->error = event_append(p, time_ns, parts, n, len);
-	if (p->error < 0) {
-		packets_discard(p, 1);
+	if (p->error < 0)
 		return err_set(p->error, "cannot write the trace: %s", strerror(-p->error));
-	}
 	return 0;
 }
 

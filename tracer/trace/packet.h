@@ -40,8 +40,7 @@ uint64_t packets_time(const struct packets *packets, uint64_t time_ns);
 
 /**
  * Append one event made of `n` parts.  `time_ns` comes from packets_time() and is what the event
- * says itself. On failure the event is counted as discarded; after the first failure every event
- * is.
+ * says itself.  After the first failure all fail.
  */
 int packets_append(struct packets *packets, uint64_t time_ns, const struct iovec *parts, size_t n);
 

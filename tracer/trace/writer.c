@@ -276,18 +276,25 @@ static void event_begin(struct event *event, const struct trace_writer *w, int c
 	event_add(event, &event->header, sizeof(event->header));
 }
 
-static int event_end(struct trace_writer *w, const struct event *event)
+static int event_write(struct trace_writer *w, const struct event *event)
 {
 	/*
 	 * One event of a class that the metadata does not have would make the whole trace
 	 * unreadable.
 	 */
-	if (event->header.id >= w->n_committed || !w->classes.items[event->header.id].described) {
-		packets_discard(w->packets, 1);
+	if (event->header.id >= w->n_committed || !w->classes.items[event->header.id].described)
 		return err_set(-EINVAL, "event class %s is not in the trace",
 			       w->classes.items[event->header.id].name);
-	}
 	return packets_append(w->packets, event->header.timestamp, event->parts, event->n);
+}
+
+static int event_end(struct trace_writer *w, const struct event *event)
+{
+	int r = event_write(w, event);
+
+	if (r < 0)
+		packets_discard(w->packets, 1);
+	return r;
 }
 
 int trace_entry(struct trace_writer *w, int class, const struct event_context *context,
@@ -392,7 +399,7 @@ int trace_lost(struct trace_writer *w, uint64_t time_ns, const char *probe, uint
 	event_add_text(&event, &heads[0], probe);
 	event_add(&event, &count, sizeof(count));
 	event_add_text(&event, &heads[1], reason);
-	int r = event_end(w, &event);
+	int r = event_write(w, &event);
 
 	/* After the event: the packet that counts them must be the one that explains them. */
 	packets_discard(w->packets, count);

@@ -96,6 +96,7 @@ int trace_closed(struct trace_writer *writer, const struct event_context *contex
 int trace_thread(struct trace_writer *writer, uint64_t time_ns, pid_t tid, const char *comm);
 int trace_frame(struct trace_writer *writer, uint64_t time_ns, uint64_t addr, unsigned index,
 		bool inlined, const char *function, const char *module, const char *source);
+/** `count` events were lost before they came here; those that could not be appended are counted already. */
 int trace_lost(struct trace_writer *writer, uint64_t time_ns, const char *probe, uint64_t count,
 	       const char *reason);
 
