@@ -88,6 +88,7 @@ const char *call_outcome_name(enum call_outcome outcome)
 		[OUTCOME_RETURNED] = "returned",
 		[OUTCOME_UNWOUND] = "unwound",
 		[OUTCOME_EXITED] = "exited",
+		[OUTCOME_LOST] = "lost",
 	};
 
 	return names[outcome];
@@ -349,6 +350,8 @@ static enum call_outcome outcome_of(const struct trace_event *event)
 		return OUTCOME_UNWOUND;
 	case CLOSED_EXITED:
 		return OUTCOME_EXITED;
+	case CLOSED_LOST:
+		return OUTCOME_LOST;
 	default:
 		return OUTCOME_OPEN;
 	}
@@ -374,6 +377,7 @@ static int on_end(struct calls *calls, const struct trace_event *event, struct t
 	}
 	calls->summary.unwound += held->call.outcome == OUTCOME_UNWOUND;
 	calls->summary.exited += held->call.outcome == OUTCOME_EXITED;
+	calls->summary.lost_returns += held->call.outcome == OUTCOME_LOST;
 	if (held->call.up == &calls->top)
 		on_tree_end(calls, held, thread);
 	else

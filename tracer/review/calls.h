@@ -25,6 +25,7 @@ enum call_outcome {
 	OUTCOME_RETURNED,
 	OUTCOME_UNWOUND, /**< left without a return: longjmp, exception */
 	OUTCOME_EXITED,  /**< its thread ended first */
+	OUTCOME_LOST,    /**< it returned, but what was recorded then is lost */
 };
 
 struct call {
@@ -73,7 +74,7 @@ void call_walk(const struct call *root, const struct call_visitor *visitor, void
 
 /** What is known about the whole once calls_next() has returned 0. */
 struct calls_summary {
-	uint64_t calls, open, unwound, exited;
+	uint64_t calls, open, unwound, exited, lost_returns;
 	uint64_t orphans;           /**< ends of calls whose entry is not in the trace */
 	uint64_t lost;              /**< events that could not be recorded */
 	uint64_t first_ns, last_ns; /**< times of the first and the last event */

@@ -90,6 +90,7 @@ static void put_counts(struct show *show, const struct report *report)
 		{ summary->open, "open at the end" },
 		{ summary->unwound, "unwound" },
 		{ summary->exited, "ended with their thread" },
+		{ summary->lost_returns, "with their return lost" },
 		{ summary->orphans, "returns without their entry" },
 	};
 

@@ -21,6 +21,7 @@ static const struct schema_enumerator ends[] = {
 	{ "unwound", CLOSED_UNWOUND },
 	{ "open", CLOSED_OPEN },
 	{ "exited", CLOSED_EXITED },
+	{ "lost", CLOSED_LOST },
 };
 
 static const struct {
@@ -35,7 +36,7 @@ static const struct {
 				    MEMBER(TEXT, "module"), MEMBER(TEXT, "source")) },
 	[CLASS_CLOSED] = { "virtrace:closed",
 			   STRUCT_OF(MEMBER(ENUM, "end", .size = 1, .enumerators = ends,
-					    .n_enumerators = 3)) },
+					    .n_enumerators = 4)) },
 	[CLASS_LOST] = { "virtrace:lost",
 			 STRUCT_OF(MEMBER(TEXT, "probe"), MEMBER(INT, "count", .size = 8),
 				   MEMBER(TEXT, "reason")) },

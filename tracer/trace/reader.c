@@ -298,7 +298,7 @@ static int fill_builtin(struct reader *rd, enum trace_class class, const struct 
 		break;
 	case CLASS_CLOSED:
 		ret->kind = TRACE_CLOSED;
-		if (items[0].u > CLOSED_EXITED)
+		if (items[0].u > CLOSED_LOST)
 			return err_set(-EBADMSG,
 				       "the trace is damaged: a call ended in an unknown way");
 		ret->closed = (int)items[0].u;

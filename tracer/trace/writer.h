@@ -40,7 +40,12 @@ enum trace_class {
 	CLASS_BUILTIN_COUNT,
 };
 
-enum call_closed { CLOSED_UNWOUND, CLOSED_OPEN, CLOSED_EXITED };
+enum call_closed {
+	CLOSED_UNWOUND,
+	CLOSED_OPEN,
+	CLOSED_EXITED,
+	CLOSED_LOST, /**< it did return; what was to be recorded then is lost */
+};
 
 /** What an event belongs to. */
 struct event_context {

@@ -2,7 +2,7 @@
  * Joining events to calls: each case is a script of events, and the trees that must come of it.
  *
  *	E id parent depth tid time     entry              R id parent depth tid time     return
- *	U, O, X …                      closed: unwound, open, exited
+ *	U, O, X, L …                   closed: unwound, open, exited, return lost
  *
  * A tree is written id(children)status, trees apart by a blank.
  */
@@ -36,7 +36,7 @@ static int next_event(void *ctx, struct trace_event *ret)
 	} kinds[] = {
 		{ 'E', TRACE_ENTRY, 0 },	      { 'R', TRACE_RETURN, 0 },
 		{ 'U', TRACE_CLOSED, CLOSED_UNWOUND }, { 'O', TRACE_CLOSED, CLOSED_OPEN },
-		{ 'X', TRACE_CLOSED, CLOSED_EXITED },
+		{ 'X', TRACE_CLOSED, CLOSED_EXITED },	      { 'L', TRACE_CLOSED, CLOSED_LOST },
 	};
 	struct script *script = ctx;
 	unsigned long id, parent, time;
@@ -117,6 +117,7 @@ static const struct {
 	{ "inner one open", "E 1 0 0 7 10 E 2 1 1 7 20 R 1 0 0 7 30", "1(2open)", false, 0 },
 	{ "closed", "E 1 0 0 7 1 E 2 1 1 7 2 U 2 1 1 7 3 X 1 0 0 7 4 E 3 0 0 8 5 O 3 0 0 8 6",
 	  "1(2unwound)exited 3open", false, 0 },
+	{ "return lost", "E 1 0 0 7 1 E 2 1 1 7 2 L 2 1 1 7 3 R 1 0 0 7 4", "1(2lost)", false, 0 },
 	{ "parent not recorded", "E 2 1 1 7 10 R 2 1 1 7 20", "2", false, 0 },
 	{ "return without entry", "R 1 0 0 7 10 E 2 0 0 7 20 R 2 0 0 7 30", "2", false, 1 },
 	{ "returned twice", "E 1 0 0 7 10 R 1 0 0 7 20 E 2 0 0 7 30 R 2 0 0 7 40 R 2 0 0 7 50",

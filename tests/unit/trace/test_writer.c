@@ -181,6 +181,35 @@ static void test_builtin_events(void **state)
 	scratch_remove(dir);
 }
 
+static void test_ends_of_calls(void **state)
+{
+	static const char *const names[] = { "unwound", "open", "exited", "lost" };
+	char *dir = scratch_new();
+	struct trace_writer *w = create(dir);
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct event_context context = { .time_ns = 10 + i, .call = 1 + i };
+
+		assert_int_equal(trace_closed(w, &context, CLOSED_UNWOUND + i), 0);
+	}
+	trace_close(w);
+	char *text = babeltrace(dir, false, NULL);
+	struct reader *rd = open_reader(dir);
+
+	for (unsigned i = 0; i < 4; i++) {
+		char expected[64];
+		struct trace_event e = next_event(rd);
+
+		snprintf(expected, sizeof(expected), "{ end = ( \"%s\" : container = %u ) }", names[i], i);
+		assert_babeltrace_says(text, expected);
+		assert_true(e.kind == TRACE_CLOSED && e.closed == (int)(CLOSED_UNWOUND + i) && e.call == 1 + i);
+	}
+	free(text);
+	reader_close(rd);
+	scratch_remove(dir);
+}
+
 static void test_calls(void **state)
 {
 	static const char *const sites[] = { "a.c:10", "a.c:12", "a.c:10", NULL };
@@ -494,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_force_removes_only_traces),
 		cmocka_unit_test(test_cannot_create),
 		cmocka_unit_test(test_builtin_events),
+		cmocka_unit_test(test_ends_of_calls),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_names_are_unique),
 		cmocka_unit_test(test_time_never_goes_back),
