@@ -126,7 +126,7 @@ size_t probe_return_sites(const struct probe *probe, const uint64_t **ret);
  */
 enum target_end engine_run(struct engine *engine, uint64_t deadline_ns, int *status);
 
-/** Make engine_run() return soon; may be called from a signal handler or a callback. */
+/** Make engine_run() return soon; may be called from a signal handler, a callback, or another thread. */
 void engine_stop(struct engine *engine);
 
 void engine_get_stats(const struct engine *engine, struct engine_stats *ret);

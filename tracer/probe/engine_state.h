@@ -4,7 +4,7 @@
 #ifndef PROBE_ENGINE_STATE_H
 #define PROBE_ENGINE_STATE_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,7 +89,7 @@ struct engine {
 
 	enum target_end end;
 	int end_status;
-	volatile sig_atomic_t stop; /**< engine_stop() */
+	atomic_bool stop; /**< engine_stop() */
 	uint64_t last_serve_ns, last_idle_ns;
 	struct engine_stats stats;
 };

@@ -17,7 +17,7 @@
 struct process {
 	bool exists;
 	char name[32], state;
-	long tracer, uid, gid, seccomp, is_kernel_thread;
+	long pid, tracer, uid, gid, seccomp, is_kernel_thread;
 	unsigned long long permitted; /* capabilities */
 	bool shadow_stack;
 };
@@ -26,6 +26,7 @@ static void read_line(const char *line, struct process *process)
 {
 	sscanf(line, "Name:\t%31[^\n]", process->name);
 	sscanf(line, "State:\t%c", &process->state);
+	sscanf(line, "Tgid:\t%ld", &process->pid);
 	sscanf(line, "TracerPid:\t%ld", &process->tracer);
 	sscanf(line, "Uid:\t%ld", &process->uid);
 	sscanf(line, "Gid:\t%ld", &process->gid);
@@ -167,10 +168,10 @@ static void check_tracer(const struct process *process, struct gate *gate)
 		set_text(gate, GATE_OPEN, 0, "nobody traces it");
 		return;
 	}
-	struct process tracer = read_process((pid_t)process->tracer);
+	struct process tracer = read_process((pid_t)process->tracer); /* the thread that traces */
 
 	set_text(gate, GATE_CLOSED, -EBUSY, "%s is already traced by %s[%ld]", process->name,
-		 tracer.exists ? tracer.name : "?", process->tracer);
+		 tracer.exists ? tracer.name : "?", tracer.exists ? tracer.pid : process->tracer);
 	set_remedy(gate, "A process can have one tracer: let that one detach first.");
 }
 

@@ -43,6 +43,7 @@
  */
 const long seize_options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
 
+/* The tracing thread: proc_pid_status(5), "TracerPid". */
 static pid_t tracer_of(pid_t tid)
 {
 	char path[64], line[256];
@@ -71,7 +72,7 @@ static int seize(struct proc *proc, pid_t tid, enum thread_kind kind)
 
 		if (error == ESRCH || proc_is_dead(proc_state(tid, tid)))
 			return 0;
-		born_traced = error == EPERM && tracer_of(tid) == getpid();
+		born_traced = error == EPERM && tracer_of(tid) == gettid();
 		if (!born_traced) {
 			int r = gate_check(kind == THREAD_OWN ? proc->pid : tid);
 
