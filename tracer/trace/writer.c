@@ -438,3 +438,14 @@ int trace_close(struct trace_writer *w)
 	writer_free(w);
 	return r;
 }
+
+int trace_abandon(struct trace_writer *w)
+{
+	if (!w)
+		return 0;
+	packets_close(w->packets);
+	int r = directory_remove(w->path);
+
+	writer_free(w);
+	return r;
+}

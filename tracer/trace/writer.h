@@ -116,4 +116,7 @@ uint64_t trace_lost_count(const struct trace_writer *writer);
  */
 int trace_close(struct trace_writer *writer);
 
+/** Remove a trace that holds nothing.  Frees the writer also on error; NULL is allowed. */
+int trace_abandon(struct trace_writer *writer);
+
 #endif
