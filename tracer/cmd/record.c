@@ -55,6 +55,7 @@ static void print_help(FILE *out)
 "      --array-limit N    elements of an array (%u)\n"
 "      --struct-limit N   bytes of one structure (%u)\n"
 "      --depth N          levels of pointers to follow (%u)\n"
+"      --buffer MIB       memory for calls that wait to be written (16, with backtraces 64)\n"
 "Where to:\n"
 "  -o, --output DIR       the trace (virtrace.NAME.PID.DATE)\n"
 "      --force            replace a trace that is there\n"
@@ -75,7 +76,7 @@ static void print_help(FILE *out)
 		LIMITS_DEFAULT.depth);
 }
 
-enum { OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_FORCE, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD };
+enum { OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_BUFFER, OPT_FORCE, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD };
 
 static const struct option long_options[] = {
 	{ "pid", required_argument, NULL, 'p' },
@@ -90,6 +91,7 @@ static const struct option long_options[] = {
 	{ "array-limit", required_argument, NULL, OPT_ARRAY },
 	{ "struct-limit", required_argument, NULL, OPT_STRUCT },
 	{ "depth", required_argument, NULL, OPT_DEPTH },
+	{ "buffer", required_argument, NULL, OPT_BUFFER },
 	{ "output", required_argument, NULL, 'o' },
 	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "debuginfo", required_argument, NULL, OPT_DEBUGINFO },
@@ -181,6 +183,10 @@ static int parse_option(struct record_options *options, int opt, const char *arg
 		break;
 	case OPT_DEPTH:
 		r = parse_limit("--depth", arg, 8, &limits->depth);
+		break;
+	case OPT_BUFFER:
+		r = parse_number("--buffer", arg, 1, 4096, &value);
+		session->buffer = value << 20;
 		break;
 	case 'o':
 		session->output = arg;
@@ -442,7 +448,6 @@ static int record(struct record_options *options)
 	catch_signals();
 	r = session_start(session);
 	if (r == 0) {
-		session_run(session, 0); /* arms: who reads that it is recording may rely on it */
 		print_start(session);
 		run(session, options->quiet);
 	} else {

@@ -2,7 +2,8 @@
  * One recording: an engine, the trace it fills, and what both need to know about the target's modules.
  *
  * The session is the owner behind the engine's callbacks.  It turns calls into trace events, arms probes of libraries that
- * come later, and gives code addresses their names when there is time for it.
+ * come later, and gives code addresses their names when there is time for it.  It does so in threads of its own; the functions
+ * here are for the main thread.
  */
 #ifndef CMD_SESSION_H
 #define CMD_SESSION_H
@@ -28,6 +29,7 @@ struct session_options {
 	unsigned stack_frames; /**< of requests that say nothing else */
 	uint64_t duration_ns;  /**< 0: until stopped */
 	uint64_t max_calls;    /**< 0: no limit */
+	size_t buffer;         /**< bytes of events that may wait to be written; 0: a good number */
 	char *const *argv;     /**< how virtrace was called, for the trace */
 };
 
@@ -41,7 +43,7 @@ int session_new(const struct session_options *options, const struct request_list
 /** Attach or start, and arm.  From here on session_finish() must be called. */
 int session_start(struct session *session);
 
-/** Record for at most `ns`; false when it is over.  Returns early after session_stop(). */
+/** Let it record for at most `ns`, then print what there is to say; false when it is over, soon after session_stop(). */
 bool session_run(struct session *session, uint64_t ns);
 /** May be called from a signal handler. */
 void session_stop(struct session *session);
@@ -61,12 +63,14 @@ struct session_report {
 	int end_status;
 	const char *reason; /**< why it ended, for people: "interrupted", "killed by SIGTERM" … */
 };
-void session_get_report(const struct session *session, struct session_report *ret);
+void session_get_report(struct session *session, struct session_report *ret);
 
-/** One line a probe for the summary; NULL after the last. */
+/** One line a probe for the summary, after session_finish(); false after the last. */
 struct session_probe {
 	const char *function, *module;
-	uint64_t calls, lost, longest_stop_ns, stopped_ns;
+	uint64_t calls; /**< in the trace */
+	uint64_t lost;  /**< events: entries and returns */
+	uint64_t longest_stop_ns, stopped_ns;
 };
 bool session_get_probe(const struct session *session, size_t i, struct session_probe *ret);
 

@@ -23,19 +23,22 @@ struct address {
 
 struct symbolizer {
 	struct module_set *modules;
+	pthread_mutex_t *lock;
 	struct trace_writer *trace;
 	struct address *seen;
 	ARRAY(struct address *) waiting;
 	size_t done; /* of `waiting` */
 };
 
-int symbolizer_new(struct module_set *modules, struct trace_writer *trace, struct symbolizer **ret)
+int symbolizer_new(struct module_set *modules, pthread_mutex_t *lock, struct trace_writer *trace,
+		   struct symbolizer **ret)
 {
 	struct symbolizer *symbolizer = calloc(1, sizeof(*symbolizer));
 
 	if (!symbolizer)
 		return err_set(-ENOMEM, "out of memory");
 	symbolizer->modules = modules;
+	symbolizer->lock = lock;
 	symbolizer->trace = trace;
 	*ret = symbolizer;
 	return 0;
@@ -74,13 +77,25 @@ void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_retur
 	*slot = address;
 }
 
+/* The names live as long as the module. */
+static size_t find_names(struct symbolizer *symbolizer, const struct address *address, struct source_frame *frames,
+			 struct module **module)
+{
+	pthread_mutex_lock(symbolizer->lock);
+	*module = module_set_at(symbolizer->modules, address->addr, address->time_ns);
+	/* A return address may be the first byte of the next line or even function. */
+	size_t n = *module ? module_addr_frames(*module, address->addr - address->is_return, frames,
+						INLINE_DEPTH_MAX) : 0;
+
+	pthread_mutex_unlock(symbolizer->lock);
+	return n;
+}
+
 static void write_names(struct symbolizer *symbolizer, const struct address *address, uint64_t time_ns)
 {
-	struct module *module = module_set_at(symbolizer->modules, address->addr, address->time_ns);
 	struct source_frame frames[INLINE_DEPTH_MAX];
-	/* A return address may be the first byte of the next line or even function. */
-	size_t n = module ? module_addr_frames(module, address->addr - address->is_return, frames,
-					       INLINE_DEPTH_MAX) : 0;
+	struct module *module;
+	size_t n = find_names(symbolizer, address, frames, &module);
 
 	if (!n && module) /* a module without any name for it still is an answer */
 		trace_frame(symbolizer->trace, time_ns, address->addr, 0, false, "", module_name(module), NULL);
@@ -101,7 +116,9 @@ static void write_names(struct symbolizer *symbolizer, const struct address *add
 
 bool symbolizer_work(struct symbolizer *symbolizer, unsigned max, uint64_t time_ns)
 {
+	size_t before = symbolizer->done;
+
 	while (max-- && symbolizer->done < symbolizer->waiting.n)
 		write_names(symbolizer, symbolizer->waiting.items[symbolizer->done++], time_ns);
-	return symbolizer->done < symbolizer->waiting.n;
+	return symbolizer->done != before;
 }

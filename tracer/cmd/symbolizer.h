@@ -1,12 +1,12 @@
 /**
  * Names for code addresses, recorded in the trace so that review needs no debug info.
  *
- * Addresses are noted while calls are recorded, which must be quick; their names are looked up and written when the engine is idle,
- * and the rest at the end.
+ * Addresses are noted while calls are written, which must be quick; their names are looked up and written a few at a time.
  */
 #ifndef CMD_SYMBOLIZER_H
 #define CMD_SYMBOLIZER_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,7 +14,9 @@ struct module_set;
 struct symbolizer;
 struct trace_writer;
 
-int symbolizer_new(struct module_set *modules, struct trace_writer *trace, struct symbolizer **ret);
+/** `lock` is held for each use of the modules, and never while something is written. */
+int symbolizer_new(struct module_set *modules, pthread_mutex_t *lock, struct trace_writer *trace,
+		   struct symbolizer **ret);
 void symbolizer_free(struct symbolizer *symbolizer);
 
 /**
@@ -23,7 +25,7 @@ void symbolizer_free(struct symbolizer *symbolizer);
  */
 void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return, uint64_t time_ns);
 
-/** Write the names of at most `max` noted addresses, as events of `time_ns`; true if more are waiting. */
+/** Write the names of at most `max` noted addresses, as events of `time_ns`; false if none was waiting. */
 bool symbolizer_work(struct symbolizer *symbolizer, unsigned max, uint64_t time_ns);
 
 #endif

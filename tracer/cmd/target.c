@@ -358,3 +358,12 @@ struct module *module_set_at(struct module_set *set, uint64_t addr, uint64_t tim
 	}
 	return found ? module_set_open(set, found, false) : NULL;
 }
+
+size_t module_set_epoch(const struct module_set *set, uint64_t time_ns)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		n += set->files[i]->gone_ns <= time_ns;
+	return n;
+}

@@ -77,5 +77,7 @@ struct module *module_set_open(struct module_set *set, struct mapped_file *file,
  * go while what was recorded before is still being looked at.
  */
 struct module *module_set_at(struct module_set *set, uint64_t addr, uint64_t time_ns);
+/** How many files had gone at that time: where this is equal, an address means the same. */
+size_t module_set_epoch(const struct module_set *set, uint64_t time_ns);
 
 #endif

@@ -1,0 +1,163 @@
+/*
+ * From requests to armed probes: before attaching, and after each dlopen.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "symbols/function.h"
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/cmd/feed.h"
+#include "tracer/cmd/session_state.h"
+#include "tracer/cmd/target.h"
+
+static bool is_bound(const struct session *session, const struct request *request)
+{
+	for (size_t i = 0; i < session->bindings.n; i++)
+		if (session->bindings.items[i].request == request)
+			return true;
+	return false;
+}
+
+/* Whether an earlier request of its group has its function, or may still get it. */
+static bool is_superseded(const struct session *session, const struct request *request)
+{
+	for (const struct request *other = session->requests->items; other < request; other++)
+		if (request->group && other->group == request->group &&
+		    (is_bound(session, other) || resolve_may_come(session->modules, other)))
+			return true;
+	return false;
+}
+
+/* Whether nothing is missing: of a group one function is enough, and the first request speaks for all. */
+static bool is_met(const struct session *session, const struct request *request)
+{
+	const struct request_list *list = session->requests;
+	bool met = is_bound(session, request);
+
+	for (size_t i = 0; i < list->n && request->group && !met; i++)
+		met = list->items[i].group == request->group &&
+		      (&list->items[i] < request || is_bound(session, &list->items[i]));
+	return met;
+}
+
+/* Bind all requests in files from `first` on.  A function that is nowhere is no error here: the caller judges. */
+static int bind_requests(struct session *session, size_t first)
+{
+	for (size_t i = 0; i < session->requests->n; i++) {
+		const struct request *request = &session->requests->items[i];
+		bool again = first && is_bound(session, request) && !strpbrk(request->pattern, "*?[!");
+		int r = again || is_superseded(session, request)
+				? 1
+				: resolve_request(session->modules, first, request, &session->options.resolve,
+						  &session->bindings);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Every request must mean something now, or be one whose library may still come. */
+static int check_bound(struct session *session)
+{
+	for (size_t i = 0; i < session->requests->n; i++) {
+		const struct request *request = &session->requests->items[i];
+
+		if (is_met(session, request))
+			continue;
+		if (session->options.command || resolve_may_come(session->modules, request)) {
+			log_info("waiting for %s: not loaded yet", request->pattern);
+			session->n_pending++;
+			continue;
+		}
+		/* Binding again sets the message. */
+		int r = resolve_request(session->modules, 0, request, &session->options.resolve,
+					&session->bindings);
+
+		if (!request->lenient)
+			return r < 0 ? r : -ENODATA;
+		log_warn("%s", err_text());
+	}
+	if (!session->bindings.n && !session->n_pending)
+		return -ENODATA;
+	return resolve_check_filter(&session->bindings, &session->options.resolve);
+}
+
+int arming_load(struct session *session)
+{
+	target_comm(session->pid, session->comm, sizeof(session->comm));
+	int r = module_set_new(session->pid, &session->options.modules, &session->modules);
+
+	if (!r)
+		r = bind_requests(session, 0);
+	return r ? r : check_bound(session);
+}
+
+static int add(struct session *session, const struct binding *binding)
+{
+	struct recorded *recorded = calloc(1, sizeof(*recorded));
+	struct recorded **slot = recorded ? array_push(&session->probes) : NULL;
+
+	if (!slot) {
+		free(recorded);
+		return err_set(-ENOMEM, "out of memory");
+	}
+	*recorded = (struct recorded){ .session = session, .binding = *binding, .class = -1 };
+	recorded->stack_frames = binding->request->stack >= 0 ? (unsigned)binding->request->stack
+							       : session->options.stack_frames;
+	if (recorded->stack_frames > STACK_FRAMES_MAX)
+		recorded->stack_frames = STACK_FRAMES_MAX;
+	struct probe_options options = {
+		.stack = recorded->stack_frames > 0,
+		.nested_only = binding->nested_only,
+	};
+	int r = engine_add_probe(session->engine, binding->plan, &options, recorded, &recorded->probe);
+
+	if (r < 0) {
+		session->probes.n--;
+		free(recorded);
+		return r;
+	}
+	*slot = recorded;
+	return 0;
+}
+
+int arming_add(struct session *session, size_t first)
+{
+	int r = 0;
+
+	for (size_t i = first; i < session->bindings.n && r >= 0; i++) {
+		const struct binding *binding = &session->bindings.items[i];
+
+		r = add(session, binding);
+		if (r == -ENOTSUP) {
+			log_warn("%s cannot be traced: %s", binding->function->name, err_text());
+			r = 0;
+		} else if (r < 0) {
+			err_context(r, "cannot trace %s", binding->function->name);
+		}
+	}
+	atomic_store(&session->n_probes, session->probes.n);
+	feed_wake(session->feed); /* the writer describes them */
+	return r;
+}
+
+void arming_modules_changed(struct session *session)
+{
+	struct mapped_file *const *files;
+	size_t first_file = module_set_files(session->modules, &files), first = session->bindings.n;
+
+	if (module_set_refresh(session->modules) <= 0)
+		return;
+	int r = bind_requests(session, first_file);
+
+	if (r == 0 && session->bindings.n > first)
+		r = arming_add(session, first);
+	if (r < 0)
+		log_warn("a library was loaded, but: %s", err_text());
+	for (size_t i = first; r == 0 && i < session->bindings.n; i++)
+		log_info("armed %s in %s, which was just loaded", session->bindings.items[i].function->name,
+			 module_name(session->bindings.items[i].function->module));
+}

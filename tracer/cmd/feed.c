@@ -1,0 +1,183 @@
+/*
+ * A record in the ring is a struct feed_record, then the payload, then the stack if there is one: its struct unwind_sample and its copy.
+ * Each begins at a multiple of 8.  The pointers in them are set by the reader.
+ *
+ * n_open calls have their entry in the ring or behind it, and no end yet.  The ring always has room for that many more records
+ * without payload: no record may take it but the ends of these calls.
+ */
+#include "tracer/cmd/feed.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracer/base/err.h"
+#include "tracer/base/ring.h"
+#include "tracer/probe/unwind.h"
+
+enum { CODE_SLOTS = 4096 };
+
+/*
+ * While events come, the writer looks for them every few ms: what it lets pile up meanwhile is small, and so is what is lost if we
+ * are killed.  When none have come for a while it sleeps until the tracer thread wakes it.
+ */
+static const uint64_t nap_ns = 5ull * 1000 * 1000, sleep_ns = 1000ull * 1000 * 1000;
+
+struct feed {
+	struct ring *ring;
+	/* the tracer thread's */
+	size_t n_open;
+	uint64_t last_ns;
+	uint64_t code[CODE_SLOTS]; /* told lately, by their low bits */
+};
+
+int feed_new(size_t size, struct feed **ret)
+{
+	struct feed *feed = calloc(1, sizeof(*feed));
+	int r = feed ? ring_new(size, &feed->ring) : err_set(-ENOMEM, "out of memory");
+
+	if (r < 0) {
+		free(feed);
+		return r;
+	}
+	*ret = feed;
+	return 0;
+}
+
+void feed_free(struct feed *feed)
+{
+	if (!feed)
+		return;
+	ring_free(feed->ring);
+	free(feed);
+}
+
+static size_t padded(size_t len)
+{
+	return (len + 7) & ~(size_t)7;
+}
+
+/* Room for a record with `extra` bytes behind it, such that the ends of `n_ends` calls still fit. */
+static struct feed_record *reserve(struct feed *feed, size_t extra, size_t n_ends)
+{
+	return ring_reserve(feed->ring, sizeof(struct feed_record) + extra,
+			    n_ends * ring_room_of(sizeof(struct feed_record)));
+}
+
+static void commit(struct feed *feed, struct feed_record *record, enum feed_kind kind, uint64_t time_ns)
+{
+	record->kind = kind;
+	record->time_ns = feed->last_ns = time_ns;
+	ring_commit(feed->ring);
+}
+
+static bool put_event(struct feed *feed, enum feed_kind kind, const struct call_event *event, size_t n_ends)
+{
+	size_t payload = padded(event->len);
+	size_t stack = event->stack ? sizeof(*event->stack) + event->stack->stack_len : 0;
+	struct feed_record *record = reserve(feed, payload + stack, n_ends);
+
+	if (!record)
+		return false;
+	uint8_t *behind = (uint8_t *)(record + 1);
+
+	record->return_lost = false;
+	record->event = *event;
+	if (event->len)
+		memcpy(behind, event->payload, event->len);
+	if (event->stack) {
+		memcpy(behind + payload, event->stack, sizeof(*event->stack));
+		memcpy(behind + payload + sizeof(*event->stack), event->stack->stack, event->stack->stack_len);
+	}
+	commit(feed, record, kind, event->time_ns);
+	return true;
+}
+
+bool feed_enter(struct feed *feed, const struct call_event *event)
+{
+	if (!put_event(feed, FEED_ENTER, event, feed->n_open + 1))
+		return false;
+	feed->n_open++;
+	return true;
+}
+
+bool feed_leave(struct feed *feed, const struct call_event *event)
+{
+	assert(feed->n_open);
+	feed->n_open--;
+	if (put_event(feed, FEED_LEAVE, event, feed->n_open))
+		return true;
+	struct feed_record *record = reserve(feed, 0, feed->n_open);
+
+	assert(record); /* it has been kept since the entry */
+	record->return_lost = true;
+	record->event = *event;
+	record->event.len = 0;
+	record->event.stack = NULL;
+	commit(feed, record, FEED_LEAVE, event->time_ns);
+	return false;
+}
+
+bool feed_thread(struct feed *feed, pid_t tid, const char *comm, uint64_t time_ns)
+{
+	struct feed_record *record = reserve(feed, 0, feed->n_open);
+
+	if (!record)
+		return false;
+	record->thread.tid = tid;
+	snprintf(record->thread.comm, sizeof(record->thread.comm), "%s", comm);
+	commit(feed, record, FEED_THREAD, time_ns);
+	return true;
+}
+
+bool feed_code(struct feed *feed, uint64_t addr)
+{
+	uint64_t *told = &feed->code[addr % CODE_SLOTS];
+
+	if (*told == addr)
+		return true;
+	struct feed_record *record = reserve(feed, 0, feed->n_open);
+
+	if (!record)
+		return false;
+	*told = addr;
+	record->code = addr;
+	commit(feed, record, FEED_CODE, feed->last_ns);
+	return true;
+}
+
+const struct feed_record *feed_next(struct feed *feed)
+{
+	size_t len;
+	struct feed_record *record = ring_peek(feed->ring, &len);
+
+	if (!record || record->kind == FEED_THREAD || record->kind == FEED_CODE)
+		return record;
+	uint8_t *behind = (uint8_t *)(record + 1);
+
+	record->event.payload = behind;
+	if (record->event.stack) {
+		struct unwind_sample *stack = (struct unwind_sample *)(behind + padded(record->event.len));
+
+		stack->stack = (uint8_t *)(stack + 1);
+		record->event.stack = stack;
+	}
+	return record;
+}
+
+void feed_pop(struct feed *feed)
+{
+	ring_pop(feed->ring);
+}
+
+void feed_wait(struct feed *feed, bool busy)
+{
+	ring_wait(feed->ring, busy ? RING_NAP : RING_SLEEP, busy ? nap_ns : sleep_ns);
+}
+
+void feed_wake(struct feed *feed)
+{
+	ring_wake(feed->ring);
+}

@@ -1,0 +1,66 @@
+/**
+ * What the tracer thread tells the writer thread: the engine's events, through a ring (base/ring.h).
+ *
+ * Events that do not fit are refused, never waited for.  With each entry that is taken goes the room for its call's end: so no call
+ * stays open in the trace that did end, only what it returned may be lost.
+ */
+#ifndef CMD_FEED_H
+#define CMD_FEED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "tracer/probe/engine.h"
+
+struct feed;
+
+enum feed_kind {
+	FEED_ENTER,
+	FEED_LEAVE,
+	FEED_THREAD,
+	FEED_CODE,
+};
+
+struct feed_record {
+	enum feed_kind kind;
+	uint64_t time_ns; /**< CLOCK_MONOTONIC of the stop it comes from */
+	bool return_lost; /**< LEAVE: it returned, but its payload had no room */
+	union {
+		struct call_event event; /**< ENTER, LEAVE */
+		struct {
+			pid_t tid;
+			char comm[16];
+		} thread;
+		uint64_t code; /**< an address */
+	};
+};
+
+/** `size` bytes of records. */
+int feed_new(size_t size, struct feed **ret);
+void feed_free(struct feed *feed);
+
+/* The tracer thread.  False: no room. */
+
+bool feed_enter(struct feed *feed, const struct call_event *event);
+/** The end of a call whose entry was taken; false: it is told, but without its payload. */
+bool feed_leave(struct feed *feed, const struct call_event *event);
+bool feed_thread(struct feed *feed, pid_t tid, const char *comm, uint64_t time_ns);
+/** Addresses that were told lately are not told again. */
+bool feed_code(struct feed *feed, uint64_t addr);
+
+/* The writer thread */
+
+/** The oldest record, with all it points at; NULL if there is none.  It stays until feed_pop(). */
+const struct feed_record *feed_next(struct feed *feed);
+void feed_pop(struct feed *feed);
+/** Wait for records, feed_wake(), or a while: a short one if `busy`, which costs the tracer thread nothing. */
+void feed_wait(struct feed *feed, bool busy);
+
+/* Any thread */
+
+/** Let feed_wait() return. */
+void feed_wake(struct feed *feed);
+
+#endif

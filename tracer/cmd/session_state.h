@@ -1,0 +1,132 @@
+/**
+ * The insides of a session, for the files that make it up; session.c tells which thread does what.
+ */
+#ifndef CMD_SESSION_STATE_H
+#define CMD_SESSION_STATE_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tracer/base/array.h"
+#include "tracer/cmd/session.h"
+
+struct feed;
+struct ring;
+struct session;
+struct symbolizer;
+struct trace_writer;
+struct unwinder;
+
+enum { STACK_FRAMES_MAX = 1024 }; /* of a backtrace */
+
+/** Why events are not in the trace, where that can be told in it. */
+enum loss {
+	LOSS_NO_ROOM,   /**< in the feed */
+	LOSS_UNKNOWN,   /**< the trace does not know their class */
+	LOSS_COUNT,
+};
+
+/** A probe of ours: a binding that is armed, and its place in the trace. */
+struct recorded {
+	struct session *session;
+	struct binding binding;
+	struct probe *probe;
+	unsigned stack_frames; /**< of a backtrace; 0: none wanted */
+	_Atomic uint64_t lost[LOSS_COUNT];
+	/* the writer's */
+	int class; /**< < 0: the trace does not know it */
+	uint64_t calls; /**< entries in the trace */
+	uint64_t told[LOSS_COUNT]; /**< of `lost`, in the trace */
+	uint64_t unwritten; /**< events that could not be written */
+};
+
+/** How a thread of ours failed, for another to tell. */
+struct failure {
+	int code; /**< a negative errno; 0: it did not */
+	char *text;
+};
+
+struct session {
+	struct session_options options;
+	const struct request_list *requests;
+	pid_t pid;
+	char comm[32];
+	uint64_t start_ns, start_wall_ns, end_ns; /**< read after `started`, `ended` */
+	size_t n_pending;
+	bool is_recording;
+	char reason[128];
+
+	/*
+	 * libdw and what is made with it.  While all threads run whoever uses it holds the lock; nobody waits for anything or
+	 * does more than one small piece of work with it.
+	 */
+	pthread_mutex_t symbols_lock;
+	struct module_set *modules;
+	struct binding_list bindings;
+	ARRAY(struct recorded *) probes; /**< only grows; by the tracer thread */
+	_Atomic size_t n_probes;         /**< of `probes` */
+
+	struct feed *feed;
+	sem_t news; /**< posted for the main thread when one of these changes */
+	_Atomic bool opened, started, ended; /**< the tracer thread has got so far */
+	_Atomic bool stop, interrupted, limit_reached;
+	_Atomic size_t n_described; /**< of the probes: those the trace knows, or never will */
+	_Atomic uint64_t calls, lost, bytes; /**< in the trace, not in it */
+
+	/* the tracer thread's */
+	pthread_t tracer;
+	bool tracer_runs;
+	struct ring *tracer_messages;
+	sem_t loaded; /**< for it: modules and bindings of a started command are there, or load_failed */
+	bool load_failed;
+	_Atomic(struct engine *) engine;
+	struct failure tracer_failure; /**< read after `started`, `ended` */
+	enum target_end end;
+	int end_status;
+	bool told_no_room;
+	pthread_mutex_t stats_lock; /**< which it only tries to take */
+	struct engine_stats stats;
+
+	/* the writer thread's */
+	pthread_t writer;
+	bool writer_runs;
+	struct ring *writer_messages;
+	_Atomic bool drain; /**< nothing will come any more */
+	struct trace_writer *trace;
+	struct symbolizer *symbolizer;
+	struct unwinder *unwinder;
+	uint64_t last_ns;     /**< of the newest record written: times of the trace never go back */
+	uint64_t unwind_ns;   /**< of the stack being unwound */
+	size_t unwind_epoch;
+	uint64_t losses_ns;   /**< when losses were looked at */
+	uint64_t entered, completed, last_id; /**< for -c: calls that began and ended; the newest one wanted */
+	bool skip_deferred, told_unwritten;
+	struct failure writer_failure; /**< read after n_described has changed */
+};
+
+uint64_t session_now_ns(void);
+void session_set_start(struct session *session);
+/** Signals are handled on the main thread. */
+void session_block_signals(void);
+/** Remember the message there is. */
+void failure_set(struct failure *failure, int code);
+
+/* arming.c: from requests to armed probes; whoever calls holds symbols_lock once threads run */
+int arming_load(struct session *session);
+/** Add the engine's probes for the bindings from `first` on; one that cannot be traced is left out with a warning. */
+int arming_add(struct session *session, size_t first);
+/** The target's modules have changed: add what was asked for in new ones. */
+void arming_modules_changed(struct session *session);
+
+/* tracing.c */
+void *tracing_main(void *session);
+
+/* writing.c */
+int writing_init(struct session *session);
+void *writing_main(void *session);
+void writing_fini(struct session *session);
+
+#endif

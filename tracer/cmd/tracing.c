@@ -1,0 +1,182 @@
+/*
+ * The tracer thread: attach, arm, serve stops until it is over, detach
+ *
+ * ptrace belongs to it.  While it serves stops it waits for nothing but the next one: what it has to tell goes into the feed, and
+ * what does not fit there is counted; messages go into a ring of their own, for the main thread to print.
+ *
+ * One exception is dlopen: the thread that called it is held while its library is searched for functions, as calls in the
+ * library's constructors are to be seen.  That needs libdw, which no two threads may use at once, so the tracer thread waits for
+ * symbols_lock here: for one small piece of the writer's work (a backtrace, a name, the description of a probe), which never waits
+ * for the disk the trace is on.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/cmd/feed.h"
+#include "tracer/cmd/session_state.h"
+
+/* An event for which there is no room. */
+static void lose(struct session *session, struct recorded *recorded)
+{
+	atomic_fetch_add_explicit(&recorded->lost[LOSS_NO_ROOM], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&session->lost, 1, memory_order_relaxed);
+	if (!session->told_no_room)
+		log_warn("calls come faster than they can be written: some are lost");
+	session->told_no_room = true;
+}
+
+static bool on_enter(void *ctx, const struct call_event *event)
+{
+	struct session *session = ctx;
+	bool taken = feed_enter(session->feed, event);
+
+	if (!taken)
+		lose(session, probe_user(event->probe));
+	return taken;
+}
+
+static void on_leave(void *ctx, const struct call_event *event)
+{
+	struct session *session = ctx;
+
+	if (event->entry_refused || !feed_leave(session->feed, event))
+		lose(session, probe_user(event->probe));
+}
+
+static bool on_thread(void *ctx, pid_t tid, const char *comm, uint64_t time_ns)
+{
+	struct session *session = ctx;
+
+	return feed_thread(session->feed, tid, comm, time_ns);
+}
+
+static void on_code(void *ctx, uint64_t addr)
+{
+	struct session *session = ctx;
+
+	feed_code(session->feed, addr); /* refused: it comes again with the next value that holds it */
+}
+
+static void on_modules(void *ctx)
+{
+	struct session *session = ctx;
+
+	pthread_mutex_lock(&session->symbols_lock);
+	arming_modules_changed(session);
+	pthread_mutex_unlock(&session->symbols_lock);
+}
+
+/* Somebody reads them at this moment: next time. */
+static void show_stats(struct session *session)
+{
+	if (pthread_mutex_trylock(&session->stats_lock) != 0)
+		return;
+	engine_get_stats(session->engine, &session->stats);
+	pthread_mutex_unlock(&session->stats_lock);
+}
+
+static void on_idle(void *ctx)
+{
+	show_stats(ctx);
+}
+
+static const struct engine_ops callbacks = {
+	.enter = on_enter,
+	.leave = on_leave,
+	.thread = on_thread,
+	.modules = on_modules,
+	.saw_code = on_code,
+	.idle = on_idle,
+};
+
+static int open_engine(struct session *session)
+{
+	struct engine *engine;
+	int r = session->options.command ? engine_spawn(session->options.command, &callbacks, session, &engine)
+					  : engine_attach(session->pid, &callbacks, session, &engine);
+
+	if (r < 0)
+		return r;
+	session->pid = engine_pid(engine);
+	session->engine = engine;
+	return 0;
+}
+
+static void announce(struct session *session, _Atomic bool *what)
+{
+	atomic_store(what, true);
+	sem_post(&session->news);
+}
+
+/* The main thread reads the symbols of a command we have started; nothing of it runs yet. */
+static int wait_for_symbols(struct session *session)
+{
+	announce(session, &session->opened);
+	while (sem_wait(&session->loaded) < 0)
+		;
+	return session->load_failed ? -ECANCELED : 0;
+}
+
+static int arm(struct session *session)
+{
+	pthread_mutex_lock(&session->symbols_lock);
+	int r = arming_add(session, 0);
+
+	if (!r && session->bindings.n && !session->probes.n)
+		r = err_set(-ENODATA, "no probe could be armed");
+	pthread_mutex_unlock(&session->symbols_lock);
+	if (r < 0)
+		return r;
+	session->end = engine_run(session->engine, 0, &session->end_status);
+	return session->end == TARGET_LOST ? -EIO : 0;
+}
+
+static void serve(struct session *session)
+{
+	uint64_t duration_ns = session->options.duration_ns;
+
+	if (session->end == TARGET_RUNNING && !session->stop)
+		session->end = engine_run(session->engine,
+					  duration_ns ? session->start_ns + duration_ns : UINT64_MAX,
+					  &session->end_status);
+	if (session->end == TARGET_LOST)
+		snprintf(session->reason, sizeof(session->reason), "error: %s", err_text());
+}
+
+static void leave(struct session *session)
+{
+	int r = session->engine ? engine_detach(session->engine) : 0;
+
+	session->end_ns = session_now_ns();
+	if (session->engine)
+		engine_get_stats(session->engine, &session->stats);
+	if (r < 0 && !session->tracer_failure.code)
+		failure_set(&session->tracer_failure, r);
+}
+
+void *tracing_main(void *arg)
+{
+	struct session *session = arg;
+
+	log_keep(session->tracer_messages);
+	int r = open_engine(session);
+
+	session_block_signals(); /* not before: a command inherits what is blocked */
+	if (!r && session->options.command)
+		r = wait_for_symbols(session);
+	if (!r)
+		r = arm(session);
+	session_set_start(session);
+	if (r < 0)
+		failure_set(&session->tracer_failure, r);
+	else
+		show_stats(session);
+	announce(session, &session->started);
+	if (!r)
+		serve(session);
+	leave(session);
+	announce(session, &session->ended);
+	return NULL;
+}
