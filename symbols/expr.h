@@ -14,6 +14,7 @@
 
 #include "symbols/schema.h"
 
+struct arena;
 struct expr;
 struct frame;
 struct function;
@@ -50,6 +51,12 @@ struct value {
  */
 int expr_bind(const char *source, const struct function *function, enum expr_when when, struct expr **ret);
 
+/**
+ * Bind `source` to an object, a struct or union, instead of a function: names are its members, and what they stand
+ * for lives in `arena`.  Fails as expr_bind() does.
+ */
+int expr_bind_object(const char *source, const struct type *object, struct arena *arena, struct expr **ret);
+
 const struct type *expr_type(const struct expr *expr);
 bool expr_uses_return(const struct expr *expr); /**< mentions $ret */
 
@@ -58,6 +65,9 @@ uint64_t expr_params(const struct expr *expr);
 
 /** `saved` may be NULL at entry. */
 void expr_eval(const struct expr *expr, const struct frame *frame, const struct saved *saved, struct value *ret);
+
+/** The value of an expression that was bound to an object, for the one at `addr`. */
+void expr_eval_object(const struct expr *expr, const struct frame *frame, uint64_t addr, struct value *ret);
 
 /**
  * Truth of an expression: 1, 0, or -1 if it could not be evaluated (a NULL in the way, unreadable

@@ -15,6 +15,8 @@
 
 /* Names. */
 
+static struct node *node_member(struct binder *binder, const struct cexpr *e, struct node *object);
+
 static struct node *node_located(struct binder *binder, const struct type *type,
 				 const struct loc *loc)
 {
@@ -97,7 +99,11 @@ static struct node *bind_file_scope(struct binder *binder, const struct cexpr *e
 	const struct type *type;
 	Dwarf_Die die;
 	int64_t value;
-	int r = name_find_variable(binder->module, binder->function->die, e->scope, e->text, &die);
+
+	if (binder->object)
+		return bind_fail(binder, e, "there are only the members of '%s' here",
+				 bind_spell(binder, binder->object));
+	int r = name_find_variable(binder->module, binder->near, e->scope, e->text, &die);
 
 	if (r == 0)
 		return bind_variable(binder, e, &die);
@@ -108,7 +114,7 @@ static struct node *bind_file_scope(struct binder *binder, const struct cexpr *e
 	if (e->scope)
 		return bind_fail(binder, e, "no variable '%s' in a file '%s' of %s", e->text,
 				 e->scope, module_name(binder->module));
-	if (name_find_enumerator(binder->module, binder->function->die, e->text, &value, &type) < 0)
+	if (name_find_enumerator(binder->module, binder->near, e->text, &value, &type) < 0)
 		return fail_unknown_name(binder, e);
 	/* An enumeration constant is an int; GNU C: if it fits one. */
 	bool is_signed = value < 0 || type_strip(type)->is_signed || value <= INT32_MAX;
@@ -122,6 +128,8 @@ static struct node *bind_name(struct binder *binder, const struct cexpr *e)
 {
 	const struct function *function = binder->function;
 
+	if (binder->object)
+		return node_member(binder, e, node_new(binder, NODE_OBJECT, binder->object));
 	if (!strcmp(e->text, "$ret"))
 		return bind_return(binder, e);
 	if (e->text[0] == '$')
@@ -290,34 +298,56 @@ struct node *bind_expression(struct binder *binder, const struct cexpr *e)
 	return NULL;
 }
 
+static int bind_source(struct binder *binder, enum expr_when when, struct expr **ret)
+{
+	const struct cexpr *syntax;
+
+	binder->expr = arena_alloc(binder->arena, sizeof(*binder->expr));
+	if (!binder->expr)
+		return err_set(-ENOMEM, "out of memory");
+	binder->expr->when = when;
+	int r = cexpr_parse(binder->source, &binder->scratch, &syntax);
+
+	if (r == 0) {
+		binder->expr->root = bind_expression(binder, syntax);
+		if (!binder->error && !binder->expr->root)
+			binder->error = err_set(-ENOMEM, "out of memory");
+		r = binder->error;
+	}
+	arena_free(&binder->scratch);
+	if (r < 0)
+		return r;
+	*ret = binder->expr;
+	return 0;
+}
+
 int expr_bind(const char *source, const struct function *function, enum expr_when when,
 	      struct expr **ret)
 {
 	struct binder binder = {
 		.source = source,
 		.function = function,
+		.near = function->die,
 		.module = function->module,
 		.arena = module_arena(function->module),
 	};
-	const struct cexpr *syntax;
 
-	binder.expr = arena_alloc(binder.arena, sizeof(*binder.expr));
-	if (!binder.expr)
-		return err_set(-ENOMEM, "out of memory");
-	binder.expr->when = when;
-	int r = cexpr_parse(source, &binder.scratch, &syntax);
+	return bind_source(&binder, when, ret);
+}
 
-	if (r == 0) {
-		binder.expr->root = bind_expression(&binder, syntax);
-		if (!binder.error && !binder.expr->root)
-			binder.error = err_set(-ENOMEM, "out of memory");
-		r = binder.error;
-	}
-	arena_free(&binder.scratch);
-	if (r < 0)
-		return r;
-	*ret = binder.expr;
-	return 0;
+int expr_bind_object(const char *source, const struct type *object, struct arena *arena,
+		     struct expr **ret)
+{
+	const struct type *bare = type_strip(object);
+	struct binder binder = {
+		.source = source,
+		.object = bare,
+		.near = bare->die,
+		.module = bare->module,
+		.arena = arena,
+	};
+
+	return bind_source(&binder, EXPR_ENTRY, ret);
 }
 
 const struct type *expr_type(const struct expr *expr)

@@ -21,7 +21,9 @@ struct module;
  */
 struct binder {
 	const char *source;
-	const struct function *function;
+	const struct function *function; /* what names belong to: either this, */
+	const struct type *object;       /* or this, behind typedefs */
+	uint64_t near;                   /* its DIE: types are looked up from there */
 	struct module *module;
 	struct arena *arena;
 	struct arena scratch; /* the syntax tree, spellings for messages */

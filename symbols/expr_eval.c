@@ -39,6 +39,7 @@ struct evaluation {
 	const struct expr *expr;
 	const struct frame *frame;
 	const struct saved *saved;
+	uint64_t object;  /* where NODE_OBJECT is */
 	uint8_t *scratch; /* VALUE_MAX bytes */
 };
 
@@ -526,6 +527,8 @@ static struct operand evaluate(const struct evaluation *ev, const struct node *n
 		return number_operand(node->number);
 	case NODE_PARAM:
 		return evaluate_param(ev, node);
+	case NODE_OBJECT:
+		return (struct operand){ .form = FORM_MEMORY, .addr = ev->object };
 	case NODE_VARIABLE:
 		return evaluate_located(ev, node);
 	case NODE_DEREF:
@@ -559,19 +562,15 @@ static struct operand evaluate(const struct evaluation *ev, const struct node *n
 	return unavailable(STATUS_OPTIMIZED_OUT, 0);
 }
 
-void expr_eval(const struct expr *expr, const struct frame *frame, const struct saved *saved,
-	       struct value *ret)
+/* Into `ret`, whose `bytes` are the scratch area. */
+static void evaluate_value(const struct evaluation *ev, struct value *ret)
 {
-	const struct node *node = expr->root;
-	/* cppcheck-suppress ctuuninitvar ; `bytes` is what is filled */
-	struct evaluation ev = {
-		.expr = expr, .frame = frame, .saved = saved, .scratch = ret->bytes
-	};
-	struct operand operand = evaluate(&ev, node);
+	const struct node *node = ev->expr->root;
+	struct operand operand = evaluate(ev, node);
 
 	/* a bit-field that is in no memory becomes a number */
 	if (operand.status == STATUS_OK && operand.form == FORM_BYTES && operand.bit_size)
-		operand = read_bits(&ev, &operand, node);
+		operand = read_bits(ev, &operand, node);
 	ret->type = node->type;
 	ret->status = operand.status;
 	ret->in_memory = operand.status == STATUS_OK && operand.form == FORM_MEMORY;
@@ -587,6 +586,27 @@ void expr_eval(const struct expr *expr, const struct frame *frame, const struct 
 		memmove(ret->bytes, ret->bytes + operand.at, ret->len);
 	else
 		ret->status = STATUS_OPTIMIZED_OUT;
+}
+
+void expr_eval(const struct expr *expr, const struct frame *frame, const struct saved *saved,
+	       struct value *ret)
+{
+	/* cppcheck-suppress ctuuninitvar ; `bytes` is what is filled */
+	struct evaluation ev = {
+		.expr = expr, .frame = frame, .saved = saved, .scratch = ret->bytes
+	};
+
+	evaluate_value(&ev, ret);
+}
+
+void expr_eval_object(const struct expr *expr, const struct frame *frame, uint64_t addr,
+		      struct value *ret)
+{
+	struct evaluation ev = {
+		.expr = expr, .frame = frame, .object = addr, .scratch = ret->bytes
+	};
+
+	evaluate_value(&ev, ret);
 }
 
 int expr_test(const struct expr *expr, const struct frame *frame, const struct saved *saved)

@@ -18,6 +18,7 @@ struct loc;
 enum node_kind {
 	NODE_CONSTANT,
 	NODE_PARAM,
+	NODE_OBJECT,       /* what the expression is bound to, if to no function */
 	NODE_VARIABLE,     /* also $ret: what has a `loc` of its own */
 	NODE_DEREF,        /* the object the pointer `a` points at */
 	NODE_INDEX,        /* element `b` of the array object, or behind the pointer, `a` */

@@ -200,7 +200,7 @@ static struct node *bind_binary(struct binder *binder, const struct cexpr *e)
 static const struct type *bind_type(struct binder *binder, const struct cexpr *e)
 {
 	const struct type *type = NULL;
-	int r = type_find(binder->module, binder->function->die, e->text, &type);
+	int r = type_find(binder->module, binder->near, e->text, &type);
 
 	if (r < 0) {
 		const char *why = arena_strdup(&binder->scratch, err_text());
@@ -235,7 +235,7 @@ static struct node *bind_sizeof(struct binder *binder, const struct cexpr *e)
 {
 	const struct type *type = NULL;
 	const struct expr before = *binder->expr;
-	bool may_be_type = e->text && (!e->a || type_find(binder->module, binder->function->die,
+	bool may_be_type = e->text && (!e->a || type_find(binder->module, binder->near,
 							  e->text, &type) == 0);
 
 	if (may_be_type) {
