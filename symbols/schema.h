@@ -32,6 +32,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct expr;
+
 enum schema_kind {
 	SCHEMA_INT,
 	SCHEMA_BOOL,
@@ -79,6 +81,7 @@ struct schema {
 	bool is_complex;   /**< STRUCT of a complex number's parts */
 	bool is_place;     /**< PTR, STRING: no pointer is stored there, but an array of unknown length starts */
 	bool is_cut;       /**< STRUCT, ARRAY: a limit left members or elements out */
+	const char *view;  /**< STRUCT: the decoder that chose its members, which are CAPTUREs named by labels */
 
 	const struct schema *target;   /**< PTR, ARRAY and SEQUENCE (element), CAPTURE */
 	const struct schema **members; /**< STRUCT, UNION */
@@ -91,6 +94,7 @@ struct schema {
 	uint64_t offset;
 	uint16_t bit_offset, bit_size; /**< bit-field if bit_size != 0; offset from the low bit at `offset` */
 	uint32_t stride;               /**< ARRAY: bytes from element to element */
+	const struct expr *expr;       /**< CAPTURE in a view: over the object; not in a trace at all */
 };
 
 /** Largest encoding of a value of this schema in bytes, `string_limit` for text behind pointers. */

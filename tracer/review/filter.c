@@ -149,7 +149,7 @@ static const struct schema *find_member(const struct schema *schema, const char 
 		const struct schema *member = schema->members[i], *found;
 
 		if (member->name && !strcmp(member->name, name))
-			return member;
+			return content(member);
 		found = member->name && *member->name ? NULL : find_member(member, name, budget);
 		if (found)
 			return found;

@@ -2,8 +2,9 @@
  * The form is that of gdb 13 with its default settings; in the source of gdb: generic-val-print
  * (valprint.c), c-valprint.c, cp_print_value_fields(), target-float.c.  What gdb has no form for,
  * as it does not follow pointers and never gives up half way: `0x55… -> {…}` a pointer that was
- * followed, `<null>` a value behind a NULL pointer, `{a = 1...}` a struct that was recorded in
- * part, `<bytes 01 02>` a kind of value we know nothing of.
+ * followed, `virDomain{name = "vm"}` a view of an object, `<null>` a value behind a NULL pointer,
+ * `{a = 1...}` a struct that was recorded in part, `<bytes 01 02>` a kind of value we know nothing
+ * of.
  */
 #include "tracer/base/utf8.h"
 #include "tracer/review/print_c.h"
@@ -136,6 +137,10 @@ static void print_unreadable(const struct printer *p, uint64_t addr)
 
 static void print_ptr(const struct printer *p, const struct value_node *v, unsigned level)
 {
+	if (p->options->is_brief && v->n && v->items->schema->view) {
+		print_value(p, v->items, level + 1);
+		return;
+	}
 	fprintf(p->out, "0x%" PRIx64, v->addr);
 	if (!v->schema->target || v->status == STATUS_NULL)
 		return;
@@ -221,6 +226,8 @@ static void print_members(const struct printer *p, const struct value_node *v, u
 		print_complex(p, v, level);
 		return;
 	}
+	if (v->schema->view)
+		text_print(p->out, v->schema->view, p->options->utf8);
 	putc('{', p->out);
 	for (size_t i = 0; i < v->n; i++) {
 		const char *name = print_c_member_name(v, i);

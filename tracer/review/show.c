@@ -128,6 +128,14 @@ static void put_mark(struct show *show, char mark)
 	show->page.hang = show->page.column + 2;
 }
 
+/* Whether a call left the object it was given as it was: then it is an argument, not a result. */
+static bool is_same_object(const struct value_node *before, const struct value_node *after)
+{
+	const struct schema *target = before && after ? after->schema->target : NULL;
+
+	return target && target->view && value_equal(before, after);
+}
+
 /* What is shown again at the return is left to it. */
 static void put_arguments(struct show *show, const struct call *call)
 {
@@ -137,10 +145,13 @@ static void put_arguments(struct show *show, const struct call *call)
 	for (size_t i = 0; call->entry && i < call->entry->n; i++) {
 		const char *name = call_capture_name(call->entry, i);
 
-		if (call_capture(call->ret, name))
+		const struct value_node *value = &call->entry->items[i],
+					*after = call_capture(call->ret, name);
+
+		if (after && !is_same_object(value, after))
 			continue;
 		page_put(&show->page, COLOUR_NONE, separator);
-		put_value(show, COLOUR_NONE, "", name, &call->entry->items[i]);
+		put_value(show, COLOUR_NONE, "", name, value);
 		separator = ", ";
 	}
 	page_put(&show->page, COLOUR_NONE, ")");
@@ -173,12 +184,12 @@ static void put_outputs(struct show *show, const struct call *call)
 		const char *name = call_capture_name(call->ret, i);
 		const struct value_node *value = &call->ret->items[i],
 					*old = call_capture(call->entry, name);
+		if (!strcmp(name, "$ret") || is_same_object(old, value))
+			continue;
 		char *text = show_value_text(show, value);
 		size_t columns = text ? page_columns(text, strlen(text)) + strlen(name) + 5 : 0;
 
 		free(text);
-		if (!strcmp(name, "$ret"))
-			continue;
 		if (page->column + columns > limit) {
 			page_newline(page);
 			page_pad(page, indent);

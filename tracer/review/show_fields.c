@@ -127,6 +127,8 @@ static void show_block(struct show *show, const struct field *field, bool is_arr
 	struct page *page = &show->page;
 
 	begin_line(show, field);
+	if (field->value->schema->view)
+		page_put_name(page, COLOUR_NONE, "", field->value->schema->view, show->print.utf8);
 	page_put(page, COLOUR_NONE, "{");
 	page_newline(page);
 	if (is_array)

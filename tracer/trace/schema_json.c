@@ -176,6 +176,7 @@ static int schema_put(struct schema_json *json, const struct schema *s, unsigned
 	add_string(object, "kind", kinds[s->kind]);
 	add_string(object, "name", s->name);
 	add_string(object, "ctype", s->ctype);
+	add_string(object, "view", s->view);
 	for (size_t i = 0; i < COUNT_OF(fields); i++) {
 		uint64_t value = 0;
 
@@ -423,6 +424,7 @@ static const struct schema *parse_schema(struct parse *p, json_object *object)
 		return NULL;
 	s->name = parse_string(p, object, "name");
 	s->ctype = parse_string(p, object, "ctype");
+	s->view = parse_string(p, object, "view");
 	parse_fields(p, object, s);
 	bool needs_target = s->kind == SCHEMA_ARRAY || s->kind == SCHEMA_SEQUENCE ||
 			    s->kind == SCHEMA_CAPTURE;

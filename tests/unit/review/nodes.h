@@ -102,6 +102,23 @@ static inline const struct schema *struct_schema(enum schema_kind kind, uint32_t
 
 #define STRUCT(size, ...)                                                                          \
 	struct_schema(SCHEMA_STRUCT, size, (const struct schema *const[]){ __VA_ARGS__, NULL })
+/* A view of an object: its members are captures, of what lies at these offsets. */
+#define VIEW(what, ...) view_schema(what, STRUCT(0, __VA_ARGS__))
+static inline const struct schema *view_schema(const char *name, const struct schema *members)
+{
+	struct schema *view = arena_memdup(&nodes, members, sizeof(*members));
+
+	view->view = name;
+	for (uint32_t i = 0; i < view->n_members; i++) {
+		struct schema *label = arena_memdup(&nodes, view->members[i], sizeof(*label));
+
+		label->kind = SCHEMA_CAPTURE;
+		label->target = view->members[i];
+		view->members[i] = label;
+	}
+	return view;
+}
+
 #define UNION(size, ...)                                                                           \
 	struct_schema(SCHEMA_UNION, size, (const struct schema *const[]){ __VA_ARGS__, NULL })
 

@@ -240,6 +240,25 @@ static void enums(void **state)
 	assert_string_equal(json_of(node_of(flags, &(int){ 5 })), "5");
 }
 
+static void views(void **state)
+{
+	static const struct {
+		const char *name;
+		int id;
+	} object = { "demo", 7 }, *to = &object;
+	struct value_node *node =
+		node_of(pointer_schema(VIEW("virDomain", member("name", 0, plain_schema(SCHEMA_STRING, 8)),
+					    member("id", 8, int_schema(4, true)))),
+			&to);
+
+	(void)state;
+	node->addr = 0x10;
+	assert_string_equal(json_of(node), "{\"pointer\":\"0x10\",\"value\":{\"name\":\"demo\",\"id\":7}}");
+	*(struct value_node *)&node->items->items[0] = *missing_node(int_schema(4, true), STATUS_NULL, 0);
+	assert_string_equal(json_of(node), "{\"pointer\":\"0x10\",\"value\":{\"name\":"
+					   "{\"unavailable\":\"null\"},\"id\":7}}");
+}
+
 static void pointers(void **state)
 {
 	static const int five = 5;
@@ -324,6 +343,7 @@ int main(void)
 		cmocka_unit_test(texts),
 		cmocka_unit_test(values_that_are_not_there),
 		cmocka_unit_test(enums),
+		cmocka_unit_test(views),
 		cmocka_unit_test(pointers),
 		cmocka_unit_test(aggregates),
 		cmocka_unit_test(hostile_traces),

@@ -44,6 +44,10 @@ static struct stats stats = { &object, { 5, 6, 7 }, "vda" }, *statistics = &stat
 static const char *path = "vda", *null_path;
 static __int128 wide = -5;
 static void *pointer = &object;
+static struct {
+	const char *name;
+	int id;
+} domain = { "demo", 7 }, *vm = &domain;
 
 static struct trace_probe probe = { .function = "getInfo", .module = "libx.so" };
 static struct trace_probe other = { .function = "other", .module = "liby.so" };
@@ -115,6 +119,8 @@ static int make(void **state)
 		{ "both", i, &old_ret },
 		{ "gone", i, &old_ret },
 		{ "cut", s, &path },
+		{ "vm",
+		  pointer_schema(VIEW("virDomain", member("name", 0, s), member("id", 8, i))), &vm },
 	};
 	const struct recorded out[] = {
 		{ "$ret", i, &ret },	      { "*info", info_schema(), info },
@@ -220,6 +226,11 @@ static void as_c_says(void **state)
 		IN_C(minus <= -1),
 		IN_C(minus >= 0),
 		IN_C(1 - 2 - 3 == -4),
+		IN_C(vm->id == 7),
+		IN_C(vm->id + 1 < 8),
+		IN_C(vm->name[0] == 'd'),
+		IN_C((*vm).id),
+		IN_C(vm != 0),
 		IN_C(2 + 3 * 4 == 14),
 		IN_C((2 + 3) * 4 == 20),
 	};
@@ -338,7 +349,7 @@ static void mistakes_are_explained(void **state)
 	matches("minus < 0 && nam == 3", &call);
 	assert_non_null(strstr(err_text(), "\n  minus < 0 && nam == 3\n               ^"));
 	assert_non_null(
-		strstr(err_text(), "cut, $ret, *info, statistics->name, *statistics, only_other"));
+		strstr(err_text(), "cut, vm, $ret, *info, statistics->name, *statistics, only_other"));
 	assert_non_null(strstr(err_text(), "$duration"));
 }
 

@@ -442,6 +442,34 @@ static void followed_pointers(void **state)
 			    "0x1000 -> <error: Cannot access memory at address 0x1000>");
 }
 
+static void views(void **state)
+{
+	static const struct {
+		const char *name;
+		int id;
+	} object = { "demo", 7 }, *pointer = &object;
+	const struct schema *schema =
+		pointer_schema(VIEW("virDomain", member("name", 0, plain_schema(SCHEMA_STRING, 8)),
+				    member("id", 8, int_schema(4, true))));
+	const struct print_options plain = { 0 }, brief = { .is_brief = true };
+	struct value_node *v = node_of(schema, &pointer);
+	struct value_node *name = (struct value_node *)v->items->items;
+
+	(void)state;
+	v->addr = 0x1000;
+	name->addr = 0x20;
+	assert_string_equal(print(v, &plain), "0x1000 -> virDomain{name = 0x20 \"demo\", id = 7}");
+	assert_string_equal(print(v, &brief), "virDomain{name = \"demo\", id = 7}");
+	*name = *missing_node(name->schema, STATUS_NULL, 0);
+	assert_string_equal(print(v, &brief), "virDomain{name = <null>, id = 7}");
+	*name = *missing_node(name->schema, STATUS_UNREADABLE, 0x20);
+	assert_string_equal(print(v, &brief), "virDomain{name = <unreadable 0x20>, id = 7}");
+	assert_string_equal(print(node_of(schema, &(void *){ NULL }), &brief), "0x0");
+	v->n = 0;
+	v->status = STATUS_UNREADABLE;
+	assert_string_equal(print(v, &brief), "0x1000 -> <unreadable 0x1000>");
+}
+
 /* No character that a terminal acts on gets through: neither in strings nor in names. */
 static void nothing_reaches_the_terminal_raw(void **state)
 {
@@ -470,8 +498,8 @@ static void nothing_reaches_the_terminal_raw(void **state)
 	for (size_t i = 0; i < sizeof(hostile) / sizeof(*hostile); i++) {
 		const struct schema_enumerator label = { hostile[i], 0 };
 		const struct schema *type =
-			STRUCT(12, member(hostile[i], 0, enum_schema(false, false, 1, &label)),
-			       member("text", 4, text_schema(8)));
+			VIEW(hostile[i], member(hostile[i], 0, enum_schema(false, false, 1, &label)),
+			     member("text", 4, text_schema(8)));
 		char memory[12] = { 0 };
 
 		memcpy(memory + 4, hostile[i], strlen(hostile[i]));
@@ -520,6 +548,7 @@ int main(void)
 		cmocka_unit_test(kinds_nobody_knows),
 		cmocka_unit_test(values_that_are_cut),
 		cmocka_unit_test(followed_pointers),
+		cmocka_unit_test(views),
 		cmocka_unit_test(nothing_reaches_the_terminal_raw),
 		cmocka_unit_test(deep_nesting_is_cut),
 	};

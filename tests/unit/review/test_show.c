@@ -124,6 +124,17 @@ static struct show show_to(FILE *out, unsigned width)
 	};
 }
 
+static const char *shown_call(const struct call *call)
+{
+	static char text[4096];
+	FILE *out = fmemopen(text, sizeof(text), "w");
+	struct show show = show_to(out, 0);
+
+	show_tree(&show, call);
+	fclose(out);
+	return text;
+}
+
 static const char *shown(bool verbose, unsigned width)
 {
 	static char text[8192];
@@ -276,6 +287,32 @@ static void plain(void **state)
 			    "#389 backtrace = 0x18\n"
 			    "#389 backtrace = 0x20 helper (h.h:3) libx.so.0 [inlined]\n"
 			    "#389 backtrace = 0x20 main\\a () daemon\n");
+}
+
+/* An object stays an argument as long as the call does not change it. */
+static void objects(void **state)
+{
+	static const struct object {
+		const char *name;
+		int id;
+	} off = { "demo", -1 }, on = { "demo", 7 };
+	static const struct object *const before = &off, *const same = &off, *const after = &on;
+	const struct schema *vm = pointer_schema(VIEW("vm", member("name", 0, plain_schema(SCHEMA_STRING, 8)),
+						      member("id", 8, int_schema(4, true))));
+	const struct schema *captures = STRUCT(8, member("vm", 0, vm));
+	struct call call = inner;
+
+	(void)state;
+	call.up = NULL;
+	call.entry = side(captures, &before);
+	call.ret = side(captures, &same);
+	assert_non_null(strstr(shown_call(&call), "readInfo(vm=vm{name = \"demo\", id = -1})\n"));
+	call.ret = side(captures, &after);
+	((struct value_node *)&call.ret->items[0])->addr = call.entry->items[0].addr;
+	assert_non_null(strstr(shown_call(&call), "readInfo()  ~ vm=vm{name = \"demo\", id = 7}\n"));
+	call.outcome = OUTCOME_OPEN;
+	call.ret = NULL;
+	assert_non_null(strstr(shown_call(&call), "readInfo(vm=vm{name = \"demo\", id = -1}) = <"));
 }
 
 static void calls_that_did_not_return(void **state)
@@ -445,6 +482,7 @@ int main(void)
 		cmocka_unit_test(compact_on_a_narrow_page),
 		cmocka_unit_test(verbose),
 		cmocka_unit_test(plain),
+		cmocka_unit_test(objects),
 		cmocka_unit_test(calls_that_did_not_return),
 		cmocka_unit_test(colours_are_only_added),
 		cmocka_unit_test(durations),

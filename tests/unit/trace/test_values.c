@@ -96,6 +96,15 @@ static const struct value_case cases[] = {
 	{ "struct", { .kind = SCHEMA_STRUCT, .ctype = "struct x",
 		      LIST(S(.kind = SCHEMA_INT, .name = "a", .size = 1), S(.kind = SCHEMA_INT, .name = "b", .size = 2)) },
 	  B("\x01\x02\0"), "{ a = 1, b = 2 }", "{a=1 b=2}" },
+	{ "view",
+	  { .kind = SCHEMA_PTR, .size = 8, .target = S(.kind = SCHEMA_STRUCT, .ctype = "virDomainObj", .view = "domain",
+			    LIST(S(.kind = SCHEMA_CAPTURE, .name = "name", .target = &string),
+				 S(.kind = SCHEMA_CAPTURE, .name = "id", .target = &u16),
+				 S(.kind = SCHEMA_CAPTURE, .name = "gone", .target = &u16))) },
+	  B("\x10\0\0\0\0\0\0\0\0" "\0\x20\0\0\0\0\0\0\0\0\x01\0\0\0x" "\0\x07\0" "\x02"),
+	  "{ name = { " OK "{ { address = 0x20, " OK "{ { len = 1, chars = \"x\" } } } } }, id = { " OK "{ 7 } }, "
+	  "gone = { status = ( \"null\" : container = 2 ), value = { { } } } }",
+	  "0x10 -> domain{name=0x20 \"x\" id=7 gone=<null>}" },
 	{ "empty struct", { .kind = SCHEMA_STRUCT, .ctype = "struct nil" }, B(""), OK "{ { } }", "{}" },
 	{ "union", { .kind = SCHEMA_UNION, .ctype = "union x",
 		     LIST(S(.kind = SCHEMA_INT, .name = "i", .size = 4), S(.kind = SCHEMA_FLOAT, .name = "f", .size = 4)) },
@@ -169,7 +178,7 @@ static void render(FILE *out, const struct value_node *node);
 
 static void render_items(FILE *out, const struct value_node *node, bool named)
 {
-	fputs(named ? "{" : "[", out);
+	fprintf(out, "%s%s", node->schema->view ? node->schema->view : "", named ? "{" : "[");
 	for (size_t i = 0; i < node->n; i++) {
 		if (i)
 			fputc(' ', out);
