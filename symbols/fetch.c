@@ -214,6 +214,57 @@ static enum status whole_or_cut(const struct schema *schema)
 
 static void put_object(struct fetch *fetch, const struct schema *schema, const uint8_t *bytes);
 
+/*
+ * Views.  The object is read once and its members are taken from that copy, so that they are of one moment as far as
+ * a running process lets them be; what they point at is read later, and may belong to another.
+ */
+struct view_frame {
+	const struct fetch *fetch;
+	uint64_t addr;
+	const uint8_t *bytes;
+	size_t len;
+};
+
+static size_t view_read_mem(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	const struct view_frame *view = ctx;
+	uint64_t offset = addr - view->addr;
+
+	if (offset > view->len || len > view->len - offset)
+		return read_mem(view->fetch, addr, buf, len);
+	memcpy(buf, view->bytes + offset, len);
+	return len;
+}
+
+static int view_read_reg(void *ctx, unsigned dwarf_reg, void *buf, size_t len)
+{
+	const struct frame *frame = ((const struct view_frame *)ctx)->fetch->frame;
+
+	return frame->ops->read_reg(frame->ctx, dwarf_reg, buf, len);
+}
+
+static void view_saw_code(void *ctx, uint64_t addr)
+{
+	const struct frame *frame = ((const struct view_frame *)ctx)->fetch->frame;
+
+	if (frame->ops->saw_code)
+		frame->ops->saw_code(frame->ctx, addr);
+}
+
+static void put_view(const struct fetch *fetch, const struct schema *view, const uint8_t *bytes,
+		     size_t len, uint64_t addr)
+{
+	static const struct frame_ops ops = { view_read_mem, view_read_reg, view_saw_code };
+	struct view_frame object = { fetch, addr, bytes, len };
+	struct frame frame = { .ops = &ops, .ctx = &object, .pc = fetch->frame->pc };
+	struct value value;
+
+	for (uint32_t i = 0; i < view->n_members; i++) {
+		expr_eval_object(view->members[i]->expr, &frame, addr, &value);
+		fetch_value(view->members[i], &value, &frame, fetch->limits, fetch->out);
+	}
+}
+
 /* option(target) for what is at `addr`. */
 static void put_pointed(struct fetch *fetch, const struct schema *target, uint64_t addr)
 {
@@ -229,11 +280,15 @@ static void put_pointed(struct fetch *fetch, const struct schema *target, uint64
 		put_unreadable(fetch, addr + got);
 		return;
 	}
+	put_status(fetch, whole_or_cut(target));
+	if (target->view) {
+		put_view(fetch, target, bytes, len, addr);
+		return;
+	}
 	struct fetch inner = *fetch;
 
 	inner.bytes = bytes;
 	inner.addr = addr;
-	put_status(&inner, whole_or_cut(target));
 	put_object(&inner, target, bytes);
 }
 

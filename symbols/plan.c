@@ -4,6 +4,7 @@
  */
 #include "symbols/plan.h"
 
+#include "symbols/decoder.h"
 #include "symbols/expr_node.h"
 #include "symbols/function.h"
 #include "symbols/module.h"
@@ -72,8 +73,8 @@ static int make_capture(struct planner *planner, const char *text, enum expr_whe
 
 	if (!capture.text)
 		return no_memory();
-	r = schema_make_capture(capture.text, capture.type, &planner->plan->limits, planner->arena,
-				&capture.schema);
+	r = schema_make_capture(capture.text, capture.type, &planner->plan->limits,
+				planner->request->decoders, planner->arena, &capture.schema);
 	if (r < 0)
 		return r;
 	*ret = capture;
@@ -142,6 +143,19 @@ static bool is_object(const struct type *bare)
 	return bare->kind != TYPE_VOID && bare->kind != TYPE_FUNC && bare->size;
 }
 
+/* Whether a value of this type is a pointer with a view of what it points at. */
+static bool is_decoded(struct planner *planner, const struct type *type)
+{
+	const struct decoders *decoders = planner->request->decoders;
+	const struct type *bare = type_strip(type),
+			  *pointee = bare->kind == TYPE_PTR ? type_target(bare) : NULL;
+	struct decoder *decoder = pointee ? decoder_find(decoders, pointee) : NULL;
+	const struct schema *schema;
+
+	return decoder && decoder_schema(decoders, decoder, pointee, &planner->plan->limits,
+					 planner->arena, &schema) == 0;
+}
+
 /* What a pointer parameter may bring back, as an expression; NULL if nothing. */
 static const char *default_out(struct planner *planner, const struct parameter *param)
 {
@@ -149,7 +163,13 @@ static const char *default_out(struct planner *planner, const struct parameter *
 	const struct type *pointee = pointer->kind == TYPE_PTR ? type_target(pointer) : NULL;
 	const struct type *bare = pointee ? type_strip(pointee) : NULL;
 
-	if (!bare || !param->name || !is_object(bare) || !planner->plan->limits.depth)
+	if (!bare || !param->name || !planner->plan->limits.depth)
+		return NULL;
+	if (is_decoded(planner, pointer))
+		return arena_strdup(planner->arena, param->name);
+	if (is_decoded(planner, bare))
+		return arena_printf(planner->arena, "*%s", param->name);
+	if (!is_object(bare))
 		return NULL;
 	if (type_is_char_ptr(pointer))
 		return is_const(pointee) ? NULL : arena_strdup(planner->arena, param->name);

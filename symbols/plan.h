@@ -17,6 +17,7 @@
 #include "symbols/schema.h"
 
 struct arena;
+struct decoders;
 struct frame;
 struct function;
 
@@ -40,6 +41,7 @@ struct plan_request {
 	const char *filter;     /**< record the call only if true; with $ret it is tested at return */
 	bool lenient;           /**< presets: what is unknown in this function is a warning and left out, not an error */
 	struct limits limits;
+	const struct decoders *decoders; /**< views of what pointers point at; NULL: none */
 };
 
 struct capture {
@@ -74,7 +76,8 @@ enum {
  * Make the plan of a function.  It lives in the function's module's arena, with strings copied. By
  * default: at entry every parameter; at return `$ret`, and for each pointer parameter p `*p`, or
  * `**p` where p is a pointer to a pointer to an object; not for void, function and incomplete
- * pointees, nor const char strings; a `char *` p is captured again as text.
+ * pointees, nor const char strings.  What is shown as more than a pointer is captured again as such: p
+ * where it is a `char *` or decoded, `*p` where that is decoded.
  */
 int plan_new(const struct function *function, const struct plan_request *request, const struct plan **ret);
 

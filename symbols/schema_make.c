@@ -11,6 +11,7 @@
  */
 #include "symbols/schema_make.h"
 
+#include "symbols/decoder.h"
 #include "symbols/expr_node.h"
 #include "symbols/plan.h"
 #include "symbols/type.h"
@@ -25,6 +26,7 @@ enum { NODES_MAX = 20000, NESTING_MAX = 64 };
 struct walk {
 	const char *text; /* the expression */
 	const struct limits *limits;
+	const struct decoders *decoders;
 	struct arena *arena;
 	unsigned nodes, nesting;
 	int error;
@@ -157,6 +159,20 @@ static struct schema *walk_enum(struct walk *walk, const struct type *type)
 	return schema;
 }
 
+/* A view of what is pointed at; NULL if there is none for it. */
+static const struct schema *walk_decoded(struct walk *walk, const struct type *pointee)
+{
+	struct decoder *decoder = decoder_find(walk->decoders, pointee);
+	const struct schema *view = NULL;
+	int r = decoder ? decoder_schema(walk->decoders, decoder, pointee, walk->limits, walk->arena,
+					 &view)
+			: 0;
+
+	if (r < 0 && r != -ENOENT && !walk->error)
+		walk->error = r;
+	return view;
+}
+
 static struct schema *walk_pointer(struct walk *walk, const struct type *type, struct share share)
 {
 	const struct type *pointee = type_target(type_strip(type)), *bare = type_strip(pointee);
@@ -167,7 +183,9 @@ static struct schema *walk_pointer(struct walk *walk, const struct type *type, s
 		return schema_new(walk, SCHEMA_STRING, type);
 	struct schema *schema = schema_new(walk, SCHEMA_PTR, type);
 
-	if (schema && share.levels && bare->kind != TYPE_VOID && bare->size) {
+	if (schema)
+		schema->target = walk_decoded(walk, pointee);
+	if (schema && !schema->target && share.levels && bare->kind != TYPE_VOID && bare->size) {
 		struct share rest = { walk->limits->object, walk->limits->array, share.levels - 1 };
 
 		schema->target = walk_type(walk, pointee, rest);
@@ -367,9 +385,12 @@ static struct schema *walk_type(struct walk *walk, const struct type *type, stru
 }
 
 int schema_make_capture(const char *text, const struct type *type, const struct limits *limits,
-			struct arena *arena, const struct schema **ret)
+			const struct decoders *decoders, struct arena *arena,
+			const struct schema **ret)
 {
-	struct walk walk = { .text = text, .limits = limits, .arena = arena };
+	struct walk walk = {
+		.text = text, .limits = limits, .decoders = decoders, .arena = arena
+	};
 	/* the expression itself has followed the first pointer */
 	struct share share = { limits->object, limits->array,
 			       limits->depth ? limits->depth - 1 : 0 };

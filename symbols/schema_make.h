@@ -8,6 +8,7 @@
 #include "symbols/schema.h"
 
 struct arena;
+struct decoders;
 struct limits;
 struct type;
 
@@ -18,10 +19,11 @@ enum {
 };
 
 /**
- * The capture of an expression `text` of this type.  -ENOENT if nothing of it can be captured,
+ * The capture of an expression `text` of this type, with views of what it points at if there are decoders
+ * (may be NULL).  -ENOENT if nothing of it can be captured,
  * -E2BIG, -ENOMEM.
  */
-int schema_make_capture(const char *text, const struct type *type, const struct limits *limits, struct arena *arena,
-			const struct schema **ret);
+int schema_make_capture(const char *text, const struct type *type, const struct limits *limits,
+			const struct decoders *decoders, struct arena *arena, const struct schema **ret);
 
 #endif

@@ -35,7 +35,7 @@ static void encode(struct live *live, const char *name, const struct value *valu
 	const struct schema *schema;
 
 	caught_reset(caught);
-	if (schema_make_capture(name, value->type, &limits, module_arena(live->module), &schema) < 0)
+	if (schema_make_capture(name, value->type, &limits, NULL, module_arena(live->module), &schema) < 0)
 		fail_msg("%s: %s", name, err_text());
 	fetch_value(schema, value, frame, &limits, &caught->payload);
 }

@@ -512,7 +512,7 @@ static void errors(void **state)
 	const struct function *function = live_function(&live, "t_update");
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct plan_request request = { LIST(cases[i].in), LIST(cases[i].out), cases[i].filter, false, cases[i].limits };
+		struct plan_request request = { LIST(cases[i].in), LIST(cases[i].out), cases[i].filter, false, cases[i].limits, NULL };
 		const struct plan *plan = NULL;
 		int r = plan_new(function, &request, &plan);
 
