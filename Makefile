@@ -111,8 +111,9 @@ tidy:
 
 install: $(BUILD)/virtrace
 	install -D -m 755 $(BUILD)/virtrace $(DESTDIR)$(PREFIX)/bin/virtrace
-	install -d $(DESTDIR)$(PREFIX)/share/virtrace/presets
+	install -d $(DESTDIR)$(PREFIX)/share/virtrace/presets $(DESTDIR)$(PREFIX)/share/virtrace/decoders
 	install -m 644 tracer/presets/*.ini $(DESTDIR)$(PREFIX)/share/virtrace/presets
+	install -m 644 tracer/decoders/*.ini $(DESTDIR)$(PREFIX)/share/virtrace/decoders
 
 clean:
 	rm -rf $(BUILD)

@@ -17,6 +17,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/decoders.h"
 #include "tracer/cmd/near.h"
 #include "tracer/cmd/target.h"
 
@@ -36,14 +37,17 @@ static void print_help(FILE *out)
 	fputs(
 "usage: virtrace list [-p PID | -n NAME | FILE] [PATTERN]…\n"
 "       virtrace list [-p PID | -n NAME | FILE] --types NAME…\n"
+"       virtrace list --decoders\n"
 "\n"
 "Lists the functions of a process or of an ELF file: address, module, file:line, prototype.\n"
-"With --types prints the definition of a type with offsets and sizes.\n"
+"With --types prints the definition of a type with offsets and sizes; with --decoders what of libvirt's objects\n"
+"'record' shows where a pointer to one is recorded.\n"
 "\n"
 "  PATTERN              [MODULE!|FILE.c:]FUNCTION; all of them may be globs; none: all functions\n"
 "  -p, --pid PID        the process\n"
 "  -n, --name NAME      the one process of this name; neither it nor -p nor FILE: the libvirt daemon\n"
 "  -t, --types          the names are types: 'qemuBlockStats', 'struct _virDomain', 'libvirt.so*!enum x'\n"
+"      --decoders       the decoders there are\n"
 "      --debuginfo DIRS search separate debug info here too (a:b:c)\n"
 "      --no-debuginfod  download nothing\n"
 "  -h, --help\n"
@@ -277,12 +281,13 @@ static int open_file(struct list *list, const char *path)
 
 /* The command line. */
 
-enum { OPT_DEBUGINFO = 256, OPT_NO_DEBUGINFOD };
+enum { OPT_DECODERS = 256, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD };
 
 static const struct option long_options[] = {
 	{ "pid", required_argument, NULL, 'p' },
 	{ "name", required_argument, NULL, 'n' },
 	{ "types", no_argument, NULL, 't' },
+	{ "decoders", no_argument, NULL, OPT_DECODERS },
 	{ "debuginfo", required_argument, NULL, OPT_DEBUGINFO },
 	{ "no-debuginfod", no_argument, NULL, OPT_NO_DEBUGINFOD },
 	{ "help", no_argument, NULL, 'h' },
@@ -371,6 +376,29 @@ static int list_all(struct list *list, pid_t pid, const char *name, char **args,
 	return status;
 }
 
+/* As they stand in their files. */
+static int list_decoders(void)
+{
+	struct decoder_set set = { 0 };
+	const char *origin = "";
+	int r = decoder_set_load(&set);
+
+	for (size_t i = 0; i < set.decoders.n && r == 0; i++) {
+		const struct decoder *decoder = &set.decoders.items[i];
+
+		if (strcmp(origin, decoder->origin) != 0)
+			log_answer("; %s", decoder->origin);
+		origin = decoder->origin;
+		log_answer("[%s]", decoder->type);
+		for (size_t k = 0; k < decoder->n; k++)
+			log_answer("%s = %s", decoder->items[k].label, decoder->items[k].source);
+	}
+	if (r < 0)
+		log_error("%s", err_text());
+	decoder_set_free(&set);
+	return r < 0 ? exit_status(r) : EXIT_OK;
+}
+
 static void list_fini(struct list *list)
 {
 	array_free(&list->modules);
@@ -399,6 +427,8 @@ int cmd_list(int argc, char **argv)
 		case 't':
 			list.want_types = true;
 			break;
+		case OPT_DECODERS:
+			return list_decoders();
 		case OPT_DEBUGINFO:
 			list.options.debuginfo = optarg;
 			break;

@@ -12,6 +12,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/decoders.h"
 #include "tracer/cmd/session.h"
 #include "tracer/cmd/target.h"
 #include "tracer/remote/gate.h"
@@ -24,6 +25,8 @@ static const char default_preset[] = "block-info";
 struct record_options {
 	struct session_options session;
 	struct request_list requests;
+	struct decoder_set decoders;
+	bool no_decoders;
 	const char *name; /* -n */
 	bool quiet;
 };
@@ -55,6 +58,7 @@ static void print_help(FILE *out)
 "      --array-limit N    elements of an array (%u)\n"
 "      --struct-limit N   bytes of one structure (%u)\n"
 "      --depth N          levels of pointers to follow (%u)\n"
+"      --no-decoders      pointers to objects as to any struct; 'virtrace list --decoders' shows what else they are\n"
 "      --buffer MIB       memory for calls that wait to be written (16, with backtraces 64)\n"
 "Where to:\n"
 "  -o, --output DIR       the trace (virtrace.NAME.PID.DATE)\n"
@@ -76,7 +80,10 @@ static void print_help(FILE *out)
 		LIMITS_DEFAULT.depth);
 }
 
-enum { OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_BUFFER, OPT_FORCE, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD };
+enum {
+	OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_NO_DECODERS, OPT_BUFFER, OPT_FORCE, OPT_DEBUGINFO,
+	OPT_NO_DEBUGINFOD,
+};
 
 static const struct option long_options[] = {
 	{ "pid", required_argument, NULL, 'p' },
@@ -91,6 +98,7 @@ static const struct option long_options[] = {
 	{ "array-limit", required_argument, NULL, OPT_ARRAY },
 	{ "struct-limit", required_argument, NULL, OPT_STRUCT },
 	{ "depth", required_argument, NULL, OPT_DEPTH },
+	{ "no-decoders", no_argument, NULL, OPT_NO_DECODERS },
 	{ "buffer", required_argument, NULL, OPT_BUFFER },
 	{ "output", required_argument, NULL, 'o' },
 	{ "force", no_argument, NULL, OPT_FORCE },
@@ -184,6 +192,9 @@ static int parse_option(struct record_options *options, int opt, const char *arg
 	case OPT_DEPTH:
 		r = parse_limit("--depth", arg, 8, &limits->depth);
 		break;
+	case OPT_NO_DECODERS:
+		options->no_decoders = true;
+		break;
 	case OPT_BUFFER:
 		r = parse_number("--buffer", arg, 1, 4096, &value);
 		session->buffer = value << 20;
@@ -241,6 +252,9 @@ static int complete_options(struct record_options *options, char *output, size_t
 
 	if (!options->requests.n)
 		r = request_add_preset(&options->requests, default_preset);
+	if (!r && !options->no_decoders)
+		r = decoder_set_load(&options->decoders);
+	session->resolve.decoders = &options->decoders;
 	if (!r && options->name)
 		r = target_by_name(options->name, &session->pid);
 	else if (!r && !session->pid && !session->command)
@@ -448,6 +462,7 @@ static int record(struct record_options *options)
 	catch_signals();
 	r = session_start(session);
 	if (r == 0) {
+		decoder_set_tell(&options->decoders);
 		print_start(session);
 		run(session, options->quiet);
 	} else {
@@ -493,5 +508,6 @@ int cmd_record(int argc, char **argv)
 		status = r < 0 ? start_status(r) : record(&options);
 	}
 	request_list_free(&options.requests);
+	decoder_set_free(&options.decoders);
 	return status;
 }

@@ -10,6 +10,7 @@
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
+#include "tracer/cmd/decoders.h"
 #include "tracer/cmd/near.h"
 #include "tracer/cmd/request.h"
 #include "tracer/cmd/target.h"
@@ -197,6 +198,7 @@ static int bind_function(struct function *function, const struct request *reques
 		.filter = request->filter ? request->filter : applies ? options->filter : NULL,
 		.lenient = request->lenient,
 		.limits = limits,
+		.decoders = options->decoders ? &options->decoders->decoders : NULL,
 	};
 	const struct plan *plan;
 	int r = plan_new(function, &plan_request, &plan);
@@ -229,6 +231,8 @@ int resolve_request(struct module_set *set, size_t first, const struct request *
 	struct pattern pattern;
 	int r = pattern_parse(request->pattern, &arena, &pattern);
 
+	if (options->decoders)
+		decoder_set_use(options->decoders, set);
 	if (!r)
 		r = find_functions(set, first, &pattern, &found);
 	if (!r && !found.n)

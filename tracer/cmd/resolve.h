@@ -9,6 +9,7 @@
 
 #include "symbols/plan.h"
 
+struct decoder_set;
 struct function;
 struct mapped_file;
 struct module_set;
@@ -29,6 +30,7 @@ struct binding_list {
 
 struct resolve_options {
 	struct limits limits;
+	struct decoder_set *decoders; /**< NULL: none */
 	const char *filter; /**< --if: for every function in which its names mean something; NULL: none */
 };
 

@@ -1,0 +1,167 @@
+#include "tracer/cmd/decoders.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <ini.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "symbols/function.h"
+#include "symbols/type.h"
+#include "tracer/base/array.h"
+#include "tracer/base/cexpr.h"
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/cmd/config_dirs.h"
+#include "tracer/cmd/target.h"
+
+static int no_memory(void)
+{
+	return err_set(-ENOMEM, "out of memory");
+}
+
+/* What the INI parser fills; it calls back for each key. */
+struct decoder_reader {
+	struct decoder_set *set;
+	const char *path;
+	size_t before; /* decoders of files that come first */
+	char problem[256];
+};
+
+static struct decoder *find(const struct decoder_set *set, const char *type)
+{
+	for (size_t i = 0; i < set->decoders.n; i++)
+		if (!strcmp(set->decoders.items[i].type, type))
+			return &set->decoders.items[i];
+	return NULL;
+}
+
+static struct decoder *add(struct decoder_reader *reader, const char *type)
+{
+	struct decoder_set *set = reader->set;
+	char *name = arena_strdup(&set->arena, type), *origin = arena_strdup(&set->arena, reader->path);
+	struct decoder *decoder = name && origin ? array_push(&set->decoders) : NULL;
+
+	if (decoder)
+		*decoder = (struct decoder){ .type = name, .origin = origin };
+	return decoder;
+}
+
+static int add_item(struct arena *arena, struct decoder *decoder, const char *label, const char *source)
+{
+	const struct cexpr *syntax;
+	int r = cexpr_parse(source, arena, &syntax);
+	struct decoder_item *item = r < 0 ? NULL : array_push(decoder);
+
+	if (item)
+		*item = (struct decoder_item){ label, source };
+	return item ? 0 : r < 0 ? r : no_memory();
+}
+
+static int set_key(struct arena *arena, struct decoder *decoder, const char *key, const char *value)
+{
+	char *copy = arena_strdup(arena, value), *label = arena_strdup(arena, key);
+
+	if (!copy || !label)
+		return no_memory();
+	if (strcmp(key, "module") != 0)
+		return add_item(arena, decoder, label, copy);
+	decoder->module = copy;
+	return 0;
+}
+
+/* Returns 1 to go on, 0 to stop at this line (inih's convention). */
+static int on_key(void *user, const char *section, const char *key, const char *value)
+{
+	struct decoder_reader *reader = user;
+	const char *type = section + strspn(section, "_");
+	struct decoder *decoder = find(reader->set, type);
+
+	if (decoder && decoder < reader->set->decoders.items + reader->before)
+		return 1;
+	if (!decoder && type[0])
+		decoder = add(reader, type);
+	int r = decoder	  ? set_key(&reader->set->arena, decoder, key, value)
+		: type[0] ? no_memory()
+			  : err_set(-EINVAL, "'%s' stands below no [type]", key);
+
+	if (r < 0)
+		snprintf(reader->problem, sizeof(reader->problem), "%s", err_text());
+	return r == 0;
+}
+
+static int read_file(struct decoder_set *set, const char *path)
+{
+	struct decoder_reader reader = { .set = set, .path = path, .before = set->decoders.n };
+	int line = ini_parse(path, on_key, &reader);
+
+	if (line < 0)
+		return err_set(-errno, "cannot read %s: %s", path, strerror(errno));
+	return !line ? 0
+		     : err_set(-EINVAL, "%s:%d: %s", path, line,
+			       reader.problem[0] ? reader.problem : "not a 'label = expression' line");
+}
+
+int decoder_set_load(struct decoder_set *set)
+{
+	static char dirs[CONFIG_DIRS][CONFIG_PATH_MAX];
+	size_t n = config_dirs("decoders", dirs);
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++) {
+		char pattern[CONFIG_PATH_MAX + 8];
+		glob_t files = { 0 };
+
+		snprintf(pattern, sizeof(pattern), "%s/*.ini", dirs[i]);
+		if (glob(pattern, 0, NULL, &files) == 0)
+			for (size_t k = 0; k < files.gl_pathc && !r; k++)
+				r = read_file(set, files.gl_pathv[k]);
+		globfree(&files);
+	}
+	return r;
+}
+
+/* The files that fit the pattern, in the order they are mapped. */
+static const struct type *define(void *ctx, const char *wanted, const char *tag)
+{
+	struct module_set *modules = ctx;
+	struct mapped_file *const *files;
+	size_t n = module_set_files(modules, &files);
+	const struct pattern pattern = { .module = wanted };
+	const struct type *type = NULL;
+	char spelling[256];
+
+	snprintf(spelling, sizeof(spelling), "struct %s", tag);
+	for (size_t i = 0; i < n; i++) {
+		const char *slash = strrchr(files[i]->path, '/');
+		bool fits = files[i]->executable && !files[i]->gone &&
+			    pattern_wants_file(&pattern, slash ? slash + 1 : files[i]->path);
+		struct module *module = fits ? module_set_open(modules, files[i], true) : NULL;
+
+		if (module && type_find(module, 0, spelling, &type) == 0 && !type->is_declaration)
+			return type;
+	}
+	return NULL;
+}
+
+void decoder_set_use(struct decoder_set *set, struct module_set *modules)
+{
+	set->decoders.define = define;
+	set->decoders.ctx = modules;
+}
+
+void decoder_set_tell(const struct decoder_set *set)
+{
+	for (size_t i = 0; i < set->decoders.n; i++)
+		if (set->decoders.items[i].problem)
+			log_info("%s is shown as it is: %s", set->decoders.items[i].type,
+				 set->decoders.items[i].problem);
+}
+
+void decoder_set_free(struct decoder_set *set)
+{
+	for (size_t i = 0; i < set->decoders.n; i++)
+		array_free(&set->decoders.items[i]);
+	array_free(&set->decoders);
+	arena_free(&set->arena);
+}
