@@ -1,6 +1,9 @@
 #include "symbols/decoder.h"
 
 #include "symbols/expr.h"
+#include "symbols/hash_table.h"
+#include "symbols/json_text.h"
+#include "symbols/json_tree.h"
 #include "symbols/plan.h"
 #include "symbols/schema_make.h"
 #include "symbols/type.h"
@@ -105,32 +108,68 @@ static int add_members(struct schema *view, const struct decoder *decoder,
 	return 0;
 }
 
-int decoder_schema(const struct decoders *decoders, struct decoder *decoder,
-		   const struct type *type, const struct limits *limits, struct arena *arena,
-		   const struct schema **ret)
+static int make_view(struct schema *schema, const struct decoder *decoder,
+		     const struct type *object, const struct limits *limits, struct arena *arena)
 {
-	const struct type *object = definition(decoders, decoder, type);
 	struct schema *view = arena_alloc(arena, sizeof(*view));
 
 	if (!view)
 		return err_set(-ENOMEM, "out of memory");
-	if (!object)
-		return give_up(decoder, arena, "there is no definition of the type");
 	*view = (struct schema){
 		.kind = SCHEMA_STRUCT,
 		.view = arena_strdup(arena, decoder->type),
-		.ctype = type_spell(type, NULL, arena),
+		.ctype = type_spell(object, NULL, arena),
 		.size = (uint32_t)object->size,
 	};
-	int r = view->view && view->ctype
-			? add_members(view, decoder, object, limits, arena)
-			: err_set(-ENOMEM, "out of memory");
+	schema->kind = SCHEMA_PTR;
+	schema->target = view;
+	return view->view && view->ctype ? add_members(view, decoder, object, limits, arena)
+					 : err_set(-ENOMEM, "out of memory");
+}
+
+static int make_json(struct schema *schema, const struct decoders *decoders,
+		     const struct decoder *decoder, const struct type *object,
+		     const struct limits *limits, struct arena *arena)
+{
+	uint64_t str_equal = 0;
+
+	schema->kind = SCHEMA_STRING;
+	schema->is_json = true;
+	schema->stored = limits->string > JSON_TEXT ? limits->string : JSON_TEXT;
+	if (schema->stored > JSON_TEXT_MAX)
+		schema->stored = JSON_TEXT_MAX;
+	if (decoder->form == DECODER_JSON)
+		return json_tree_new(object, arena, &schema->json);
+	if (decoder->module && decoders->address)
+		str_equal = decoders->address(decoders->ctx, decoder->module, "g_str_equal");
+	return hash_table_new(object, str_equal, arena, &schema->json);
+}
+
+int decoder_schema(const struct decoders *decoders, struct decoder *decoder,
+		   const struct type *pointer, const struct limits *limits, struct arena *arena,
+		   struct schema **ret)
+{
+	const struct type *object = definition(decoders, decoder, type_target(type_strip(pointer)));
+	struct schema *schema = arena_alloc(arena, sizeof(*schema));
+
+	if (!schema)
+		return err_set(-ENOMEM, "out of memory");
+	if (!object)
+		return give_up(decoder, arena, "what it holds is not known: there is no debug info that defines it");
+	if (decoder->form == DECODER_VIEW && !decoder->n)
+		return give_up(decoder, arena, "the decoder has no labels");
+	schema->ctype = type_spell(pointer, NULL, arena);
+	schema->size = (uint32_t)type_strip(pointer)->size;
+	int r = !schema->ctype ? err_set(-ENOMEM, "out of memory")
+		: decoder->form == DECODER_VIEW
+			? make_view(schema, decoder, object, limits, arena)
+			: make_json(schema, decoders, decoder, object, limits, arena);
 
 	if (r == -ENOENT)
 		return give_up(decoder, arena, err_text());
 	if (r < 0)
 		return r;
 	decoder->problem = NULL;
-	*ret = view;
+	*ret = schema;
 	return 0;
 }

@@ -6,6 +6,8 @@
  * followed, and what is recorded behind it is not the object but a view of it: labelled C expressions over its
  * members (`name = def->name`).  `*p`, and objects that lie in others, stay what they are in C.
  *
+ * Objects without fixed labels are read as JSON: trees of virJSONValue, and GHashTables.
+ *
  * A view is all or nothing.  An object that has not all of the members, as libvirt's change from version to version,
  * is shown as if there were no decoder.
  */
@@ -14,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct limits;
@@ -25,9 +28,16 @@ struct decoder_item {
 	const char *label, *source;
 };
 
+enum decoder_form {
+	DECODER_VIEW,
+	DECODER_JSON, /**< json_tree.h */
+	DECODER_HASH, /**< hash_table.h */
+};
+
 struct decoder {
 	const char *type;   /**< name, without leading underscores */
 	const char *module; /**< pattern of files that may define a type others only declare; NULL: none */
+	enum decoder_form form; /**< others than VIEW have no items */
 	const char *origin; /**< where it was read, for people */
 	struct decoder_item *items;
 	size_t n, cap;
@@ -39,6 +49,8 @@ struct decoders {
 	size_t n, cap;
 	/** The definition of `struct TAG` in the files of that pattern; NULL if there is none.  May itself be NULL. */
 	const struct type *(*define)(void *ctx, const char *files, const char *tag);
+	/** The address of a function in them; 0 if there is none.  May be NULL, too. */
+	uint64_t (*address)(void *ctx, const char *files, const char *function);
 	void *ctx;
 };
 
@@ -46,10 +58,10 @@ struct decoders {
 struct decoder *decoder_find(const struct decoders *decoders, const struct type *type);
 
 /**
- * Make the schema of what is recorded behind a pointer to `type`.  0, -ENOENT if that cannot be decoded (the
- * decoder's `problem` says why), or an error.  It lives in `arena`, as does `problem`.
+ * Make the schema of a pointer (a type behind typedefs or not) to such an object.  0, -ENOENT if that cannot be
+ * decoded (the decoder's `problem` says why), or an error.  It lives in `arena`, as does `problem`.
  */
-int decoder_schema(const struct decoders *decoders, struct decoder *decoder, const struct type *type,
-		   const struct limits *limits, struct arena *arena, const struct schema **ret);
+int decoder_schema(const struct decoders *decoders, struct decoder *decoder, const struct type *pointer,
+		   const struct limits *limits, struct arena *arena, struct schema **ret);
 
 #endif

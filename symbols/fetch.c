@@ -10,6 +10,7 @@
 
 #include "symbols/expr_node.h"
 #include "symbols/frame.h"
+#include "symbols/json_text.h"
 #include "symbols/schema_make.h"
 #include "symbols/type.h"
 #include "tracer/base/utf8.h"
@@ -146,6 +147,24 @@ static void put_string(struct fetch *fetch, uint64_t addr)
 		put_text(fetch, text, limit, true);
 	else
 		put_unreadable(fetch, addr + len);
+}
+
+/* What has no fixed form, as JSON. */
+static void put_json(struct fetch *fetch, const struct schema *schema, uint64_t addr)
+{
+	uint8_t bytes[JSON_TEXT_MAX];
+	struct json_text text;
+
+	if (!addr) {
+		put_status(fetch, STATUS_NULL);
+		return;
+	}
+	json_init(&text, fetch->frame, bytes, schema->stored);
+	schema->json->read(schema->json->layout, addr, &text);
+	if (text.status == STATUS_UNREADABLE)
+		put_unreadable(fetch, text.addr);
+	else
+		put_text(fetch, bytes, text.len, text.status == STATUS_CUT);
 }
 
 /* char[N]. */
@@ -342,7 +361,10 @@ static void put_object(struct fetch *fetch, const struct schema *schema, const u
 		return;
 	case SCHEMA_STRING:
 		put_u64(fetch, pointer_at(fetch, schema, bytes));
-		put_string(fetch, pointer_at(fetch, schema, bytes));
+		if (schema->json)
+			put_json(fetch, schema, load_u64(bytes));
+		else
+			put_string(fetch, pointer_at(fetch, schema, bytes));
 		return;
 	case SCHEMA_TEXT:
 		put_array_text(fetch, schema, bytes);

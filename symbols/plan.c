@@ -150,9 +150,9 @@ static bool is_decoded(struct planner *planner, const struct type *type)
 	const struct type *bare = type_strip(type),
 			  *pointee = bare->kind == TYPE_PTR ? type_target(bare) : NULL;
 	struct decoder *decoder = pointee ? decoder_find(decoders, pointee) : NULL;
-	const struct schema *schema;
+	struct schema *schema;
 
-	return decoder && decoder_schema(decoders, decoder, pointee, &planner->plan->limits,
+	return decoder && decoder_schema(decoders, decoder, bare, &planner->plan->limits,
 					 planner->arena, &schema) == 0;
 }
 

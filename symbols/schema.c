@@ -48,7 +48,7 @@ uint64_t schema_max_size(const struct schema *schema, uint32_t string_limit)
 				      ? option_max(schema_max_size(schema->target, string_limit))
 				      : 0);
 	case SCHEMA_STRING:
-		return 8 + text_max(string_limit);
+		return 8 + text_max(schema->stored ? schema->stored : string_limit);
 	case SCHEMA_TEXT:
 		return text_max(schema->stored);
 	case SCHEMA_STRUCT:

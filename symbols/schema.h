@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 struct expr;
+struct json_source;
 
 enum schema_kind {
 	SCHEMA_INT,
@@ -80,6 +81,7 @@ struct schema {
 	bool is_flags;     /**< ENUM whose enumerators are bits to be or-ed */
 	bool is_complex;   /**< STRUCT of a complex number's parts */
 	bool is_place;     /**< PTR, STRING: no pointer is stored there, but an array of unknown length starts */
+	bool is_json;      /**< STRING: the text is made of a tree behind the pointer, and is JSON unless it is cut */
 	bool is_cut;       /**< STRUCT, ARRAY: a limit left members or elements out */
 	const char *view;  /**< STRUCT: the decoder that chose its members, which are CAPTUREs named by labels */
 
@@ -88,13 +90,15 @@ struct schema {
 	uint32_t n_members;
 	const struct schema_enumerator *enumerators; /**< ENUM */
 	uint32_t n_enumerators;
-	uint32_t count, stored; /**< ARRAY, TEXT; SEQUENCE: stored is the largest n */
+	uint32_t count, stored; /**< ARRAY, TEXT; SEQUENCE: stored is the largest n; STRING: of bytes, if not 0 */
 
 	/* Where a member is in the object it belongs to; of no meaning in a trace. */
 	uint64_t offset;
 	uint16_t bit_offset, bit_size; /**< bit-field if bit_size != 0; offset from the low bit at `offset` */
 	uint32_t stride;               /**< ARRAY: bytes from element to element */
-	const struct expr *expr;       /**< CAPTURE in a view: over the object; not in a trace at all */
+	/* How a decoder finds it; not in a trace at all. */
+	const struct expr *expr;        /**< CAPTURE in a view: over the object */
+	const struct json_source *json; /**< STRING that is JSON */
 };
 
 /** Largest encoding of a value of this schema in bytes, `string_limit` for text behind pointers. */

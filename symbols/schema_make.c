@@ -159,18 +159,18 @@ static struct schema *walk_enum(struct walk *walk, const struct type *type)
 	return schema;
 }
 
-/* A view of what is pointed at; NULL if there is none for it. */
-static const struct schema *walk_decoded(struct walk *walk, const struct type *pointee)
+/* A pointer to what a decoder is for; NULL if there is none. */
+static struct schema *walk_decoded(struct walk *walk, const struct type *type)
 {
-	struct decoder *decoder = decoder_find(walk->decoders, pointee);
-	const struct schema *view = NULL;
-	int r = decoder ? decoder_schema(walk->decoders, decoder, pointee, walk->limits, walk->arena,
-					 &view)
+	struct decoder *decoder = decoder_find(walk->decoders, type_target(type_strip(type)));
+	struct schema *schema = NULL;
+	int r = decoder ? decoder_schema(walk->decoders, decoder, type, walk->limits, walk->arena,
+					 &schema)
 			: 0;
 
 	if (r < 0 && r != -ENOENT && !walk->error)
 		walk->error = r;
-	return view;
+	return schema;
 }
 
 static struct schema *walk_pointer(struct walk *walk, const struct type *type, struct share share)
@@ -181,11 +181,12 @@ static struct schema *walk_pointer(struct walk *walk, const struct type *type, s
 		return schema_new(walk, SCHEMA_FUNC, type);
 	if (bare->kind == TYPE_CHAR && bare->size == 1)
 		return schema_new(walk, SCHEMA_STRING, type);
-	struct schema *schema = schema_new(walk, SCHEMA_PTR, type);
+	struct schema *schema = walk_decoded(walk, type);
 
 	if (schema)
-		schema->target = walk_decoded(walk, pointee);
-	if (schema && !schema->target && share.levels && bare->kind != TYPE_VOID && bare->size) {
+		return schema;
+	schema = schema_new(walk, SCHEMA_PTR, type);
+	if (schema && share.levels && bare->kind != TYPE_VOID && bare->size) {
 		struct share rest = { walk->limits->object, walk->limits->array, share.levels - 1 };
 
 		schema->target = walk_type(walk, pointee, rest);

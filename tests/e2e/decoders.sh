@@ -58,6 +58,43 @@ for version in 1 2 3; do
 		same "$cc, version $version: objects are what gdb sees" "$WORK/theirs" "$WORK/ours"
 	done
 done
+# A real table of GLib, of which the program happens to know the struct.
+# shellcheck disable=SC2046 # options are words
+gcc -g -O1 -DVERSION=2 -DPROGRAM -o "$WORK/table" "$ROOT/tests/unit/symbols/tables.c" $(pkg-config --cflags --libs glib-2.0)
+mkfifo "$WORK/go"
+"$WORK/table" <"$WORK/go" >"$WORK/theirs" &
+victim=$!
+exec {go}>"$WORK/go"
+start_record "$WORK/said" --force -o "$WORK/trace" -p $victim -e 'use table => ' ||
+	give_up "a program with a table is recorded" "$WORK/said"
+echo >&"$go"
+wait $victim
+stop_record || true # the process ended first
+"$VIRTRACE" export -f jsonl "$WORK/trace" | jq -c .entry.table >"$WORK/ours"
+is "GLib saw two tables" 2 "$(wc -l <"$WORK/theirs")"
+same "tables are what GLib itself finds in them" "$WORK/theirs" "$WORK/ours"
+
 "$VIRTRACE" record --force --no-decoders -o "$WORK/trace" -e start -- "$WORK/objects1" 2>"$WORK/said"
 is "--no-decoders: objects as they are" 5 "$("$VIRTRACE" export -f jsonl "$WORK/trace" | jq -c '.entry["*vm"]' | wc -l)"
+
+# The real thing.
+start_testbed libvirtd
+virsh() { "$TESTBED" virsh "$@"; }
+start_record "$WORK/said" --force -o "$WORK/trace" -p "$DAEMON" -s 30000 -e 'virDomainGetBlockInfo domain' \
+	-e 'qemuDomainGetBlockInfo dom' -e virDomainObjBeginJob -e 'virJSONValueFromString jsonstring => $ret' ||
+	give_up "libvirtd is recorded" "$WORK/said"
+virsh domblkinfo demo vda >/dev/null
+virsh domstats demo >/dev/null
+virsh qemu-monitor-command demo '{"execute":"query-block"}' >/dev/null
+stop_record || failed "virtrace ends with status 0"
+"$VIRTRACE" export -f jsonl "$WORK/trace" >"$WORK/calls"
+is "virDomainPtr is the domain that virsh named" "demo $(virsh domid demo | head -n 1)" \
+	"$(jq -r 'select(.function == "virDomainGetBlockInfo") | .entry.domain.value | "\(.name) \(.id)"' "$WORK/calls")"
+is "so is virDomainObjPtr, in all calls" "demo $(virsh domid demo | head -n 1)" \
+	"$(jq -r 'select(.function == "virDomainObjBeginJob") | .entry.obj.value | "\(.name) \(.id)"' "$WORK/calls" | sort -u)"
+jq -c 'select(.function == "virJSONValueFromString" and (.return["$ret"] | has("truncated") | not))
+	| [(.entry.jsonstring | fromjson), .return["$ret"]]' "$WORK/calls" >"$WORK/parsed"
+succeeds "libvirt parsed some JSON" [ "$(wc -l <"$WORK/parsed")" -ge 5 ]
+is "what libvirt made of it is the same JSON" 0 "$(jq -c 'select(.[0] != .[1])' "$WORK/parsed" | wc -l)"
+succeeds "the daemon is untraced and alive" untraced "$DAEMON"
 finish

@@ -58,12 +58,27 @@ static int add_item(struct arena *arena, struct decoder *decoder, const char *la
 	return item ? 0 : r < 0 ? r : no_memory();
 }
 
+static int set_form(struct decoder *decoder, const char *value)
+{
+	static const char *const forms[] = { [DECODER_JSON] = "json", [DECODER_HASH] = "hash" };
+
+	for (int form = DECODER_JSON; form <= DECODER_HASH; form++) {
+		if (strcmp(value, forms[form]) == 0) {
+			decoder->form = (enum decoder_form)form;
+			return 0;
+		}
+	}
+	return err_set(-EINVAL, "there is 'as = json' and 'as = hash', but not '%s'", value);
+}
+
 static int set_key(struct arena *arena, struct decoder *decoder, const char *key, const char *value)
 {
 	char *copy = arena_strdup(arena, value), *label = arena_strdup(arena, key);
 
 	if (!copy || !label)
 		return no_memory();
+	if (!strcmp(key, "as"))
+		return set_form(decoder, value);
 	if (strcmp(key, "module") != 0)
 		return add_item(arena, decoder, label, copy);
 	decoder->module = copy;
@@ -121,32 +136,61 @@ int decoder_set_load(struct decoder_set *set)
 	return r;
 }
 
-/* The files that fit the pattern, in the order they are mapped. */
-static const struct type *define(void *ctx, const char *wanted, const char *tag)
+/* The file from index `*i` on that fits the pattern, opened; NULL when there are no more. */
+static struct module *next_module(struct module_set *modules, const char *wanted, size_t *i)
 {
-	struct module_set *modules = ctx;
+	const struct pattern pattern = { .module = wanted };
 	struct mapped_file *const *files;
 	size_t n = module_set_files(modules, &files);
-	const struct pattern pattern = { .module = wanted };
-	const struct type *type = NULL;
-	char spelling[256];
 
-	snprintf(spelling, sizeof(spelling), "struct %s", tag);
-	for (size_t i = 0; i < n; i++) {
-		const char *slash = strrchr(files[i]->path, '/');
-		bool fits = files[i]->executable && !files[i]->gone &&
-			    pattern_wants_file(&pattern, slash ? slash + 1 : files[i]->path);
-		struct module *module = fits ? module_set_open(modules, files[i], true) : NULL;
+	while (*i < n) {
+		struct mapped_file *file = files[(*i)++];
+		const char *slash = strrchr(file->path, '/');
+		bool fits = file->executable && !file->gone &&
+			    pattern_wants_file(&pattern, slash ? slash + 1 : file->path);
+		struct module *module = fits ? module_set_open(modules, file, true) : NULL;
 
-		if (module && type_find(module, 0, spelling, &type) == 0 && !type->is_declaration)
-			return type;
+		if (module)
+			return module;
 	}
 	return NULL;
+}
+
+static const struct type *define(void *ctx, const char *files, const char *tag)
+{
+	const struct type *type;
+	struct module *module;
+	char spelling[256];
+	size_t i = 0;
+
+	snprintf(spelling, sizeof(spelling), "struct %s", tag);
+	while ((module = next_module(ctx, files, &i)))
+		if (type_find(module, 0, spelling, &type) == 0 && !type->is_declaration)
+			return type;
+	return NULL;
+}
+
+static uint64_t address(void *ctx, const char *files, const char *function)
+{
+	const struct pattern pattern = { .name = function };
+	struct module *module;
+	uint64_t addr = 0;
+	size_t i = 0;
+
+	while (!addr && (module = next_module(ctx, files, &i))) {
+		struct function_list found = { 0 };
+
+		if (function_find(module, &pattern, &found) >= 0 && found.n)
+			addr = found.items[0]->entry;
+		function_list_free(&found);
+	}
+	return addr;
 }
 
 void decoder_set_use(struct decoder_set *set, struct module_set *modules)
 {
 	set->decoders.define = define;
+	set->decoders.address = address;
 	set->decoders.ctx = modules;
 }
 

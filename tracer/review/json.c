@@ -59,17 +59,17 @@ static void put_escaped(FILE *out, uint32_t ch)
 		fprintf(out, "\\u%04" PRIx32, ch);
 }
 
-/* What needs no escape is written in one piece. */
-static void put_quoted(FILE *out, const uint8_t *text, size_t len)
+/* Escape what a terminal may act on, and the characters of `also`; what needs none is written in one piece. */
+static void put_text(FILE *out, const uint8_t *text, size_t len, const char *also)
 {
 	size_t start = 0, i = 0;
 
-	putc('"', out);
 	while (i < len) {
 		uint32_t ch;
 		size_t n = utf8_decode(text + i, len - i, &ch);
+		bool is_special = n && ch < 0x80 && strchr(also, (int)ch);
 
-		if (n && ch != '"' && ch != '\\' && utf8_is_printable(ch)) {
+		if (n && !is_special && utf8_is_printable(ch)) {
 			i += n;
 			continue;
 		}
@@ -82,6 +82,12 @@ static void put_quoted(FILE *out, const uint8_t *text, size_t len)
 		start = i;
 	}
 	fwrite(text + start, 1, i - start, out);
+}
+
+static void put_quoted(FILE *out, const uint8_t *text, size_t len)
+{
+	putc('"', out);
+	put_text(out, text, len, "\"\\");
 	putc('"', out);
 }
 
@@ -98,6 +104,12 @@ void json_number(struct json *json, const char *text)
 {
 	begin_value(json);
 	fputs(text, json->out);
+}
+
+void json_verbatim(struct json *json, const uint8_t *text, size_t len)
+{
+	begin_value(json);
+	put_text(json->out, text, len, "");
 }
 
 void json_null(struct json *json)

@@ -46,6 +46,8 @@ void json_uint(struct json *json, uint64_t value);
 void json_float(struct json *json, double value, unsigned size);
 /** Text that is a JSON number already. */
 void json_number(struct json *json, const char *text);
+/** Text that is any JSON value already (json_check.h). */
+void json_verbatim(struct json *json, const uint8_t *text, size_t len);
 /** `text` may be NULL, which gives null; bytes that are not UTF-8 become U+FFFD. */
 void json_string(struct json *json, const char *text);
 void json_string_len(struct json *json, const uint8_t *text, size_t len);

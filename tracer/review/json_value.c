@@ -6,6 +6,7 @@
 #include "tracer/base/utf8.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/json.h"
+#include "tracer/review/json_check.h"
 #include "tracer/review/print_c.h"
 #include "tracer/review/text.h"
 #include "tracer/review/value_copy.h"
@@ -137,6 +138,10 @@ static void put_text(struct json *json, const struct value_node *v)
 		return;
 	if (!is_utf8(v->bytes, v->len)) {
 		put_raw(json, v, cut);
+		return;
+	}
+	if (v->schema->is_json && !cut && json_check(v->bytes, v->len)) {
+		json_verbatim(json, v->bytes, v->len);
 		return;
 	}
 	begin_cut(json, cut);

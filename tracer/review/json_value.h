@@ -7,6 +7,7 @@
  *	float            number, or "inf", "-inf", "nan"
  *	struct, union    object; members of anonymous ones stand with those of the outer one
  *	array            array
+ *	JSON             itself
  *
  *	{"unavailable":"null"}                      or "unreadable", "optimized out"
  *	{"value":…,"truncated":true}                there was more than the limits let in

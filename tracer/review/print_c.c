@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tracer/review/code.h"
@@ -168,6 +169,21 @@ static bool is_cut(enum status status)
 	return status == STATUS_CUT || status == STATUS_BYTES_CUT;
 }
 
+/* JSON needs no quotes around it; what is more than `elements` characters is left out as of a string. */
+static void print_json(const struct printer *p, const struct value_node *v)
+{
+	size_t limit = p->options->elements, len = v->len;
+
+	if (limit && len > limit)
+		for (len = limit; len && (v->bytes[len] & 0xc0) == 0x80;)
+			len--;
+	char *text = strndup((const char *)v->bytes, len);
+
+	text_print(p->out, text ? text : "<out of memory>", p->options->utf8);
+	fputs(len < v->len || v->status == STATUS_CUT ? "..." : "", p->out);
+	free(text);
+}
+
 static void print_char_ptr(const struct printer *p, const struct value_node *v)
 {
 	if (v->status == STATUS_NULL || !p->options->is_brief)
@@ -178,6 +194,8 @@ static void print_char_ptr(const struct printer *p, const struct value_node *v)
 		putc(' ', p->out);
 	if (v->status == STATUS_UNREADABLE)
 		print_unreadable(p, v->addr);
+	else if (v->schema->is_json && (v->status == STATUS_OK || v->status == STATUS_CUT))
+		print_json(p, v);
 	else
 		print_c_string(p->out, v->bytes, v->len, v->len, is_cut(v->status), p->options);
 }

@@ -131,9 +131,10 @@ static void put_mark(struct show *show, char mark)
 /* Whether a call left the object it was given as it was: then it is an argument, not a result. */
 static bool is_same_object(const struct value_node *before, const struct value_node *after)
 {
-	const struct schema *target = before && after ? after->schema->target : NULL;
+	const struct schema *schema = before && after ? after->schema : NULL;
+	bool is_decoded = schema && (schema->is_json || (schema->target && schema->target->view));
 
-	return target && target->view && value_equal(before, after);
+	return is_decoded && value_equal(before, after);
 }
 
 /* What is shown again at the return is left to it. */

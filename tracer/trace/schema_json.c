@@ -39,8 +39,8 @@ static const struct field {
 } fields[] = {
 #define FIELD(name) { #name, offsetof(struct schema, name), sizeof(((struct schema *)NULL)->name) }
 	FIELD(size),	   FIELD(is_signed),  FIELD(is_hex),   FIELD(is_float), FIELD(is_flags),
-	FIELD(is_complex), FIELD(is_place),   FIELD(is_cut),   FIELD(count),	FIELD(stored),
-	FIELD(offset),	   FIELD(bit_offset), FIELD(bit_size), FIELD(stride),
+	FIELD(is_complex), FIELD(is_place),   FIELD(is_json),  FIELD(is_cut),   FIELD(count),
+	FIELD(stored),	   FIELD(offset),     FIELD(bit_offset), FIELD(bit_size), FIELD(stride),
 #undef FIELD
 };
 

@@ -102,6 +102,12 @@ static inline const struct schema *struct_schema(enum schema_kind kind, uint32_t
 
 #define STRUCT(size, ...)                                                                          \
 	struct_schema(SCHEMA_STRUCT, size, (const struct schema *const[]){ __VA_ARGS__, NULL })
+/* A tree, of which the text is given. */
+static inline const struct schema *json_schema(void)
+{
+	return SCHEMA(.kind = SCHEMA_STRING, .size = 8, .is_json = true);
+}
+
 /* A view of an object: its members are captures, of what lies at these offsets. */
 #define VIEW(what, ...) view_schema(what, STRUCT(0, __VA_ARGS__))
 static inline const struct schema *view_schema(const char *name, const struct schema *members)

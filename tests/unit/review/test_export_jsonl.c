@@ -240,6 +240,42 @@ static void enums(void **state)
 	assert_string_equal(json_of(node_of(flags, &(int){ 5 })), "5");
 }
 
+/* What is no JSON, though it says so, stays a text. */
+static void trees(void **state)
+{
+	static const char *const whole[] = {
+		"{\"a\":[1,-2.5e+3,true,false,null,\"x\\u0041\\\"\"],\"b\":{}}", "[]", "0", "18446744073709551615", "\"\"",
+	};
+	static const struct {
+		const char *text, *json;
+	} others[] = {
+		{ "", "\"\"" }, { "{", "\"{\"" }, { "[1,]", "\"[1,]\"" }, { "01", "\"01\"" }, { "1.", "\"1.\"" },
+		{ "-", "\"-\"" }, { "1e", "\"1e\"" }, { "nul", "\"nul\"" }, { "[1}", "\"[1}\"" }, { "1,2", "\"1,2\"" },
+		{ "[1 ]", "\"[1 ]\"" }, { "[1\n]", "\"[1\\u000a]\"" }, { "{\"a\"}", "\"{\\\"a\\\"}\"" },
+		{ "{1:2}", "\"{1:2}\"" }, { "\"\\x\"", "\"\\\"\\\\x\\\"\"" }, { "\"\\u12g4\"", "\"\\\"\\\\u12g4\\\"\"" },
+		{ "\"", "\"\\\"\"" }, { "\"\\", "\"\\\"\\\\\"" }, { "\"\t\"", "\"\\\"\\u0009\\\"\"" },
+	};
+	char deep[201] = "";
+	const char *text = deep;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
+		assert_string_equal(json_of(node_of(json_schema(), &whole[i])), whole[i]);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_string_equal(json_of(node_of(json_schema(), &others[i].text)), others[i].json);
+	memset(deep, '[', 100);
+	memset(deep + 100, ']', 100);
+	assert_int_equal(json_of(node_of(json_schema(), &text))[0], '"');
+	/* nothing reaches a terminal raw */
+	text = "{\"\xe2\x80\xae\":\"\x7f\xf3\xa0\x81\x81\"}";
+	assert_string_equal(json_of(node_of(json_schema(), &text)), "{\"\\u202e\":\"\\u007f\\udb40\\udc41\"}");
+	text = "[1]";
+	struct value_node *node = node_of(json_schema(), &text);
+
+	node->status = STATUS_CUT;
+	assert_string_equal(json_of(node), "{\"value\":\"[1]\",\"truncated\":true}");
+}
+
 static void views(void **state)
 {
 	static const struct {
@@ -344,6 +380,7 @@ int main(void)
 		cmocka_unit_test(values_that_are_not_there),
 		cmocka_unit_test(enums),
 		cmocka_unit_test(views),
+		cmocka_unit_test(trees),
 		cmocka_unit_test(pointers),
 		cmocka_unit_test(aggregates),
 		cmocka_unit_test(hostile_traces),

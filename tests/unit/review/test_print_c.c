@@ -470,6 +470,29 @@ static void views(void **state)
 	assert_string_equal(print(v, &brief), "0x1000 -> <unreadable 0x1000>");
 }
 
+static void json(void **state)
+{
+	const char *text = "{\"a\":\"\xc3\xa9\\n\"}";
+	const struct print_options brief = { .is_brief = true, .utf8 = true }, plain = { 0 };
+	const struct print_options some = { .is_brief = true, .utf8 = true, .elements = 7 };
+	struct value_node *v = node_of(json_schema(), &text);
+
+	(void)state;
+	v->addr = 0x10;
+	assert_string_equal(print(v, &brief), "{\"a\":\"\xc3\xa9\\n\"}");
+	assert_string_equal(print(v, &plain), "0x10 {\"a\":\"\\303\\251\\n\"}");
+	/* not within a character */
+	assert_string_equal(print(v, &some), "{\"a\":\"...");
+	v->status = STATUS_CUT;
+	assert_string_equal(print(v, &brief), "{\"a\":\"\xc3\xa9\\n\"}...");
+	v->status = STATUS_BYTES;
+	assert_string_equal(print(v, &plain), "0x10 \"{\\\"a\\\":\\\"\\303\\251\\\\n\\\"}\"");
+	v->status = STATUS_UNREADABLE;
+	assert_string_equal(print(v, &brief), "<unreadable 0x10>");
+	text = "\033[2J\xe2\x80\xae";
+	assert_string_equal(print(node_of(json_schema(), &text), &brief), "\\033[2J\\342\\200\\256");
+}
+
 /* No character that a terminal acts on gets through: neither in strings nor in names. */
 static void nothing_reaches_the_terminal_raw(void **state)
 {
@@ -549,6 +572,7 @@ int main(void)
 		cmocka_unit_test(values_that_are_cut),
 		cmocka_unit_test(followed_pointers),
 		cmocka_unit_test(views),
+		cmocka_unit_test(json),
 		cmocka_unit_test(nothing_reaches_the_terminal_raw),
 		cmocka_unit_test(deep_nesting_is_cut),
 	};

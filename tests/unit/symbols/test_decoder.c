@@ -269,7 +269,7 @@ static void definitions_of_other_modules(void **state)
 	(void)state;
 	live_open("gcc -O0 -g -DVERSION=1", "objects.c", &live);
 	assert_null(schema_of(make_plan(&live, LIST("opaque"), &with), "opaque")->target);
-	assert_string_equal(list[1].problem, "there is no definition of the type");
+	assert_string_equal(list[1].problem, "what it holds is not known: there is no debug info that defines it");
 	live_open("clang -O0 -g -DVERSION=2", "objects.c", &elsewhere);
 	with.define = define;
 	with.ctx = &elsewhere;

@@ -1,0 +1,62 @@
+/**
+ * JSON made of what is in a stopped thread's memory, in a form that is not known before: trees (json_tree.h), tables
+ * (hash_table.h).
+ *
+ * Every pointer may be wrong and the memory may be changing: what is read is of different moments.  Functions return
+ * false once something has failed; the text's status then says what, and nothing more is appended.
+ */
+#ifndef SYMBOLS_JSON_TEXT_H
+#define SYMBOLS_JSON_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "symbols/schema.h"
+
+struct frame;
+
+/** Bytes of text, unless the limit of strings is larger. */
+enum { JSON_TEXT = 4096, JSON_TEXT_MAX = 32 * 1024 };
+
+/*
+ * Small objects that were made together lie together: memory is read by pages, and the latest ones are kept. That makes
+ * a tenth of the reads, and fewer moments.
+ */
+enum { JSON_PAGE = 4096, JSON_PAGES = 32 };
+
+struct json_text {
+	const struct frame *frame;
+	uint8_t *bytes; /**< no NUL at the end */
+	size_t len, cap;
+	enum status status; /**< OK; CUT by `cap` or another limit; UNREADABLE */
+	uint64_t addr;      /**< UNREADABLE: memory that cannot be read, or what is there is not what it should be */
+	struct {
+		uint64_t addr; /* 0: none */
+		uint8_t bytes[JSON_PAGE];
+	} pages[JSON_PAGES];
+};
+
+/** An empty text that `bytes` hold; the pages need not be zeroed otherwise. */
+void json_init(struct json_text *text, const struct frame *frame, uint8_t *bytes, size_t cap);
+
+/** What knows how to read objects of one type. */
+struct json_source {
+	void (*read)(const void *layout, uint64_t addr, struct json_text *text);
+	const void *layout;
+};
+
+bool json_stop(struct json_text *text, enum status status, uint64_t addr); /**< false */
+bool json_put(struct json_text *text, const char *s);
+bool json_put_len(struct json_text *text, const void *bytes, size_t len);
+
+/** The text at `addr` in quotes.  It ends where there is no more room at the latest. */
+bool json_put_string(struct json_text *text, uint64_t addr);
+
+/** All `len` bytes at `addr`. */
+bool json_read(struct json_text *text, uint64_t addr, void *buf, size_t len);
+
+/** As many as there are; returns how many. */
+size_t json_read_some(struct json_text *text, uint64_t addr, void *buf, size_t len);
+
+#endif

@@ -1,0 +1,17 @@
+/**
+ * Whether text out of a trace is JSON.
+ */
+#ifndef REVIEW_JSON_CHECK_H
+#define REVIEW_JSON_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * Whether all of the text is one value (RFC 8259) without a blank outside of its strings, as recorded trees are
+ * written, and nested so little that any reader copes.  A NUL follows the text, whose bytes are taken to be UTF-8.
+ */
+bool json_check(const uint8_t *text, size_t len);
+
+#endif
