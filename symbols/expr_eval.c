@@ -15,6 +15,7 @@
 #include "symbols/frame.h"
 #include "symbols/loc.h"
 #include "symbols/loc_ops.h"
+#include "symbols/number.h"
 #include "symbols/type.h"
 #include "tracer/base/cexpr.h"
 
@@ -60,78 +61,6 @@ static struct operand integer_operand(__int128 value)
 	return number_operand((struct number){ .bits = (unsigned __int128)value });
 }
 
-/* Numbers. */
-
-bool type_is_real(const struct type *bare)
-{
-	if (bare->kind != TYPE_FLOAT)
-		return false;
-	if (bare->size == 16)
-		return !bare->name || !strstr(bare->name, "128");
-	return bare->size == 4 || bare->size == 8;
-}
-
-/* Keep the low `n_bits`, and extend them. */
-static unsigned __int128 extend(unsigned __int128 bits, unsigned n_bits, bool is_signed)
-{
-	unsigned shift = 128 - n_bits;
-
-	if (!n_bits || n_bits >= 128)
-		return bits;
-	return is_signed ? (unsigned __int128)((__int128)(bits << shift) >> shift)
-			 : bits << shift >> shift;
-}
-
-static unsigned __int128 wrap(unsigned __int128 bits, const struct type *bare)
-{
-	return extend(bits, (unsigned)bare->size * 8, bare->is_signed);
-}
-
-static struct number decode(const uint8_t *bytes, const struct type *bare)
-{
-	struct number number = { 0 };
-	float narrow;
-	double wide;
-
-	if (!type_is_real(bare)) {
-		memcpy(&number.bits, bytes, bare->size);
-		number.bits = wrap(number.bits, bare);
-	} else if (bare->size == 4) {
-		memcpy(&narrow, bytes, sizeof(narrow));
-		number.real = narrow;
-	} else if (bare->size == 8) {
-		memcpy(&wide, bytes, sizeof(wide));
-		number.real = wide;
-	} else {
-		memcpy(&number.real, bytes, 10);
-	}
-	return number;
-}
-
-static void encode(struct number number, const struct type *bare, uint8_t *bytes)
-{
-	float narrow = (float)number.real;
-	double wide = (double)number.real;
-
-	if (!type_is_real(bare)) {
-		memcpy(bytes, &number.bits, bare->size);
-	} else if (bare->size == 4) {
-		memcpy(bytes, &narrow, sizeof(narrow));
-	} else if (bare->size == 8) {
-		memcpy(bytes, &wide, sizeof(wide));
-	} else {
-		memset(bytes, 0, 16);
-		memcpy(bytes, &number.real, 10);
-	}
-}
-
-static long double round_to(long double real, const struct type *bare)
-{
-	return bare->size == 4	 ? (long double)(float)real
-	       : bare->size == 8 ? (long double)(double)real
-				 : real;
-}
-
 /* Reading objects. */
 
 /* Up to 16 bytes of memory from the byte the low bit is in. */
@@ -156,10 +85,10 @@ static struct operand read_bits(const struct evaluation *ev, const struct operan
 		return unavailable(STATUS_OPTIMIZED_OUT, 0);
 	}
 	if (!object->bit_size)
-		return number_operand(decode(bytes, node->bare));
+		return number_operand(number_decode(bytes, node->bare));
 	memcpy(&bits, bytes, sizeof(bits));
 	return number_operand((struct number){
-		extend(bits >> object->bit_offset, n_bits, node->bare->is_signed), 0 });
+		number_extend(bits >> object->bit_offset, n_bits, node->bare->is_signed), 0 });
 }
 
 /* Evaluate a scalar to its number. */
@@ -293,16 +222,16 @@ static struct operand evaluate_convert(const struct evaluation *ev, const struct
 			number->real = node->a->bare->is_signed
 					       ? (long double)(__int128)number->bits
 					       : (long double)number->bits;
-		number->real = round_to(number->real, node->bare);
+		number->real = number_round(number->real, node->bare);
 	} else if (from_real) {
 		/* what does not fit C leaves undefined; NaN too */
 		if (!(number->real > -0x1p127L && number->real < 0x1p127L))
 			return unavailable(STATUS_OPTIMIZED_OUT, 0);
 		number->bits = (unsigned __int128)(__int128)number->real;
-		if (wrap(number->bits, node->bare) != number->bits)
+		if (number_wrap(number->bits, node->bare) != number->bits)
 			return unavailable(STATUS_OPTIMIZED_OUT, 0);
 	} else {
-		number->bits = wrap(number->bits, node->bare);
+		number->bits = number_wrap(number->bits, node->bare);
 	}
 	return operand;
 }
@@ -369,7 +298,7 @@ static struct operand calculate(int op, unsigned __int128 a, unsigned __int128 b
 					       : a >> (unsigned)b;
 		break;
 	}
-	return integer_operand((__int128)wrap(bits, bare));
+	return integer_operand((__int128)number_wrap(bits, bare));
 }
 
 static struct operand evaluate_arithmetic(const struct evaluation *ev, const struct node *node)
@@ -392,7 +321,7 @@ static struct operand evaluate_sign(const struct evaluation *ev, const struct no
 		return a;
 	a.number.real = -a.number.real;
 	a.number.bits =
-		wrap(node->kind == NODE_NEGATE ? -a.number.bits : ~a.number.bits, node->bare);
+		number_wrap(node->kind == NODE_NEGATE ? -a.number.bits : ~a.number.bits, node->bare);
 	return a;
 }
 
@@ -581,7 +510,7 @@ static void evaluate_value(const struct evaluation *ev, struct value *ret)
 	if (operand.status != STATUS_OK || ret->in_memory)
 		return;
 	if (operand.form == FORM_NUMBER)
-		encode(operand.number, node->bare, ret->bytes);
+		number_encode(operand.number, node->bare, ret->bytes);
 	else if (operand.at + ret->len <= VALUE_MAX)
 		memmove(ret->bytes, ret->bytes + operand.at, ret->len);
 	else
