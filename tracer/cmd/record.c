@@ -58,7 +58,7 @@ static void print_help(FILE *out)
 "      --array-limit N    elements of an array (%u)\n"
 "      --struct-limit N   bytes of one structure (%u)\n"
 "      --depth N          levels of pointers to follow (%u)\n"
-"      --no-decoders      pointers to objects as to any struct; 'virtrace list --decoders' shows what else they are\n"
+"      --no-decoders      libvirt's objects with all their members, not as 'virtrace list --decoders' has them\n"
 "      --buffer MIB       memory for calls that wait to be written (16, with backtraces 64)\n"
 "Where to:\n"
 "  -o, --output DIR       the trace (virtrace.NAME.PID.DATE)\n"
