@@ -524,3 +524,54 @@ void recorder_detach(struct recorder *recorder)
 	engine_free(recorder->engine);
 	recorder->engine = NULL;
 }
+
+/* Owners of their own, on the victim "load" */
+
+const struct plan *load_plan(struct recorder *recorder, const char *function, const char *filter)
+{
+	static const char *const in[] = { "n", NULL }, *const out[] = { "$ret", NULL };
+	struct plan_request request = { .in = in, .out = out, .filter = filter, .limits = LIMITS_DEFAULT };
+	const struct plan *plan;
+	const struct function *f = recorder_watch(recorder, function, 0, 0, false)->plan->function;
+
+	if (plan_new(f, &request, &plan) < 0)
+		fail_msg("%s", err_text());
+	return plan;
+}
+
+struct victim load_start(const char *threads)
+{
+	const char *const args[] = { threads, NULL };
+
+	return victim_start("load", args, (uint32_t)atoi(threads));
+}
+
+void load_finish(struct victim *victim, struct recorder *recorder)
+{
+	victim_check_text(victim);
+	recorder_fini(recorder);
+	victim->shared->stop = 1;
+	victim_finish(victim);
+}
+
+void load_run(struct engine *engine, unsigned ms)
+{
+	int status;
+
+	assert_int_equal(engine_run(engine, now_ns() + ms * 1000000ull, &status), TARGET_RUNNING);
+}
+
+void load_run_until(struct engine *engine, const uint64_t *count, uint64_t at_least)
+{
+	for (int i = 0; i < WAIT_SECONDS * 50 && *count < at_least; i++)
+		load_run(engine, 20);
+	assert_true(*count >= at_least);
+}
+
+void load_add(struct engine *engine, const struct plan *plan, const struct probe_options *options, uintptr_t user)
+{
+	struct probe *probe;
+
+	if (engine_add_probe(engine, plan, options, (void *)user, &probe) < 0)
+		fail_msg("%s", err_text());
+}

@@ -130,4 +130,16 @@ void recorder_drop_watched(struct recorder *recorder);
 void recorder_forget(struct recorder *recorder);
 const struct seen *recorder_seen(const struct recorder *recorder, pid_t tid, unsigned function);
 
+/*
+ * For tests whose owner of the engine is their own, on the victim "load"
+ */
+struct victim load_start(const char *threads);
+void load_finish(struct victim *victim, struct recorder *recorder);
+/** Plan a function of it: `n` at entry, `$ret` at return. */
+const struct plan *load_plan(struct recorder *recorder, const char *function, const char *filter);
+void load_add(struct engine *engine, const struct plan *plan, const struct probe_options *options, uintptr_t user);
+void load_run(struct engine *engine, unsigned ms);
+/** Run until something was counted often enough: on a busy machine that takes its time. */
+void load_run_until(struct engine *engine, const uint64_t *count, uint64_t at_least);
+
 #endif

@@ -77,99 +77,9 @@ static void note_leave(void *ctx, const struct call_event *event)
 
 static const struct engine_ops note_ops = { .enter = note_enter, .leave = note_leave };
 
-/* ---- an owner without room: of three calls it takes one, and threads' names after ten refusals */
-static bool takes(uint64_t id)
-{
-	return id % 3 == 0;
-}
-
-static bool refusing_enter(void *ctx, const struct call_event *event)
-{
-	struct events *events = ctx;
-
-	events->entries++;
-	return takes(event->id);
-}
-
-static void refusing_leave(void *ctx, const struct call_event *event)
-{
-	struct events *events = ctx;
-
-	events->returns++;
-	events->bad += event->entry_refused == takes(event->id);
-}
-
-static bool refusing_thread(void *ctx, pid_t tid, const char *comm, uint64_t time_ns)
-{
-	struct events *events = ctx;
-
-	(void)tid;
-	(void)time_ns;
-	events->bad += strcmp(comm, "load") != 0;
-	return ++events->others > 10;
-}
-
-static const struct engine_ops refusing_ops = {
-	.enter = refusing_enter,
-	.leave = refusing_leave,
-	.thread = refusing_thread,
-};
-
-static const struct plan *make_plan(struct recorder *recorder, const char *function, const char *filter)
-{
-	static const char *const in[] = { "n", NULL }, *const out[] = { "$ret", NULL };
-	struct plan_request request = { .in = in, .out = out, .filter = filter, .limits = LIMITS_DEFAULT };
-	const struct plan *plan;
-	const struct function *f = recorder_watch(recorder, function, 0, 0, false)->plan->function;
-
-	if (plan_new(f, &request, &plan) < 0)
-		fail_msg("%s", err_text());
-	return plan;
-}
-
-static struct victim start_load(const char *threads)
-{
-	const char *const args[] = { threads, NULL };
-
-	return victim_start("load", args, (uint32_t)atoi(threads));
-}
-
-static void finish_load(struct victim *victim, struct recorder *recorder)
-{
-	victim_check_text(victim);
-	recorder_fini(recorder);
-	victim->shared->stop = 1;
-	victim_finish(victim);
-}
-
-static void run_ms(struct engine *engine, unsigned ms)
-{
-	int status;
-
-	assert_int_equal(engine_run(engine, now_ns() + ms * 1000000ull, &status), TARGET_RUNNING);
-}
-
-enum { PATIENCE = 1000 };
-
-/* Run until something was counted often enough: on a busy machine that takes its time. */
-static void run_until(struct engine *engine, const uint64_t *count, uint64_t at_least)
-{
-	for (int i = 0; i < PATIENCE && *count < at_least; i++)
-		run_ms(engine, 20);
-	assert_true(*count >= at_least);
-}
-
-static void add(struct engine *engine, const struct plan *plan, const struct probe_options *options, uintptr_t user)
-{
-	struct probe *probe;
-
-	if (engine_add_probe(engine, plan, options, (void *)user, &probe) < 0)
-		fail_msg("%s", err_text());
-}
-
 static void filter_on_return(void **state)
 {
-	struct victim victim = start_load("2");
+	struct victim victim = load_start("2");
 	struct recorder recorder;
 	struct events events = { 0 };
 	struct probe_options options = { .stack = true };
@@ -178,42 +88,19 @@ static void filter_on_return(void **state)
 	(void)state;
 	recorder_init(&recorder, &victim);
 	assert_int_equal(engine_attach(victim.pid, &note_ops, &events, &engine), 0);
-	add(engine, make_plan(&recorder, "f_sub", "$ret % 2 == 0"), &options, 0);
-	run_until(engine, &events.returns, 20);
+	load_add(engine, load_plan(&recorder, "f_sub", "$ret % 2 == 0"), &options, 0);
+	load_run_until(engine, &events.returns, 20);
 	assert_int_equal(engine_detach(engine), 0);
 	assert_int_equal(events.bad, 0);
 	assert_true(events.entries == events.returns && events.deferred == events.entries);
 	assert_int_equal(events.others, 0); /* calls cut by detaching were never told */
 	engine_free(engine);
-	finish_load(&victim, &recorder);
-}
-
-/* What is refused is remembered: entries until their ends, deferred ones too, and names of threads until they are taken. */
-static void refused_by_owner(void **state)
-{
-	struct victim victim = start_load("1");
-	struct recorder recorder;
-	struct events events = { 0 };
-	struct probe_options options = { 0 };
-	struct engine *engine;
-
-	(void)state;
-	recorder_init(&recorder, &victim);
-	assert_int_equal(engine_attach(victim.pid, &refusing_ops, &events, &engine), 0);
-	add(engine, make_plan(&recorder, "f_sub", NULL), &options, 0);
-	add(engine, make_plan(&recorder, "f_deep", "$ret % 2 == 0"), &options, 0);
-	run_until(engine, &events.returns, 200);
-	assert_int_equal(engine_detach(engine), 0);
-	assert_int_equal(events.bad, 0);
-	assert_int_equal(events.entries, events.returns);
-	assert_int_equal(events.others, 11);
-	engine_free(engine);
-	finish_load(&victim, &recorder);
+	load_finish(&victim, &recorder);
 }
 
 static void filter_on_entry(void **state)
 {
-	struct victim victim = start_load("2");
+	struct victim victim = load_start("2");
 	struct recorder recorder;
 	struct events events = { 0 };
 	struct probe_options options = { 0 };
@@ -222,22 +109,22 @@ static void filter_on_entry(void **state)
 	(void)state;
 	recorder_init(&recorder, &victim);
 	assert_int_equal(engine_attach(victim.pid, &note_ops, &events, &engine), 0);
-	add(engine, make_plan(&recorder, "f_deep", "depth == 2"), &options, 0);
-	add(engine, make_plan(&recorder, "f_mutual", "left == 2"), &options, 1);
-	run_until(engine, &events.by_user[0], 20);
-	run_until(engine, &events.by_user[1], 20);
+	load_add(engine, load_plan(&recorder, "f_deep", "depth == 2"), &options, 0);
+	load_add(engine, load_plan(&recorder, "f_mutual", "left == 2"), &options, 1);
+	load_run_until(engine, &events.by_user[0], 20);
+	load_run_until(engine, &events.by_user[1], 20);
 	assert_int_equal(engine_detach(engine), 0);
 	assert_int_equal(events.bad, 0);
 	/* one call of each round, each returned but those that are cut */
 	assert_true(events.returns + events.others == events.entries && events.others <= 4);
 	assert_int_equal(events.parents[0] + events.parents[1], 0);
 	engine_free(engine);
-	finish_load(&victim, &recorder);
+	load_finish(&victim, &recorder);
 }
 
 static void nested_only(void **state)
 {
-	struct victim victim = start_load("1");
+	struct victim victim = load_start("1");
 	struct recorder recorder;
 	struct events events = { 0 };
 	struct probe_options options = { 0 }, nested = { .nested_only = true };
@@ -247,14 +134,14 @@ static void nested_only(void **state)
 	recorder_init(&recorder, &victim);
 	assert_int_equal(engine_attach(victim.pid, &note_ops, &events, &engine), 0);
 	/* f_push is called by itself, and once by f_jmp */
-	add(engine, make_plan(&recorder, "f_jmp", NULL), &options, 0);
-	add(engine, make_plan(&recorder, "f_push", NULL), &nested, 1);
-	run_until(engine, &events.by_user[1], 20);
+	load_add(engine, load_plan(&recorder, "f_jmp", NULL), &options, 0);
+	load_add(engine, load_plan(&recorder, "f_push", NULL), &nested, 1);
+	load_run_until(engine, &events.by_user[1], 20);
 	assert_int_equal(engine_detach(engine), 0);
 	assert_int_equal(events.bad, 0);
 	assert_true(events.by_user[1] == events.parents[1] && events.by_user[0] - events.by_user[1] <= 1);
 	engine_free(engine);
-	finish_load(&victim, &recorder);
+	load_finish(&victim, &recorder);
 }
 
 /*
@@ -263,7 +150,7 @@ static void nested_only(void **state)
  */
 static void two_on_one_function(void **state)
 {
-	struct victim victim = start_load("2");
+	struct victim victim = load_start("2");
 	struct recorder recorder;
 	struct events events = { 0 };
 	struct probe_options options = { 0 };
@@ -272,25 +159,25 @@ static void two_on_one_function(void **state)
 	(void)state;
 	recorder_init(&recorder, &victim);
 	assert_int_equal(engine_attach(victim.pid, &note_ops, &events, &engine), 0);
-	add(engine, make_plan(&recorder, "f_jmp", NULL), &options, 0);
-	run_until(engine, &events.by_user[0], 20);
+	load_add(engine, load_plan(&recorder, "f_jmp", NULL), &options, 0);
+	load_run_until(engine, &events.by_user[0], 20);
 	assert_int_equal(events.parents[0], 0);
 	uint64_t before = events.by_user[0];
 
-	add(engine, make_plan(&recorder, "f_jmp", NULL), &options, 1);
-	run_until(engine, &events.by_user[1], 20);
+	load_add(engine, load_plan(&recorder, "f_jmp", NULL), &options, 1);
+	load_run_until(engine, &events.by_user[1], 20);
 	assert_int_equal(engine_detach(engine), 0);
 	assert_int_equal(events.bad, 0);
 	assert_true(events.by_user[1] == events.parents[1]);
 	assert_true(events.by_user[0] - before - events.by_user[1] <= 2);
 	engine_free(engine);
-	finish_load(&victim, &recorder);
+	load_finish(&victim, &recorder);
 }
 
 /* Where /proc/PID/mem cannot be written, PTRACE_POKETEXT does everything. */
 static void without_mem_file(void **state)
 {
-	struct victim victim = start_load("3");
+	struct victim victim = load_start("3");
 	struct recorder recorder;
 
 	(void)state;
@@ -303,19 +190,19 @@ static void without_mem_file(void **state)
 		recorder.engine->proc->poke = true;
 		recorder_add_probes(&recorder);
 		for (size_t k = 0; k < recorder.watched.n; k++)
-			run_until(recorder.engine, &recorder.watched.items[k]->entries, 1);
+			load_run_until(recorder.engine, &recorder.watched.items[k]->entries, 1);
 		recorder_detach(&recorder);
 		recorder_check(&recorder);
 		victim_check_text(&victim);
 		recorder_drop_watched(&recorder);
 	}
-	finish_load(&victim, &recorder);
+	load_finish(&victim, &recorder);
 }
 
 /* Hot threads share the tracer fairly: the kernel alone would serve the newest ones first. */
 static void fairness(void **state)
 {
-	struct victim victim = start_load("8");
+	struct victim victim = load_start("8");
 	struct recorder recorder;
 	uint64_t least = UINT64_MAX, most = 0;
 
@@ -323,7 +210,7 @@ static void fairness(void **state)
 	recorder_init(&recorder, &victim);
 	recorder_watch_all(&recorder);
 	recorder_attach(&recorder);
-	run_until(recorder.engine, &recorder.watched.items[0]->entries, 4000);
+	load_run_until(recorder.engine, &recorder.watched.items[0]->entries, 4000);
 	for (unsigned i = 0; i < 8; i++) {
 		const struct seen *seen = recorder_seen(&recorder, victim.shared->threads[i].tid, 0);
 
@@ -334,7 +221,7 @@ static void fairness(void **state)
 	recorder_detach(&recorder);
 	if (most > 2 * least + 20)
 		fail_msg("from %lu to %lu entries", (unsigned long)least, (unsigned long)most);
-	finish_load(&victim, &recorder);
+	load_finish(&victim, &recorder);
 }
 
 /* ---- what others have done to the target */
@@ -373,7 +260,7 @@ static void foreign_code(void **state)
 
 	(void)state;
 	recorder_init(&recorder, &victim);
-	const struct plan *plan = make_plan(&recorder, "f_sub", NULL);
+	const struct plan *plan = load_plan(&recorder, "f_sub", NULL);
 	uint64_t entry = plan->function->entry;
 	static const struct {
 		uint8_t byte;
@@ -389,7 +276,7 @@ static void foreign_code(void **state)
 		assert_int_equal(engine_add_probe(engine, plan, &options, NULL, &probe), -ENOTSUP);
 		if (!strstr(err_text(), cases[i].why))
 			fail_msg("'%s' does not say '%s'", err_text(), cases[i].why);
-		run_ms(engine, 10);
+		load_run(engine, 10);
 		assert_int_equal(engine_detach(engine), 0);
 		engine_free(engine);
 		assert_int_equal(read_byte(victim.pid, entry + cases[i].at), cases[i].byte);
@@ -401,9 +288,9 @@ static void foreign_code(void **state)
 	 */
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(engine_attach(victim.pid, &note_ops, &events, &engine), 0);
-		add(engine, plan, &options, 0);
+		load_add(engine, plan, &options, 0);
 		victim.shared->step = i + 1u;
-		run_ms(engine, 200);
+		load_run(engine, 200);
 		assert_int_equal(engine_detach(engine), 0);
 		engine_free(engine);
 		victim_check_text(&victim);
@@ -416,7 +303,7 @@ static void foreign_code(void **state)
 
 static void refused(void **state)
 {
-	struct victim victim = start_load("1");
+	struct victim victim = load_start("1");
 	struct recorder recorder;
 	struct events events = { 0 };
 	struct engine *engine;
@@ -448,7 +335,7 @@ static void refused(void **state)
 	waitpid(other, NULL, 0);
 	assert_int_equal(engine_attach(victim.pid, &note_ops, &events, &engine), 0);
 	engine_free(engine); /* detaches */
-	finish_load(&victim, &recorder);
+	load_finish(&victim, &recorder);
 }
 
 /* ---- stopping */
@@ -494,7 +381,7 @@ static void stop_from_signal(void **state)
 
 static void backtrace(void **state)
 {
-	struct victim victim = start_load("1");
+	struct victim victim = load_start("1");
 	struct recorder recorder;
 
 	(void)state;
@@ -513,7 +400,7 @@ static void backtrace(void **state)
 		assert_false(recorder.stack[4] > deep->ranges[0].lo && recorder.stack[4] < deep->ranges[0].hi);
 	}
 	recorder_check(&recorder);
-	finish_load(&victim, &recorder);
+	load_finish(&victim, &recorder);
 }
 
 int main(void)
@@ -521,8 +408,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(filter_on_return), cmocka_unit_test(filter_on_entry), cmocka_unit_test(nested_only),
 		cmocka_unit_test(two_on_one_function), cmocka_unit_test(without_mem_file), cmocka_unit_test(fairness),
-		cmocka_unit_test(foreign_code), cmocka_unit_test(refused), cmocka_unit_test(refused_by_owner),
-		cmocka_unit_test(stop_from_signal),
+		cmocka_unit_test(foreign_code), cmocka_unit_test(refused), cmocka_unit_test(stop_from_signal),
 		cmocka_unit_test(backtrace),
 	};
 
