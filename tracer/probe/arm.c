@@ -329,12 +329,17 @@ static int hold_sites(struct engine *engine, struct probe *probe)
 	return r == -ENOENT ? 0 : r; /* unmapped meanwhile */
 }
 
+static bool wants_arming(const struct probe *probe)
+{
+	return !probe->held && !probe->is_off;
+}
+
 int engine_arm(struct engine *engine)
 {
 	bool news = false;
 
 	for (size_t i = 0; i < engine->probes.n; i++)
-		news |= !engine->probes.items[i]->held;
+		news |= wants_arming(engine->probes.items[i]);
 	if (!news)
 		return 0;
 	struct maps maps;
@@ -347,7 +352,7 @@ int engine_arm(struct engine *engine)
 	struct thread *paused = pause_for_writing(engine->proc);
 
 	for (size_t i = 0; r == 0 && i < engine->probes.n; i++)
-		if (!engine->probes.items[i]->held)
+		if (wants_arming(engine->probes.items[i]))
 			r = hold_sites(engine, engine->probes.items[i]);
 	pause_end(engine->proc, paused);
 	engine->phase = ENGINE_ARMED;

@@ -163,9 +163,12 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 	}
 	pass_site(engine, thread, site);
 	if (recorded) {
-		count_stop(engine, site, engine_now_ns() - now_ns);
+		uint64_t held_ns = engine_now_ns() - now_ns;
+
+		count_stop(engine, site, held_ns);
 		hit_deliver(engine);
 		refill(site);
+		budget_check(engine, site, now_ns, held_ns);
 	}
 }
 

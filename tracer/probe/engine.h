@@ -70,6 +70,8 @@ struct engine_ops {
 	/** dlopen or dlclose happened; the calling thread is held, constructors have not run: probes may be added here. */
 	void (*modules)(void *ctx);
 	void (*saw_code)(void *ctx, uint64_t addr); /**< a captured value is this code address */
+	/** The probe was over its budget and is disarmed for good: a hit took `held_ns`; 0: there were too many. */
+	void (*disarmed)(void *ctx, struct probe *probe, uint64_t held_ns);
 	/** The engine has nothing to do right now: time for slow work (at most a few ms).  */
 	void (*idle)(void *ctx);
 };
@@ -97,6 +99,9 @@ pid_t engine_pid(const struct engine *engine);
 struct probe_options {
 	bool stack;       /**< copy the stack at entry, for a backtrace */
 	bool nested_only; /**< record a call only inside another recorded call of its thread */
+	/* Its budget: over it, it is disarmed. */
+	uint64_t max_pause_ns; /**< for which a hit may hold its thread; 0: any */
+	uint64_t max_rate;     /**< hits in a second; 0: any */
 };
 
 /**

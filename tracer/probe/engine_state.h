@@ -37,6 +37,8 @@ struct probe {
 	struct site *entry_site;
 	struct site **exit_sites; /**< by index in scan.exits */
 	bool held;                /**< its sites are armed */
+	bool is_off;              /**< it was over its budget: never armed again */
+	uint64_t rate_since_ns, rate_hits; /**< hits of the second that began then */
 	uint64_t *return_sites;   /**< addresses of the `ret`s, then 0: left by a tail call */
 	unsigned n_return_sites;
 	unsigned *return_index;   /**< by index in scan.exits: which of return_sites */
@@ -120,6 +122,13 @@ void hit_record(struct engine *engine, struct thread *thread, struct site *site,
 void hit_deliver(struct engine *engine);
 /** End all open calls of a thread. */
 void hit_close_calls(struct engine *engine, struct tracee *tracee, enum call_end end);
+
+/** End all open calls of a probe, as open. */
+void hit_close_calls_of(struct engine *engine, struct probe *probe);
+
+/* budget.c */
+/** After a hit at `site` that was seen at `now_ns` and held its thread: disarm the probes for which that is too much. */
+void budget_check(struct engine *engine, const struct site *site, uint64_t now_ns, uint64_t held_ns);
 
 /* arm.c */
 /** Plant the int3s of probes that were added since. */

@@ -432,6 +432,24 @@ void hit_deliver(struct engine *engine)
 	}
 }
 
+void hit_close_calls_of(struct engine *engine, struct probe *probe)
+{
+	uint64_t now_ns = engine_now_ns();
+	struct thread *thread, *next;
+
+	engine->live.thread = NULL;
+	HASH_ITER(hh, engine->proc->threads, thread, next) {
+		struct tracee *tracee = thread->user;
+
+		for (struct call *call = tracee ? tracee->calls.top : NULL, *below; call; call = below) {
+			below = call->below;
+			if (call->probe == probe)
+				end_call(engine, tracee, call, CALL_OPEN, now_ns);
+		}
+	}
+	hit_deliver(engine);
+}
+
 void hit_close_calls(struct engine *engine, struct tracee *tracee, enum call_end end)
 {
 	uint64_t now_ns = engine_now_ns();
