@@ -4,6 +4,7 @@
 
 BUILD=${BUILD:-build}
 VIRTRACE=${VIRTRACE:-$ROOT/$BUILD/virtrace}
+RECORD_OPTIONS=() # for every recording
 recorder=
 
 # start_record SAID ARGUMENT...: returns when it records; false when it ended
@@ -13,7 +14,7 @@ start_record() {
 	shift
 	: >"$said" # what an earlier recording said there is not said by this one
 	# A background process of a script ignores Ctrl-C unless told otherwise.
-	env --default-signal=INT "$VIRTRACE" record "$@" 2>"$said" &
+	env --default-signal=INT "$VIRTRACE" record "${RECORD_OPTIONS[@]}" "$@" 2>"$said" &
 	recorder=$!
 	wait_until 60 recording_or_ended "$said" && recording "$said"
 }

@@ -10,6 +10,7 @@
 # shellcheck source=scripts/testbed.d/prefix.sh
 . "$ROOT/scripts/testbed.d/prefix.sh"
 
+RECORD_OPTIONS=(--max-pause 0) # a busy machine is no reason to leave out calls
 TESTBED=$ROOT/scripts/testbed
 export VIRTRACE_TESTBED_DIR=$PREFIX-e2e.$$
 WORK=$(mktemp -d)

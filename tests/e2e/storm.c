@@ -1,4 +1,4 @@
-// Threads that call hot() as fast as they can, and count it.  Orders on stdin, each answered by a line:
+// Threads that call hot() as fast as they can, and count it; and cool() once in a thousand times.  Orders on stdin, each answered by a line:
 //   go      begin            -> the number of calls so far
 //   count                    -> the number of calls so far
 //   stop    end all threads  -> the number of calls
@@ -12,6 +12,7 @@ static int n_threads, stop;
 static long calls;
 
 long hot(long n);
+long cool(long n);
 
 __attribute__((noinline)) long hot(long n)
 {
@@ -19,10 +20,18 @@ __attribute__((noinline)) long hot(long n)
 	return n + 1;
 }
 
+__attribute__((noinline)) long cool(long n)
+{
+	__asm__ volatile("" : "+r"(n));
+	return -n;
+}
+
 static void *run(void *arg)
 {
 	for (long n = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); n++) {
 		if (hot(n) != n + 1)
+			abort();
+		if (n % 1000 == 0 && cool(n) != -n)
 			abort();
 		__atomic_fetch_add(&calls, 1, __ATOMIC_RELAXED);
 	}

@@ -112,6 +112,8 @@ static int add(struct session *session, const struct binding *binding)
 	struct probe_options options = {
 		.stack = recorded->stack_frames > 0,
 		.nested_only = binding->nested_only,
+		.max_pause_ns = session->options.max_pause_ns,
+		.max_rate = session->options.max_rate,
 	};
 	int r = engine_add_probe(session->engine, binding->plan, &options, recorded, &recorded->probe);
 

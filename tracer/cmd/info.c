@@ -115,6 +115,20 @@ static struct json_object *summary_object(const struct session_report *report)
 	return object;
 }
 
+static struct json_object *disarmed_array(const struct info *info)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < info->disarmed.n; i++) {
+		struct json_object *object = json_object_new_object();
+
+		add_string(object, "function", info->disarmed.items[i].function);
+		add_string(object, "reason", info->disarmed.items[i].reason);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 char *info_json(const struct info *info)
 {
 	struct json_object *root = json_object_new_object(), *command = json_object_new_array();
@@ -128,6 +142,8 @@ char *info_json(const struct info *info)
 	add_int(root, "start_ns", info->start_wall_ns);
 	json_object_object_add(root, "modules", modules_array(info));
 	json_object_object_add(root, "limits", limits_object(info->limits));
+	if (info->disarmed.n)
+		json_object_object_add(root, "disarmed", disarmed_array(info));
 	if (info->report) {
 		add_int(root, "end_ns", info->end_wall_ns);
 		add_string(root, "end", info->report->reason);

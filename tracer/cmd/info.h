@@ -7,10 +7,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "tracer/base/array.h"
+
 struct binding_list;
 struct limits;
 struct module_set;
 struct session_report;
+
+/** A probe that was over its budget. */
+struct info_disarmed {
+	const char *function, *reason;
+};
 
 struct info {
 	char *const *argv;
@@ -20,6 +27,7 @@ struct info {
 	const struct limits *limits;
 	struct module_set *modules; /**< NULL: not known yet */
 	const struct binding_list *bindings;
+	ARRAY(struct info_disarmed) disarmed;
 	const struct session_report *report; /**< NULL: still recording */
 };
 

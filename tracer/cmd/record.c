@@ -17,7 +17,7 @@
 #include "tracer/cmd/target.h"
 #include "tracer/remote/gate.h"
 
-enum { STATUS_INTERVAL_NS = 250 * 1000 * 1000, STACK_DEFAULT = 32, STACK_MAX = 1024 };
+enum { STATUS_INTERVAL_NS = 250 * 1000 * 1000, STACK_DEFAULT = 32, MAX_PAUSE_MS = 20, STACK_MAX = 1024 };
 
 static const char default_preset[] = "block-info";
 
@@ -59,6 +59,8 @@ static void print_help(FILE *out)
 "      --struct-limit N   bytes of one structure (%u)\n"
 "      --depth N          levels of pointers to follow (%u)\n"
 "      --no-decoders      libvirt's objects with all their members, not as 'virtrace list --decoders' has them\n"
+"      --max-pause MS     a function of which one hit holds a thread longer is left alone from then on (%d; 0: any time)\n"
+"      --max-rate N       the same for more than N hits in a second (no limit)\n"
 "      --buffer MIB       memory for calls that wait to be written (16, with backtraces 64)\n"
 "Where to:\n"
 "  -o, --output DIR       the trace (virtrace.NAME.PID.DATE)\n"
@@ -77,12 +79,12 @@ static void print_help(FILE *out)
 "\n"
 "Exit status: 0 done, 1 error, 2 usage, 3 the process ended first, 4 no function to trace, 5 not permitted.\n",
 		STACK_DEFAULT, LIMITS_DEFAULT.string, LIMITS_DEFAULT.array, LIMITS_DEFAULT.object,
-		LIMITS_DEFAULT.depth);
+		LIMITS_DEFAULT.depth, MAX_PAUSE_MS);
 }
 
 enum {
-	OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_NO_DECODERS, OPT_BUFFER, OPT_FORCE, OPT_DEBUGINFO,
-	OPT_NO_DEBUGINFOD,
+	OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_NO_DECODERS, OPT_MAX_PAUSE, OPT_MAX_RATE,
+	OPT_BUFFER, OPT_FORCE, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD,
 };
 
 static const struct option long_options[] = {
@@ -99,6 +101,8 @@ static const struct option long_options[] = {
 	{ "struct-limit", required_argument, NULL, OPT_STRUCT },
 	{ "depth", required_argument, NULL, OPT_DEPTH },
 	{ "no-decoders", no_argument, NULL, OPT_NO_DECODERS },
+	{ "max-pause", required_argument, NULL, OPT_MAX_PAUSE },
+	{ "max-rate", required_argument, NULL, OPT_MAX_RATE },
 	{ "buffer", required_argument, NULL, OPT_BUFFER },
 	{ "output", required_argument, NULL, 'o' },
 	{ "force", no_argument, NULL, OPT_FORCE },
@@ -194,6 +198,13 @@ static int parse_option(struct record_options *options, int opt, const char *arg
 		break;
 	case OPT_NO_DECODERS:
 		options->no_decoders = true;
+		break;
+	case OPT_MAX_PAUSE:
+		r = parse_number("--max-pause", arg, 0, 3600000, &value);
+		session->max_pause_ns = value * 1000000;
+		break;
+	case OPT_MAX_RATE:
+		r = parse_number("--max-rate", arg, 1, UINT64_MAX, &session->max_rate);
 		break;
 	case OPT_BUFFER:
 		r = parse_number("--buffer", arg, 1, 4096, &value);
@@ -407,9 +418,10 @@ static void print_summary(struct session *session, bool commanded)
 	session_get_report(session, &report);
 	log_plain("%12s %6s %12s %12s  %s", "CALLS", "LOST", "LONGEST STOP", "TOTAL STOP", "FUNCTION");
 	for (size_t i = 0; session_get_probe(session, i, &probe); i++)
-		log_plain("%12llu %6llu %12s %12s  %s", (unsigned long long)probe.calls,
+		log_plain("%12llu %6llu %12s %12s  %s%s%s", (unsigned long long)probe.calls,
 			(unsigned long long)probe.lost, human_ns(probe.longest_stop_ns, a),
-			human_ns(probe.stopped_ns, b), probe.function);
+			human_ns(probe.stopped_ns, b), probe.function, probe.disarmed ? "  disarmed: " : "",
+			probe.disarmed ? probe.disarmed : "");
 	if (report.end == TARGET_EXITED && commanded)
 		log_info("%s[%d] %s", report.comm, (int)report.pid, report.reason);
 	else if (report.end == TARGET_RUNNING)
@@ -418,8 +430,8 @@ static void print_summary(struct session *session, bool commanded)
 	else
 		log_warn("%s[%d] %s after %s", report.comm, (int)report.pid, report.reason,
 			 human_ns(report.elapsed_ns, a));
-	log_plain("virtrace: %llu calls, lost %llu, longest time a thread was held %s, %s in %s",
-		(unsigned long long)report.calls, (unsigned long long)report.lost,
+	log_plain("virtrace: %llu calls, lost %llu event%s, longest time a thread was held %s, %s in %s",
+		(unsigned long long)report.calls, (unsigned long long)report.lost, report.lost == 1 ? "" : "s",
 		human_ns(report.engine.longest_stop_ns, b), human_bytes(report.bytes, c), report.path);
 	if (report.calls)
 		log_plain("virtrace: next:  virtrace report %s", quoted(report.path, path, sizeof(path)));
@@ -487,6 +499,7 @@ int cmd_record(int argc, char **argv)
 		.session = {
 			.resolve.limits = LIMITS_DEFAULT,
 			.modules.progress = show_progress,
+			.max_pause_ns = MAX_PAUSE_MS * 1000000ull,
 			.argv = argv,
 		},
 	};

@@ -97,13 +97,21 @@ static int write_info(struct session *session, bool ended)
 		.modules = session->modules,
 		.bindings = &session->bindings,
 	};
+	struct info_disarmed *item;
 
 	session_get_report(session, &report);
 	if (ended) {
 		info.end_wall_ns = session->start_wall_ns + (session->end_ns - session->start_ns);
 		info.report = &report;
 	}
+	session->told_disarmed = session->n_disarmed;
 	pthread_mutex_lock(&session->symbols_lock);
+	for (size_t i = 0; i < session->probes.n; i++) {
+		const struct recorded *recorded = session->probes.items[i];
+
+		if (recorded->disarmed[0] && (item = array_push(&info.disarmed)))
+			*item = (struct info_disarmed){ recorded->binding.function->name, recorded->disarmed };
+	}
 	char *text = info_json(&info);
 
 	pthread_mutex_unlock(&session->symbols_lock);
@@ -113,6 +121,7 @@ static int write_info(struct session *session, bool ended)
 						&session->trace);
 
 	free(text);
+	array_free(&info.disarmed);
 	return r;
 }
 
@@ -224,6 +233,8 @@ bool session_run(struct session *session, uint64_t ns)
 	while (!session->ended && sem_clockwait(&session->news, CLOCK_MONOTONIC, &until) == 0)
 		;
 	print_messages(session);
+	if (session->n_disarmed != session->told_disarmed)
+		write_info(session, false);
 	return !session->ended;
 }
 
@@ -353,6 +364,7 @@ bool session_get_probe(const struct session *session, size_t i, struct session_p
 		.lost = recorded->unwritten,
 		.longest_stop_ns = probe_longest_stop_ns(recorded->probe),
 		.stopped_ns = probe_stopped_ns(recorded->probe),
+		.disarmed = recorded->disarmed[0] ? recorded->disarmed : NULL,
 	};
 	for (int k = 0; k < LOSS_COUNT; k++)
 		ret->lost += recorded->lost[k];

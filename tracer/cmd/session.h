@@ -29,6 +29,7 @@ struct session_options {
 	unsigned stack_frames; /**< of requests that say nothing else */
 	uint64_t duration_ns;  /**< 0: until stopped */
 	uint64_t max_calls;    /**< 0: no limit */
+	uint64_t max_pause_ns, max_rate; /**< the budget of each probe (engine.h); 0: none */
 	size_t buffer;         /**< bytes of events that may wait to be written; 0: a good number */
 	char *const *argv;     /**< how virtrace was called, for the trace */
 };
@@ -71,6 +72,7 @@ struct session_probe {
 	uint64_t calls; /**< in the trace */
 	uint64_t lost;  /**< events: entries and returns */
 	uint64_t longest_stop_ns, stopped_ns;
+	const char *disarmed; /**< why it was over its budget; NULL: it was not */
 };
 bool session_get_probe(const struct session *session, size_t i, struct session_probe *ret);
 

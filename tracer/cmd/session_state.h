@@ -35,6 +35,7 @@ struct recorded {
 	struct binding binding;
 	struct probe *probe;
 	unsigned stack_frames; /**< of a backtrace; 0: none wanted */
+	char disarmed[80];     /**< why it was over its budget; read after n_disarmed has grown */
 	_Atomic uint64_t lost[LOSS_COUNT];
 	/* the writer's */
 	int class; /**< < 0: the trace does not know it */
@@ -73,6 +74,8 @@ struct session {
 	sem_t news; /**< posted for the main thread when one of these changes */
 	_Atomic bool opened, started, ended; /**< the tracer thread has got so far */
 	_Atomic bool stop, interrupted, limit_reached;
+	_Atomic size_t n_disarmed;
+	size_t told_disarmed; /**< of them, in info.json */
 	_Atomic size_t n_described; /**< of the probes: those the trace knows, or never will */
 	_Atomic uint64_t calls, lost, bytes; /**< in the trace, not in it */
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "symbols/function.h"
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/feed.h"
@@ -68,6 +69,22 @@ static void on_modules(void *ctx)
 	pthread_mutex_unlock(&session->symbols_lock);
 }
 
+static void on_disarmed(void *ctx, struct probe *probe, uint64_t held_ns)
+{
+	struct session *session = ctx;
+	struct recorded *recorded = probe_user(probe);
+	char *text = recorded->disarmed;
+
+	if (held_ns)
+		snprintf(text, sizeof(recorded->disarmed), "a hit held its thread for %.1f ms (--max-pause %g)",
+			 (double)held_ns / 1e6, (double)session->options.max_pause_ns / 1e6);
+	else
+		snprintf(text, sizeof(recorded->disarmed), "more than %llu hits in a second (--max-rate)",
+			 (unsigned long long)session->options.max_rate);
+	log_warn("%s is disarmed: %s", recorded->binding.function->name, text);
+	atomic_fetch_add(&session->n_disarmed, 1);
+}
+
 /* Somebody reads them at this moment: next time. */
 static void show_stats(struct session *session)
 {
@@ -88,6 +105,7 @@ static const struct engine_ops callbacks = {
 	.thread = on_thread,
 	.modules = on_modules,
 	.saw_code = on_code,
+	.disarmed = on_disarmed,
 	.idle = on_idle,
 };
 

@@ -12,7 +12,7 @@
 #include "tracer/review/trace_info.h"
 #include "tracer/trace/reader.h"
 
-enum { COMMAND_WORDS_MAX = 64, NAME_WIDTH_MAX = 60, LOST_LINES_MAX = 10, SLOWEST_LINES = 3 };
+enum { COMMAND_WORDS_MAX = 64, NAME_WIDTH_MAX = 60, LOST_LINES_MAX = 10, DISARMED_LINES_MAX = 10, SLOWEST_LINES = 3 };
 
 static void put(struct show *show, const char *text)
 {
@@ -202,6 +202,24 @@ static void put_lost(struct show *show, const struct report *report)
 	}
 }
 
+/* Probes that were over their budget. */
+static void put_disarmed(struct show *show, struct json_object *info)
+{
+	struct json_object *array = trace_info_array(info, "disarmed");
+	size_t n = array ? json_object_array_length(array) : 0;
+
+	for (size_t i = 0; i < n && i < DISARMED_LINES_MAX; i++) {
+		struct json_object *probe = json_object_array_get_idx(array, i);
+		const char *function = trace_info_string(probe, "function"),
+			   *reason = trace_info_string(probe, "reason");
+
+		begin_line(show);
+		page_put_name(&show->page, COLOUR_BAD, "", function ? function : "?", show->print.utf8);
+		page_put_name(&show->page, COLOUR_BAD, " was disarmed: ", reason ? reason : "?", show->print.utf8);
+		page_newline(&show->page);
+	}
+}
+
 static void put_note(struct show *show, const char *note)
 {
 	if (!note)
@@ -225,6 +243,7 @@ void report_head(struct show *show, const struct report *report)
 	put_stops(show, report->info);
 	page_newline(&show->page);
 	put_lost(show, report);
+	put_disarmed(show, report->info);
 	put_note(show, report->note);
 	show->page.lead = NULL;
 	page_newline(&show->page);

@@ -14,6 +14,7 @@
  *	  "end": "interrupted" | "duration" | "calls" | "exited 0" | "killed by SIGTERM" | "executed PATH" | "error: …",
  *	  "modules": [ { "path", "build_id", "debug": "dwarf" | "symbols" | "none", "deleted": true } ],   (of the probes)
  *	  "limits": { "string", "array", "struct", "depth" },
+ *	  "disarmed": [ { "function", "reason" } ],   (probes over their budget)
  *	  "summary": { "calls", "hits", "lost", "stopped_ns", "longest_stop_ns" } }
  *
  * Each event belongs to a class made from a schema.  Times are CLOCK_MONOTONIC nanoseconds and never go back in the

@@ -410,6 +410,7 @@ static void head(void **state)
 		"\"interrupted\","
 		"\"modules\":[{\"path\":\"/usr/lib/"
 		"libx.so.0\",\"build_id\":\"3bf7\",\"debug\":\"dwarf\",\"deleted\":true}],"
+		"\"disarmed\":[{\"function\":\"getInfo\",\"reason\":\"too \\u001b\"},7],"
 		"\"summary\":{\"hits\":10,\"stopped_ns\":380000}}";
 	const struct calls_summary summary = { .calls = 2, .lost = 3, .open = 1 };
 	const struct lost_note lost = { "getInfo", "thread gone", 3 };
@@ -434,6 +435,8 @@ static void head(void **state)
 		"# 2 calls, 3 lost, 1 open at the end.  Times include the tracer's own stops, "
 		"about 38.0 us per hit.\n"
 		"# lost 3 of getInfo: thread gone\n"
+		"# getInfo was disarmed: too \\033\n"
+		"# ? was disarmed: ?\n"
 		"# the last event is cut\n"
 		"\n"
 		"  CALLS    ERR    TOTAL      AVG      P50      P99      MAX  FUNCTION    WHERE\n"

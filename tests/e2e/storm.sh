@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A trace that cannot be written as fast as calls come: the traced process goes on, and what is not in the trace is counted exactly.
+# Calls as fast as a process can make them.  A trace that cannot be written as fast: the process goes on, and what is not in the
+# trace is counted exactly.  Functions that cost too much: they are left alone, and that is said.
 # shellcheck disable=SC2016
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
@@ -54,7 +55,7 @@ gcc -O1 -shared -fPIC -D_GNU_SOURCE -o "$WORK/stopped_disk.so" "$ROOT/tests/e2e/
 start_storm
 touch "$WORK/stopped"
 LD_PRELOAD=$WORK/stopped_disk.so STOPPED_DISK=$WORK/stopped start_record "$WORK/said" -p "$storm" \
-	-e 'hot n => $ret' -o "$WORK/stopped.trace" --buffer 1 || give_up "stopped disk" "$WORK/said"
+	-e 'hot n => $ret' --buffer 1 -o "$WORK/stopped.trace" || give_up "stopped disk" "$WORK/said"
 tell go >/dev/null
 succeeds "stopped disk: the process goes on" wait_until 60 has_called 30000
 rm "$WORK/stopped"
@@ -77,5 +78,44 @@ stop_record
 end_storm
 is "nothing lost: none is" 0 "$(awk '$NF == "hot" { print $2 }' "$WORK/said")"
 check_exact "nothing lost" "$WORK/whole.trace"
+
+# too many hits
+start_storm
+start_record "$WORK/said" -p "$storm" -e 'hot n' -e 'cool n' --max-rate 100 -o "$WORK/rate.trace" ||
+	give_up "max-rate" "$WORK/said"
+tell go >/dev/null
+succeeds "max-rate: it is told" wait_until 60 grep -q 'warning: hot is disarmed: more than 100 hits' "$WORK/said"
+succeeds "max-rate: it is in the trace already" wait_until 60 jq -e '.disarmed[0].function == "hot"' \
+	"$WORK/rate.trace/.virtrace/info.json"
+now=$(tell count)
+succeeds "max-rate: the process goes on" wait_until 60 has_called $((now + 1000000))
+tell stop >/dev/null
+stop_record || true
+end_storm
+"$VIRTRACE" report "$WORK/rate.trace" >"$WORK/report"
+matches "max-rate: report tells it" "^# hot was disarmed: more than 100 hits in a second" "$WORK/report"
+matches "max-rate: the summary tells it" " hot  disarmed: more than 100" "$WORK/said"
+matches "max-rate: at most so many were recorded" "^ *([0-9]|[0-9][0-9]|100) .*  hot " "$WORK/report"
+is "max-rate: it is said once" 1 "$(grep -c 'warning: hot is disarmed' "$WORK/said")"
+
+# a hit that takes too long: virtrace itself is stopped in the middle of one, sooner or later
+over_pause() {
+	kill -STOP "$recorder"
+	sleep 0.01
+	kill -CONT "$recorder"
+	grep -q 'warning: hot is disarmed: a hit held its thread for' "$WORK/said"
+}
+start_storm
+start_record "$WORK/said" -p "$storm" -e 'hot n' --max-pause 5 -o "$WORK/pause.trace" || give_up "max-pause" "$WORK/said"
+tell go >/dev/null
+succeeds "max-pause: it is told" wait_until 60 over_pause
+now=$(tell count)
+succeeds "max-pause: the process goes on" wait_until 60 has_called $((now + 1000000))
+tell stop >/dev/null
+stop_record || true
+end_storm
+"$VIRTRACE" report "$WORK/pause.trace" >"$WORK/report"
+matches "max-pause: report tells it" "^# hot was disarmed: a hit held its thread for [0-9.]* ms \(--max-pause 5\)" \
+	"$WORK/report"
 
 finish
