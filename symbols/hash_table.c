@@ -8,7 +8,6 @@
 #include "symbols/json_text.h"
 #include "symbols/place.h"
 #include "symbols/type.h"
-#include "tracer/base/arena.h"
 #include "tracer/base/err.h"
 
 #include <errno.h>
@@ -35,11 +34,7 @@ struct array {
 
 static int find_places(const struct type *table, struct layout *layout)
 {
-	const struct {
-		const char *path;
-		enum place_kind kind;
-		struct place *place;
-	} places[] = {
+	const struct place_wanted places[] = {
 		{ "size", PLACE_INTEGER, &layout->size },
 		{ "nnodes", PLACE_INTEGER, &layout->n_nodes },
 		{ "keys", PLACE_POINTER, &layout->keys },
@@ -47,10 +42,8 @@ static int find_places(const struct type *table, struct layout *layout)
 		{ "values", PLACE_POINTER, &layout->values },
 		{ "key_equal_func", PLACE_POINTER, &layout->key_equal },
 	};
-	int r = 0;
+	int r = place_find_all(table, places, sizeof(places) / sizeof(places[0]));
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && r == 0; i++)
-		r = place_find(table, places[i].path, places[i].kind, places[i].place);
 	if (r < 0)
 		return r;
 	if (place_find(table, "have_big_keys", PLACE_INTEGER, &layout->big_keys) == 0)
@@ -148,19 +141,10 @@ static void read_table(const void *ctx, uint64_t addr, struct json_text *text)
 int hash_table_new(const struct type *type, uint64_t str_equal, struct arena *arena, const struct json_source **ret)
 {
 	const struct type *table = type_strip(type);
-	struct json_source *source = arena_alloc(arena, sizeof(*source));
 	struct layout layout = { .table_size = table->size, .str_equal = str_equal };
 	int r = find_places(table, &layout);
 
 	if (r == 0 && table->size > TABLE_MAX)
 		r = err_set(-ENOENT, "it is larger than any version of GLib has it");
-	if (r < 0)
-		return r;
-	void *copy = arena_memdup(arena, &layout, sizeof(layout));
-
-	if (!source || !copy)
-		return err_set(-ENOMEM, "out of memory");
-	*source = (struct json_source){ read_table, copy };
-	*ret = source;
-	return 0;
+	return r < 0 ? r : json_source_new(arena, read_table, &layout, sizeof(layout), ret);
 }

@@ -1,16 +1,33 @@
 #include "symbols/json_text.h"
 
 #include "symbols/frame.h"
+#include "tracer/base/arena.h"
+#include "tracer/base/err.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { CHUNK = 256 }; /* of a string */
 
+int json_source_new(struct arena *arena, void (*read)(const void *layout, uint64_t addr, struct json_text *text),
+		    const void *layout, size_t size, const struct json_source **ret)
+{
+	struct json_source source = { read, arena_memdup(arena, layout, size) };
+	const struct json_source *copy = arena_memdup(arena, &source, sizeof(source));
+
+	if (!source.layout || !copy)
+		return err_set(-ENOMEM, "out of memory");
+	*ret = copy;
+	return 0;
+}
+
 bool json_stop(struct json_text *text, enum status status, uint64_t addr)
 {
-	text->status = status;
-	text->addr = addr;
+	if (text->status == STATUS_OK) {
+		text->status = status;
+		text->addr = addr;
+	}
 	return false;
 }
 
@@ -35,6 +52,7 @@ void json_init(struct json_text *text, const struct frame *frame, uint8_t *bytes
 	text->len = 0;
 	text->cap = cap;
 	text->status = STATUS_OK;
+	text->n_reads = 0;
 	for (size_t i = 0; i < JSON_PAGES; i++)
 		text->pages[i].addr = 0;
 }
@@ -50,6 +68,11 @@ static const uint8_t *page_at(struct json_text *text, uint64_t addr)
 	if (text->pages[slot].addr == addr)
 		return bytes;
 	text->pages[slot].addr = 0;
+	if (text->n_reads == JSON_READS_MAX) {
+		json_stop(text, STATUS_CUT, 0);
+		return NULL;
+	}
+	text->n_reads++;
 	if (text->frame->ops->read_mem(text->frame->ctx, addr, bytes, JSON_PAGE) < JSON_PAGE)
 		return NULL;
 	text->pages[slot].addr = addr;

@@ -14,16 +14,17 @@
 
 #include "symbols/schema.h"
 
+struct arena;
 struct frame;
 
 /** Bytes of text, unless the limit of strings is larger. */
 enum { JSON_TEXT = 4096, JSON_TEXT_MAX = 32 * 1024 };
 
 /*
- * Small objects that were made together lie together: memory is read by pages, and the latest ones are kept. That makes
- * a tenth of the reads, and fewer moments.
+ * Small objects that were made together lie together: memory is read by pages, and the latest ones are kept.  That makes
+ * a tenth of the reads, and fewer moments.  The thread is held meanwhile, some microseconds for each read.
  */
-enum { JSON_PAGE = 4096, JSON_PAGES = 32 };
+enum { JSON_PAGE = 4096, JSON_PAGES = 32, JSON_READS_MAX = 512 };
 
 struct json_text {
 	const struct frame *frame;
@@ -31,6 +32,7 @@ struct json_text {
 	size_t len, cap;
 	enum status status; /**< OK; CUT by `cap` or another limit; UNREADABLE */
 	uint64_t addr;      /**< UNREADABLE: memory that cannot be read, or what is there is not what it should be */
+	unsigned n_reads;   /**< so far; after JSON_READS_MAX the text is cut */
 	struct {
 		uint64_t addr; /* 0: none */
 		uint8_t bytes[JSON_PAGE];
@@ -46,7 +48,12 @@ struct json_source {
 	const void *layout;
 };
 
-bool json_stop(struct json_text *text, enum status status, uint64_t addr); /**< false */
+/** With a copy of `layout`, in `arena`.  0 or -ENOMEM. */
+int json_source_new(struct arena *arena, void (*read)(const void *layout, uint64_t addr, struct json_text *text),
+		    const void *layout, size_t size, const struct json_source **ret);
+
+/** Fail; the first reason counts.  Returns false. */
+bool json_stop(struct json_text *text, enum status status, uint64_t addr);
 bool json_put(struct json_text *text, const char *s);
 bool json_put_len(struct json_text *text, const void *bytes, size_t len);
 

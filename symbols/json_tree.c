@@ -4,7 +4,6 @@
 #include "symbols/json_text.h"
 #include "symbols/place.h"
 #include "symbols/type.h"
-#include "tracer/base/arena.h"
 #include "tracer/base/err.h"
 
 #include <errno.h>
@@ -45,11 +44,7 @@ static int find_pair(struct layout *layout)
 
 static int find_places(const struct type *value, struct layout *layout)
 {
-	const struct {
-		const char *path;
-		enum place_kind kind;
-		struct place *place;
-	} places[] = {
+	const struct place_wanted places[] = {
 		{ "type", PLACE_INTEGER, &layout->type },
 		{ "data.object.npairs", PLACE_INTEGER, &layout->n_pairs },
 		{ "data.object.pairs", PLACE_POINTER, &layout->pairs },
@@ -59,10 +54,8 @@ static int find_places(const struct type *value, struct layout *layout)
 		{ "data.number", PLACE_POINTER, &layout->number },
 		{ "data.boolean", PLACE_INTEGER, &layout->boolean },
 	};
-	int r = 0;
+	int r = place_find_all(value, places, sizeof(places) / sizeof(places[0]));
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && r == 0; i++)
-		r = place_find(value, places[i].path, places[i].kind, places[i].place);
 	layout->value_size = value->size;
 	return r < 0 ? r : find_pair(layout);
 }
@@ -176,7 +169,6 @@ static void read_tree(const void *layout, uint64_t addr, struct json_text *text)
 
 int json_tree_new(const struct type *value, struct arena *arena, const struct json_source **ret)
 {
-	struct json_source *source = arena_alloc(arena, sizeof(*source));
 	struct layout layout = { 0 };
 	int r = find_places(type_strip(value), &layout);
 
@@ -184,13 +176,5 @@ int json_tree_new(const struct type *value, struct arena *arena, const struct js
 		r = find_kinds(type_strip(value), &layout);
 	if (r == 0 && (layout.value_size > OBJECT_MAX || layout.pair_size > OBJECT_MAX))
 		r = err_set(-ENOENT, "it is larger than libvirt's");
-	if (r < 0)
-		return r;
-	void *copy = arena_memdup(arena, &layout, sizeof(layout));
-
-	if (!source || !copy)
-		return err_set(-ENOMEM, "out of memory");
-	*source = (struct json_source){ read_tree, copy };
-	*ret = source;
-	return 0;
+	return r < 0 ? r : json_source_new(arena, read_tree, &layout, sizeof(layout), ret);
 }

@@ -48,6 +48,15 @@ int place_find(const struct type *object, const char *path, enum place_kind kind
 	return 0;
 }
 
+int place_find_all(const struct type *object, const struct place_wanted *wanted, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = place_find(object, wanted[i].path, wanted[i].kind, wanted[i].ret);
+	return r;
+}
+
 uint64_t place_load(const struct place *place, const uint8_t *object)
 {
 	unsigned n_bits = place->bit_size ? place->bit_size : 8 * (unsigned)place->size;

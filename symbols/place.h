@@ -6,6 +6,7 @@
 #define SYMBOLS_PLACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct type;
@@ -24,6 +25,14 @@ enum place_kind { PLACE_INTEGER, PLACE_POINTER };
  * does not lie in the object.
  */
 int place_find(const struct type *object, const char *path, enum place_kind kind, struct place *ret);
+
+/** Several, of which none may be missing. */
+struct place_wanted {
+	const char *path;
+	enum place_kind kind;
+	struct place *ret;
+};
+int place_find_all(const struct type *object, const struct place_wanted *wanted, size_t n);
 
 /** Its value, from the bytes of the object. */
 uint64_t place_load(const struct place *place, const uint8_t *object);

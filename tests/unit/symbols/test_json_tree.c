@@ -101,6 +101,10 @@ static void endless_trees_end(void **state)
 	assert_int_equal(read_tree(source, pointer_in(&live, "many"), JSON_TEXT_MAX).status, STATUS_CUT);
 	assert_memory_equal(bytes, "[null,null,", 11);
 	assert_true(n_reads < 100);
+	live_call(&live, "scatter");
+	assert_int_equal(read_tree(source, pointer_in(&live, "scattered"), JSON_TEXT_MAX).status, STATUS_CUT);
+	assert_memory_equal(bytes, "[null,null,", 11);
+	assert_int_equal(n_reads, JSON_READS_MAX);
 	live_close(&live);
 }
 

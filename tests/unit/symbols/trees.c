@@ -99,5 +99,21 @@ struct tree {
 };
 virJSONValue *cyclic = &loop, *wide_cyclic = &wide_loop;
 virJSONValue *many = &(virJSONValue){ VIR_JSON_TYPE_ARRAY, .data.array = { 10000, (virJSONValue *[10000]){ [0 ... 9999] = NOTHING } } };
+
+/* Each value on a page of its own. */
+static struct {
+	virJSONValue value;
+	char rest[4096 - sizeof(virJSONValue)];
+} pages[1000] __attribute__((aligned(4096)));
+static virJSONValue *page_items[1000];
+virJSONValue *scattered = &(virJSONValue){ VIR_JSON_TYPE_ARRAY, .data.array = { 1000, page_items } };
+
+void scatter(void)
+{
+	for (int i = 0; i < 1000; i++) {
+		pages[i].value.type = VIR_JSON_TYPE_NULL;
+		page_items[i] = &pages[i].value;
+	}
+}
 virJSONValue *text = STRING("0123456789");
 #endif
