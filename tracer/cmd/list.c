@@ -390,6 +390,8 @@ static int list_decoders(void)
 			log_answer("; %s", decoder->origin);
 		origin = decoder->origin;
 		log_answer("[%s]", decoder->type);
+		if (decoder->module)
+			log_answer("module = %s", decoder->module);
 		if (decoder->form != DECODER_VIEW)
 			log_answer("as = %s", decoder->form == DECODER_JSON ? "json" : "hash");
 		for (size_t k = 0; k < decoder->n; k++)

@@ -7,7 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 64 };
+enum { DEPTH_MAX = 64, DOUBLE_DIGITS = 15 };
 
 static const char *value(const char *s, unsigned depth);
 
@@ -105,4 +105,26 @@ bool json_check(const uint8_t *text, size_t len)
 	const char *s = (const char *)text, *end = value(s, 0);
 
 	return end && end == s + len;
+}
+
+bool json_fits_doubles(const uint8_t *text, size_t len)
+{
+	bool in_string = false;
+	unsigned n_digits = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = text[i];
+
+		if (in_string && c == '\\')
+			i++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && isdigit(c) && ++n_digits > DOUBLE_DIGITS)
+			return false;
+		else if (!in_string && n_digits && (c == 'e' || c == 'E'))
+			return false;
+		else if (!isdigit(c) && c != '.')
+			n_digits = 0;
+	}
+	return true;
 }

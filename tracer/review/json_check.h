@@ -1,5 +1,5 @@
 /**
- * Whether text out of a trace is JSON.
+ * Whether text out of a trace is JSON, and who can read it.
  */
 #ifndef REVIEW_JSON_CHECK_H
 #define REVIEW_JSON_CHECK_H
@@ -13,5 +13,8 @@
  * written, and nested so little that any reader copes.  A NUL follows the text, whose bytes are taken to be UTF-8.
  */
 bool json_check(const uint8_t *text, size_t len);
+
+/** Whether doubles hold all numbers of a text that is JSON, as far as their digits tell. */
+bool json_fits_doubles(const uint8_t *text, size_t len);
 
 #endif

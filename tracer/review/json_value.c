@@ -140,7 +140,9 @@ static void put_text(struct json *json, const struct value_node *v)
 		put_raw(json, v, cut);
 		return;
 	}
-	if (v->schema->is_json && !cut && json_check(v->bytes, v->len)) {
+	bool is_json = v->schema->is_json && !cut && json_check(v->bytes, v->len);
+
+	if (is_json && (!json->for_doubles || json_fits_doubles(v->bytes, v->len))) {
 		json_verbatim(json, v->bytes, v->len);
 		return;
 	}

@@ -14,6 +14,7 @@
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
 #include "tracer/review/export.h"
+#include "tracer/review/json_check.h"
 #include "tracer/review/json.h"
 #include "tracer/trace/reader.h"
 
@@ -276,6 +277,22 @@ static void trees(void **state)
 	assert_string_equal(json_of(node), "{\"value\":\"[1]\",\"truncated\":true}");
 }
 
+static void trees_for_doubles(void **state)
+{
+	static const struct {
+		const char *text;
+		bool fits;
+	} cases[] = {
+		{ "[1,-123456789012345,0.12345678901234]", true }, { "[1234567890123456]", false },
+		{ "{\"1234567890123456789\":\"\\\"1234567890123456789\"}", true }, { "[1,12345678.12345678]", false },
+		{ "[123456789,123456789]", true }, { "1e400", false }, { "[true,1,false]", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_int_equal(json_fits_doubles((const uint8_t *)cases[i].text, strlen(cases[i].text)), cases[i].fits);
+}
+
 static void views(void **state)
 {
 	static const struct {
@@ -381,6 +398,7 @@ int main(void)
 		cmocka_unit_test(enums),
 		cmocka_unit_test(views),
 		cmocka_unit_test(trees),
+		cmocka_unit_test(trees_for_doubles),
 		cmocka_unit_test(pointers),
 		cmocka_unit_test(aggregates),
 		cmocka_unit_test(hostile_traces),
