@@ -117,14 +117,15 @@ bool json_fits_doubles(const uint8_t *text, size_t len)
 
 		if (in_string && c == '\\')
 			i++;
-		else if (c == '"')
+		if (c == '"')
 			in_string = !in_string;
-		else if (!in_string && isdigit(c) && ++n_digits > DOUBLE_DIGITS)
+		if (in_string)
+			continue;
+		bool has_exponent = n_digits && (c == 'e' || c == 'E');
+
+		n_digits = isdigit(c) ? n_digits + 1 : c == '.' ? n_digits : 0;
+		if (has_exponent || n_digits > DOUBLE_DIGITS)
 			return false;
-		else if (!in_string && n_digits && (c == 'e' || c == 'E'))
-			return false;
-		else if (!isdigit(c) && c != '.')
-			n_digits = 0;
 	}
 	return true;
 }
