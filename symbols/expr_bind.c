@@ -8,8 +8,8 @@
 #include "symbols/got.h"
 #include "symbols/loc.h"
 #include "symbols/loc_ops.h"
-#include "symbols/similar.h"
 #include "symbols/type.h"
+#include "tracer/base/similar.h"
 
 #include <string.h>
 

@@ -15,10 +15,10 @@
 #include "symbols/function_make.h"
 #include "symbols/function_table.h"
 #include "symbols/inlined.h"
-#include "symbols/similar.h"
 #include "symbols/symtab.h"
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
+#include "tracer/base/similar.h"
 
 static bool name_fits(const char *name, const char *wanted)
 {

@@ -12,10 +12,10 @@
 #include <uthash.h>
 
 #include "symbols/dwarf.h"
-#include "symbols/similar.h"
 #include "symbols/type.h"
 #include "tracer/base/arena.h"
 #include "tracer/base/array.h"
+#include "tracer/base/similar.h"
 
 /* Each has a name space of its own. */
 enum name_class {

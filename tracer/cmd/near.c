@@ -1,9 +1,9 @@
 #include "tracer/cmd/near.h"
 
 #include "symbols/module.h"
-#include "symbols/similar.h"
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
+#include "tracer/base/similar.h"
 
 enum { NEAR_MAX = 5 };
 

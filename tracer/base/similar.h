@@ -1,8 +1,8 @@
 /**
  * "Did you mean …": the names nearest to a misspelt one.
  */
-#ifndef SYMBOLS_SIMILAR_H
-#define SYMBOLS_SIMILAR_H
+#ifndef BASE_SIMILAR_H
+#define BASE_SIMILAR_H
 
 #include <stddef.h>
 

@@ -2,7 +2,7 @@
  * A name is near if few letters must be changed to get it (the edit distance), or if one contains
  * the other.
  */
-#include "symbols/similar.h"
+#include "tracer/base/similar.h"
 
 #include <ctype.h>
 #include <limits.h>
