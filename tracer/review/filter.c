@@ -12,20 +12,10 @@
 #include "tracer/base/err.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/filter_bound.h"
-#include "tracer/review/text.h"
+#include "tracer/review/filter_names.h"
 #include "tracer/trace/reader.h"
 
-enum { TYPES_SEARCHED = 100000, NAMES_SHOWN = 40 };
-
-static const struct {
-	const char *name;
-	enum special special;
-} specials[] = {
-	{ "$depth", SPECIAL_DEPTH },	   { "$duration", SPECIAL_DURATION },
-	{ "$function", SPECIAL_FUNCTION }, { "$id", SPECIAL_ID },
-	{ "$module", SPECIAL_MODULE },	   { "$status", SPECIAL_STATUS },
-	{ "$thread", SPECIAL_THREAD },	   { "$tid", SPECIAL_TID },
-};
+enum { TYPES_SEARCHED = 100000 };
 
 /* The captures of one side of a probe, as expressions; NULL where the name is none. */
 struct captures {
@@ -48,6 +38,7 @@ struct filter {
 	const struct cexpr *expr;
 	const struct trace_probe *const *probes;
 	const struct bound **bound; /* of each probe */
+	bool *applies;              /* to each probe */
 	size_t n;
 	ARRAY(struct unknown) unknown;
 };
@@ -55,6 +46,7 @@ struct filter {
 struct binder {
 	struct filter *filter;
 	struct captures in, out;
+	bool has_unknown;
 	bool failed; /* without memory */
 };
 
@@ -194,13 +186,12 @@ static const struct bound *bind_name(struct binder *binder, const struct cexpr *
 	struct bound *bound;
 	unsigned budget = TYPES_SEARCHED;
 	int64_t constant = 0;
+	enum special special;
 
-	for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++) {
-		if (strcmp(specials[i].name, expr->text) != 0)
-			continue;
+	if (filter_special(expr->text, &special)) {
 		bound = new_bound(binder, BOUND_SPECIAL, expr);
 		if (bound)
-			bound->special = specials[i].special;
+			bound->special = special;
 		return bound;
 	}
 	if (!find_keyword(expr->text, &constant) &&
@@ -286,6 +277,7 @@ static void note_unknown(struct binder *binder, const struct cexpr *expr, const 
 	struct filter *filter = binder->filter;
 	struct unknown *unknown;
 
+	binder->has_unknown = true;
 	array_foreach(&filter->unknown, unknown)
 		if (unknown->expr == expr)
 			break;
@@ -371,60 +363,17 @@ static int parse_captures(struct filter *filter, const struct schema *schema, st
 	return 0;
 }
 
-static int bind_probe(struct filter *filter, const struct trace_probe *probe,
-		      const struct bound **ret)
+static int bind_probe(struct filter *filter, size_t i)
 {
+	const struct trace_probe *probe = filter->probes[i];
 	struct binder binder = { .filter = filter };
 
 	if (parse_captures(filter, probe->entry, &binder.in) < 0 ||
 	    parse_captures(filter, probe->ret, &binder.out) < 0)
 		return err_set(-ENOMEM, "out of memory");
-	*ret = bind_operand(&binder, filter->expr);
-	return *ret ? 0 : err_set(-ENOMEM, "out of memory");
-}
-
-static bool is_among(const char *const *names, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(names[i], name))
-			return true;
-	return false;
-}
-
-/* What was captured of one side, each name once in the whole list. */
-static void list_names(FILE *out, const struct schema *side, const char **seen, size_t *n)
-{
-	for (uint32_t i = 0; side && i < side->n_members && *n < NAMES_SHOWN; i++) {
-		const char *name = side->members[i]->name;
-
-		if (!name || is_among(seen, *n, name))
-			continue;
-		fputs(*n ? ", " : "", out);
-		text_print(out, name, false);
-		seen[(*n)++] = name;
-	}
-}
-
-/* The names one may use, as advice. */
-static void add_names(const struct filter *filter)
-{
-	const char *seen[NAMES_SHOWN];
-	size_t n = 0, len;
-	char *list = NULL;
-	FILE *out = open_memstream(&list, &len);
-
-	if (!out)
-		return;
-	for (size_t i = 0; i < filter->n; i++) {
-		list_names(out, filter->probes[i]->entry, seen, &n);
-		list_names(out, filter->probes[i]->ret, seen, &n);
-	}
-	fprintf(out, "%s\nof every call: ", n == NAMES_SHOWN ? ", …" : "");
-	for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++)
-		fprintf(out, "%s%s", i ? ", " : "", specials[i].name);
-	if (fclose(out) == 0)
-		err_hint(0, "recorded here: %s", list);
-	free(list);
+	filter->bound[i] = bind_operand(&binder, filter->expr);
+	filter->applies[i] = !binder.has_unknown;
+	return filter->bound[i] ? 0 : err_set(-ENOMEM, "out of memory");
 }
 
 /* A name is an error if no function has it. */
@@ -447,7 +396,7 @@ static int check_unknown(const struct filter *filter)
 		else
 			cexpr_error(-EINVAL, filter->source, cause->column,
 				    "no function of this trace has recorded this");
-		add_names(filter);
+		filter_hint_names(cause, filter->probes, filter->n);
 		return -EINVAL;
 	}
 	return 0;
@@ -460,10 +409,11 @@ static int filter_init(struct filter *filter)
 	if (r < 0)
 		return r;
 	filter->bound = arena_alloc(&filter->arena, filter->n * sizeof(const struct bound *));
-	if (!filter->bound)
+	filter->applies = arena_alloc(&filter->arena, filter->n * sizeof(*filter->applies));
+	if (!filter->bound || !filter->applies)
 		return err_set(-ENOMEM, "out of memory");
 	for (size_t i = 0; i < filter->n; i++) {
-		r = bind_probe(filter, filter->probes[i], &filter->bound[i]);
+		r = bind_probe(filter, i);
 		if (r < 0)
 			return r;
 	}
@@ -499,10 +449,36 @@ void filter_free(struct filter *filter)
 	free(filter);
 }
 
+/* Which probe a call is of; `n` if it is none of these. */
+static size_t find_probe(const struct filter *filter, const struct call *call)
+{
+	size_t i = call->probe->index;
+
+	if (i < filter->n && filter->probes[i] == call->probe)
+		return i;
+	for (i = 0; i < filter->n && filter->probes[i] != call->probe;)
+		i++;
+	return i;
+}
+
 bool filter_matches(const struct filter *filter, const struct call *call)
 {
-	for (size_t i = 0; i < filter->n; i++)
-		if (filter->probes[i] == call->probe)
-			return bound_test(filter->bound[i], call) > 0;
-	return false;
+	size_t i = find_probe(filter, call);
+
+	return i < filter->n && bound_test(filter->bound[i], call) > 0;
+}
+
+bool filter_applies(const struct filter *filter, const struct call *call)
+{
+	size_t i = find_probe(filter, call);
+
+	return i < filter->n && filter->applies[i];
+}
+
+struct operand filter_value(const struct filter *filter, const struct call *call)
+{
+	size_t i = find_probe(filter, call);
+
+	return i < filter->n ? bound_value(filter->bound[i], call)
+			     : (struct operand){ .kind = OPERAND_MISSING };
 }

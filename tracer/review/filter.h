@@ -1,5 +1,5 @@
 /**
- * Conditions over recorded calls: `$ret < 0 && path == "vda"`, `info->allocation > 1 << 30`.
+ * Expressions over recorded calls, conditions most of all: `$ret < 0 && path == "vda"`, `info->allocation > 1 << 30`.
  *
  * Names are what was captured, matched by structure: `info->capacity` is found in the capture
  * `*info`. Where something was captured at both ends of a call, what it was at return counts.
@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "tracer/review/operand.h"
 
 struct call;
 struct filter;
@@ -26,5 +28,10 @@ int filter_new(const char *source, const struct trace_probe *const *probes, size
 void filter_free(struct filter *filter);
 
 bool filter_matches(const struct filter *filter, const struct call *call);
+
+/** Whether the function of a call has all that the expression names, there or not. */
+bool filter_applies(const struct filter *filter, const struct call *call);
+/** What the expression is worth; it points into the call. */
+struct operand filter_value(const struct filter *filter, const struct call *call);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tracer/review/operand.h"
+
 struct call;
 struct cexpr;
 struct schema;
@@ -46,5 +48,6 @@ struct bound {
 
 /** Truth: 1, 0, or -1 if a value it needs is not there. */
 int bound_test(const struct bound *bound, const struct call *call);
+struct operand bound_value(const struct bound *bound, const struct call *call);
 
 #endif

@@ -13,22 +13,12 @@
 
 #include "tracer/base/cexpr.h"
 #include "tracer/review/calls.h"
+#include "tracer/review/operand.h"
 #include "tracer/trace/reader.h"
 #include "tracer/trace/value.h"
 
-enum operand_kind { OPERAND_MISSING, OPERAND_INT, OPERAND_REAL, OPERAND_TEXT };
-
-struct operand {
-	__int128 i; /* INT; TEXT: the pointer, if it is one */
-	long double real;
-	const char *text; /* TEXT; NULL if it could not be read, or there is none */
-	size_t len;
-	enum operand_kind kind;
-	unsigned size;
-	bool is_unsigned, is_cut, is_pointer;
-};
-
 static const struct operand missing = { .kind = OPERAND_MISSING };
+static const struct operand object = { .kind = OPERAND_OBJECT };
 
 static struct operand eval(const struct bound *bound, const struct call *call);
 
@@ -97,15 +87,13 @@ static struct operand recorded_bytes(const struct value_node *v)
 		return real(x87);
 	}
 	if (v->schema->is_float || v->schema->is_hex || v->len > sizeof(value) || !v->len)
-		return missing;
+		return object;
 	memcpy(&value, v->bytes, v->len);
 	return integer((__int128)value, (unsigned)v->len, !v->schema->is_signed);
 }
 
-static struct operand recorded(const struct value_node *v)
+static struct operand plain_value(const struct value_node *v)
 {
-	if (!v)
-		return missing;
 	switch (v->schema->kind) {
 	case SCHEMA_INT:
 	case SCHEMA_CHAR:
@@ -127,10 +115,19 @@ static struct operand recorded(const struct value_node *v)
 	case SCHEMA_UNION:
 	case SCHEMA_ARRAY:
 	case SCHEMA_SEQUENCE:
+		return object;
 	case SCHEMA_CAPTURE: /* not there */
 		break;
 	}
 	return missing;
+}
+
+static struct operand recorded(const struct value_node *v)
+{
+	struct operand operand = v ? plain_value(v) : missing;
+
+	operand.value = v;
+	return operand;
 }
 
 static const struct value_node *item(const struct value_node *values, int i)
@@ -162,13 +159,28 @@ static const struct value_node *find_value(const struct bound *bound, const stru
 	}
 }
 
+/*
+ * A recorded value; where it is missing, the one on the way to it that is the cause: the NULL
+ * pointer, the capture that could not be read.
+ */
+static struct operand find_operand(const struct bound *bound, const struct call *call)
+{
+	struct operand operand = recorded(find_value(bound, call));
+
+	for (; bound->a && !operand.value; bound = bound->a)
+		operand.value = find_value(bound->a, call);
+	if (operand.kind == OPERAND_MISSING && operand.value && operand.value->status == STATUS_OK)
+		operand.value = NULL; /* its element is not among those recorded */
+	return operand;
+}
+
 /* A character of a recorded text, or an element. */
 static struct operand eval_index(const struct bound *bound, const struct call *call)
 {
 	struct operand base = eval(bound->a, call), index = eval(bound->b, call);
 
 	if (base.kind != OPERAND_TEXT)
-		return recorded(find_value(bound, call));
+		return find_operand(bound, call);
 	if (!base.text || index.kind != OPERAND_INT || index.i < 0 ||
 	    index.i > (__int128)base.len || (index.i == (__int128)base.len && base.is_cut))
 		return missing;
@@ -204,7 +216,7 @@ static struct operand eval_special(enum special special, const struct call *call
 static struct operand numeric(struct operand o)
 {
 	if (o.kind != OPERAND_TEXT)
-		return o;
+		return o.kind == OPERAND_OBJECT ? missing : o;
 	return o.is_pointer ? integer(o.i, o.size, true) : missing;
 }
 
@@ -438,7 +450,7 @@ static struct operand eval(const struct bound *bound, const struct call *call)
 	case BOUND_CAPTURE:
 	case BOUND_MEMBER:
 	case BOUND_DEREF:
-		return recorded(find_value(bound, call));
+		return find_operand(bound, call);
 	case BOUND_INDEX:
 		return eval_index(bound, call);
 	case BOUND_CONSTANT:
@@ -449,6 +461,11 @@ static struct operand eval(const struct bound *bound, const struct call *call)
 		return eval_other(bound, call);
 	}
 	return missing;
+}
+
+struct operand bound_value(const struct bound *bound, const struct call *call)
+{
+	return eval(bound, call);
 }
 
 int bound_test(const struct bound *bound, const struct call *call)

@@ -12,6 +12,7 @@
 #include "tracer/base/err.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/filter.h"
+#include "tracer/review/print_c.h"
 #include "tracer/trace/reader.h"
 
 enum state { IDLE, RUNNING = 3 };
@@ -332,6 +333,10 @@ static const struct {
 	{ "minus < 0 && nam == 3", "no function of this trace has a 'nam'" },
 	{ "info->allocatoin > 3", "no function of this trace has a member 'allocatoin'" },
 	{ "$rte < 0", "no function of this trace has a '$rte'" },
+	{ "$rte < 0", "\ndid you mean '$ret'?" },
+	{ "inof->capacity > 3", "\ndid you mean 'info'?" },
+	{ "info->alocation > 3", "\ndid you mean 'allocation'?" },
+	{ "info->raito > 3", "\ndid you mean 'ratio'?" },
 	{ "minus->x == 1", "'x'" },
 	{ "(long)minus == 1", "recorded this" },
 	{ "&minus == 0", "recorded this" },
@@ -353,6 +358,59 @@ static void mistakes_are_explained(void **state)
 	assert_non_null(strstr(err_text(), "$duration"));
 }
 
+/* What an expression is worth, and its text; a missing value tells why it is not there. */
+static const struct {
+	const char *expr;
+	enum operand_kind kind;
+	const char *text;
+	bool applies;
+} values[] = {
+	{ "minus", OPERAND_INT, "-1", true },
+	{ "minus + 1", OPERAND_INT, "0", true },
+	{ "large * large", OPERAND_INT, "0", true },
+	{ "18446744073709551615", OPERAND_INT, "18446744073709551615", true },
+	{ "running", OPERAND_INT, "RUNNING", true },
+	{ "half / 4", OPERAND_REAL, "0.125", true },
+	{ "path", OPERAND_TEXT, "\"vda\"", true },
+	{ "$function", OPERAND_TEXT, "getInfo", true },
+	{ "$duration", OPERAND_INT, "5000", true },
+	{ "null_path", OPERAND_TEXT, "0x0", true },
+	{ "gone", OPERAND_MISSING, "<optimized out>", true },
+	{ "gone + 1", OPERAND_MISSING, "<not recorded>", true },
+	{ "gone->x", OPERAND_MISSING, "", false },
+	{ "*info", OPERAND_OBJECT, "{capacity = 100, allocation = 40, {error = 7, ratio = 9.80908925e-45}}",
+	  true },
+	{ "info->capacity", OPERAND_INT, "100", true },
+	{ "statistics->values", OPERAND_OBJECT, "{5, 6, 7}", true },
+	{ "statistics->values[7]", OPERAND_MISSING, "<not recorded>", true },
+	{ "only_other", OPERAND_MISSING, "<not recorded>", false },
+	{ "only_other + minus", OPERAND_MISSING, "<not recorded>", false },
+};
+
+static void values_of_expressions(void **state)
+{
+	const struct print_options print = { .is_brief = true };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		struct filter *filter;
+
+		if (filter_new(values[i].expr, probes, 2, &filter) < 0) {
+			assert_false(values[i].applies);
+			continue;
+		}
+		struct operand operand = filter_value(filter, &call);
+		char *text = operand_text(&operand, &print);
+
+		if (operand.kind != values[i].kind || strcmp(text, values[i].text) != 0 ||
+		    filter_applies(filter, &call) != values[i].applies)
+			fail_msg("'%s' is '%s', of kind %d", values[i].expr, text,
+				 (int)operand.kind);
+		free(text);
+		filter_free(filter);
+	}
+}
+
 static int drop(void **state)
 {
 	(void)state;
@@ -367,6 +425,7 @@ int main(void)
 		cmocka_unit_test(conditions),
 		cmocka_unit_test(other_functions),
 		cmocka_unit_test(mistakes_are_explained),
+		cmocka_unit_test(values_of_expressions),
 	};
 
 	return cmocka_run_group_tests(tests, make, drop);
