@@ -5,40 +5,26 @@
  * trace is read twice, once for the sums and once for the calls.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "tracer/base/err.h"
-#include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
-#include "tracer/cmd/pager.h"
 #include "tracer/cmd/review.h"
-#include "tracer/cmd/target.h"
+#include "tracer/cmd/view.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
 #include "tracer/review/report.h"
 #include "tracer/review/select.h"
 #include "tracer/review/show.h"
 #include "tracer/review/stats.h"
-#include "tracer/review/text.h"
 #include "tracer/trace/reader.h"
 
-enum { COMPACT_ELEMENTS = 64, GDB_REPEATS = 10, NARROWEST_PAGE = 60 };
-
-enum colour_when { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
-
 struct options {
+	struct view view;
 	const char *path;
-	struct selection selection;
-	bool verbose, plain, no_pager;
+	bool verbose, plain;
 	uint64_t limit; /* trees to show; 0: all */
-	enum colour_when colour;
 };
 
 /* One reading of the trace. */
@@ -66,9 +52,7 @@ static void print_help(FILE *out)
 	      REVIEW_SELECT_HELP
 	      "  -n, --limit N          the first N of them\n"
 	      "      --plain            for programs: one value a line, nothing left out\n"
-	      "      --color WHEN       auto, always or never; NO_COLOR is respected\n"
-	      "      --no-pager         do not use $PAGER on a terminal\n"
-	      "  -h, --help\n"
+	      VIEW_HELP
 	      "\n"
 	      "  >  a call that made others    <  its return    =  a call that made none    ~  "
 	      "changed since entry\n"
@@ -85,34 +69,20 @@ static void print_help(FILE *out)
 	      out);
 }
 
-enum { OPT_PLAIN = OPT_REVIEW_END, OPT_COLOR, OPT_NO_PAGER };
+enum { OPT_PLAIN = OPT_VIEW_END };
 
 static const struct option long_options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	REVIEW_SELECT_OPTIONS,
 	{ "limit", required_argument, NULL, 'n' },
 	{ "plain", no_argument, NULL, OPT_PLAIN },
-	{ "color", optional_argument, NULL, OPT_COLOR },
-	{ "no-pager", no_argument, NULL, OPT_NO_PAGER },
-	{ "help", no_argument, NULL, 'h' },
+	VIEW_OPTIONS,
 	{ 0 },
 };
 
-static int parse_colour(const char *text, enum colour_when *ret)
+static int take_option(void *ctx, int opt, const char *arg)
 {
-	if (!text || !strcmp(text, "always"))
-		*ret = COLOUR_ALWAYS;
-	else if (!strcmp(text, "auto"))
-		*ret = COLOUR_AUTO;
-	else if (!strcmp(text, "never"))
-		*ret = COLOUR_NEVER;
-	else
-		return err_set(-EINVAL, "--color takes auto, always or never, not '%s'", text);
-	return 0;
-}
-
-static int parse_option(struct options *options, int opt, const char *arg)
-{
+	struct options *options = ctx;
 	long long n = 0;
 	int r = 0;
 
@@ -127,14 +97,6 @@ static int parse_option(struct options *options, int opt, const char *arg)
 	case OPT_PLAIN:
 		options->plain = true;
 		break;
-	case OPT_COLOR:
-		r = parse_colour(arg, &options->colour);
-		break;
-	case OPT_NO_PAGER:
-		options->no_pager = true;
-		break;
-	default:
-		r = review_select_option(&options->selection, opt, arg);
 	}
 	return r;
 }
@@ -142,22 +104,11 @@ static int parse_option(struct options *options, int opt, const char *arg)
 /* 0 go on, 1 the help was wanted, negative: usage, with a message. */
 static int parse_arguments(struct options *options, int argc, char **argv)
 {
-	int opt, r;
+	int r = view_parse(&options->view, argc, argv, "vn:", long_options, take_option, options);
 
-	optind = 1;
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":vn:h", long_options, NULL)) != -1) {
-		if (opt == 'h')
-			return 1;
-		if (opt == '?')
-			return err_set(-EINVAL, "there is no option '%s'", argv[optind - 1]);
-		if (opt == ':')
-			return err_set(-EINVAL, "option '%s' needs a value", argv[optind - 1]);
-		r = parse_option(options, opt, optarg);
-		if (r < 0)
-			return r;
-	}
-	return review_operands("report", argv + optind, &options->path, &options->selection);
+	return r ? r
+		 : review_operands("report", argv + optind, &options->path,
+				   &options->view.selection);
 }
 
 /* The nearest one above that is counted too. */
@@ -172,8 +123,11 @@ static bool count_call(void *ctx, const struct call *call)
 	return true;
 }
 
-static void show_selected(struct pass *pass, const struct call *top)
+/* A selected call is shown with all it made. */
+static int take_tree(void *ctx, const struct call *top)
 {
+	struct pass *pass = ctx;
+
 	pass->top = top;
 	pass->n_trees++;
 	if (!pass->show)
@@ -182,55 +136,15 @@ static void show_selected(struct pass *pass, const struct call *top)
 		show_plain(pass->show, top);
 	else
 		show_tree(pass->show, top);
-}
-
-static bool is_done(const struct pass *pass)
-{
-	return pass->error ||
-	       (pass->show && ((pass->options->limit && pass->n_trees >= pass->options->limit) ||
-			       ferror(pass->show->page.out)));
-}
-
-/* A selected call is shown with all it made; of the others those below are looked at. */
-static bool look_at(void *ctx, const struct call *call)
-{
-	struct pass *pass = ctx;
-
-	if (is_done(pass))
-		return false;
-	if (!selection_has(&pass->options->selection, call))
-		return true;
-	show_selected(pass, call);
-	return false;
+	if (pass->error)
+		return pass->error;
+	return pass->show && ((pass->options->limit && pass->n_trees >= pass->options->limit) ||
+			      ferror(pass->show->page.out));
 }
 
 static int run_pass(struct pass *pass)
 {
-	const struct call *root;
-	int r = 1;
-
-	while (!is_done(pass) && (r = calls_next(pass->review.calls, &root)) > 0)
-		call_walk(root, &(struct call_visitor){ look_at, NULL }, pass);
-	return r < 0 ? r : pass->error;
-}
-
-static unsigned page_width(void)
-{
-	struct winsize size;
-
-	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_col)
-		return 0;
-	return size.ws_col < NARROWEST_PAGE ? NARROWEST_PAGE : size.ws_col;
-}
-
-static bool wants_colour(const struct options *options)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	if (options->colour != COLOUR_AUTO)
-		return options->colour == COLOUR_ALWAYS;
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
-	       strcmp(term, "dumb") != 0;
+	return review_trees(&pass->review, &pass->options->view.selection, take_tree, pass);
 }
 
 static void show_head(struct pass *sums, struct show *show)
@@ -240,7 +154,7 @@ static void show_head(struct pass *sums, struct show *show)
 		.note = reader_note(sums->review.reader),
 		.info = reader_info(sums->review.reader),
 		.summary = calls_summary(sums->review.calls),
-		.n_selected = selection_is_all(&sums->options->selection) ? NULL : &sums->n_calls,
+		.n_selected = selection_is_all(&sums->options->view.selection) ? NULL : &sums->n_calls,
 	};
 
 	report.n_lost = calls_lost(sums->review.calls, &report.lost);
@@ -254,7 +168,7 @@ static void show_head(struct pass *sums, struct show *show)
 /* Ids that are not in the trace are a mistake; a condition that nothing meets is an answer. */
 static int check_found(const struct pass *pass)
 {
-	if (pass->n_trees || !pass->options->selection.ids.n)
+	if (pass->n_trees || !pass->options->view.selection.ids.n)
 		return 0;
 	return err_set(-ENOENT, "%s has no such call", pass->options->path);
 }
@@ -280,7 +194,7 @@ static int report_sums(struct pass *sums, struct show *show)
 static int report_calls(struct options *options, struct show *show)
 {
 	struct pass pass = { .options = options, .show = show };
-	int r = review_open(options->path, &options->selection, &pass.review);
+	int r = review_open(options->path, &options->view.selection, &pass.review);
 
 	if (r < 0)
 		return r;
@@ -309,14 +223,13 @@ static int report_plain(struct options *options, struct show *show)
 static int report_all(struct options *options, struct show *show)
 {
 	struct pass sums = { .options = options };
-	int r = review_open(options->path, &options->selection, &sums.review);
+	int r = review_open(options->path, &options->view.selection, &sums.review);
 
 	if (r < 0)
 		return r;
 	show->print.code = calls_code(sums.review.calls);
 	show->wall_offset_ns = sums.review.wall_offset_ns;
-	if (!options->no_pager)
-		pager_start();
+	view_start(&options->view);
 	r = report_sums(&sums, show);
 	if (sums.n_trees && !sums.error)
 		r = report_calls(options, show);
@@ -329,21 +242,18 @@ static int report_all(struct options *options, struct show *show)
 
 static int report(struct options *options)
 {
-	struct show show = {
-		.page = {
-			.out = stdout,
-			.width = page_width(),
-			.has_colour = wants_colour(options),
-		},
-		.print = {
-			.elements = options->plain || options->verbose ? 0 : COMPACT_ELEMENTS,
-			.repeats = options->plain ? 0 : GDB_REPEATS,
-			.is_brief = !options->plain && !options->verbose,
-			.utf8 = !options->plain && text_locale_is_utf8(),
-		},
-		.verbose = options->verbose,
-	};
+	struct show show;
 
+	view_page(&options->view, &show);
+	show.verbose = options->verbose;
+	if (options->verbose || options->plain) {
+		show.print.elements = 0;
+		show.print.is_brief = false;
+	}
+	if (options->plain) {
+		show.print.repeats = 0;
+		show.print.utf8 = false;
+	}
 	return options->plain ? report_plain(options, &show) : report_all(options, &show);
 }
 
@@ -356,8 +266,5 @@ int cmd_report(int argc, char **argv)
 		print_help(stdout);
 	else if (r == 0)
 		r = report(&options);
-	r = review_flush(stdout, r);
-	pager_finish();
-	selection_fini(&options.selection);
-	return review_exit_status(r);
+	return view_finish(&options.view, r);
 }

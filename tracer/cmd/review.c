@@ -98,6 +98,49 @@ void review_close(struct review *review)
 	review->reader = NULL;
 }
 
+/* One reading for the selected calls. */
+struct visit {
+	const struct selection *selection;
+	review_visit_fn *visit;
+	void *ctx;
+	bool goes_below; /* also to what selected calls made */
+	int result;      /* of the last visit */
+};
+
+static bool visit_call(void *ctx, const struct call *call)
+{
+	struct visit *visit = ctx;
+
+	if (visit->result)
+		return false;
+	if (!selection_has(visit->selection, call))
+		return true;
+	visit->result = visit->visit(visit->ctx, call);
+	return !visit->result && visit->goes_below;
+}
+
+static int read_calls(struct review *review, struct visit *visit)
+{
+	const struct call *root;
+	int r = 1;
+
+	while (!visit->result && (r = calls_next(review->calls, &root)) > 0)
+		call_walk(root, &(struct call_visitor){ visit_call, NULL }, visit);
+	return visit->result < 0 ? visit->result : r < 0 ? r : 0;
+}
+
+int review_calls(struct review *review, const struct selection *selection, review_visit_fn *visit,
+		 void *ctx)
+{
+	return read_calls(review, &(struct visit){ selection, visit, ctx, true, 0 });
+}
+
+int review_trees(struct review *review, const struct selection *selection, review_visit_fn *visit,
+		 void *ctx)
+{
+	return read_calls(review, &(struct visit){ selection, visit, ctx, false, 0 });
+}
+
 struct code_map *review_code(const char *path)
 {
 	struct code_map *code = code_map_new();

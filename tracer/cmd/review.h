@@ -58,6 +58,19 @@ void review_close(struct review *review);
  */
 struct code_map *review_code(const char *path);
 
+/** What is done with a call: 0 go on, 1 that was enough, or a negative errno with a message. */
+typedef int review_visit_fn(void *ctx, const struct call *call);
+
+/**
+ * Read the trace up to its end, and visit each selected call, callers first.  0, or a negative errno
+ * with a message: after what could be read of a damaged trace.
+ */
+int review_calls(struct review *review, const struct selection *selection, review_visit_fn *visit,
+		 void *ctx);
+/** Those among them that no other selected one made, directly or not. */
+int review_trees(struct review *review, const struct selection *selection, review_visit_fn *visit,
+		 void *ctx);
+
 /** Warn of what is wrong with the trace, and was left out. */
 void review_warn(const struct review *review);
 

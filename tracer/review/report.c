@@ -72,7 +72,7 @@ static void put_when(struct show *show, const struct report *report)
 	uint64_t lasted_ns =
 		end_ns > start_ns ? end_ns - start_ns : summary->last_ns - summary->first_ns;
 
-	page_putf(&show->page, COLOUR_NONE, ", %s", show_duration(duration, lasted_ns));
+	page_putf(&show->page, COLOUR_NONE, ", %s", show_span(show, duration, lasted_ns));
 	const char *end = trace_info_string(report->info, "end");
 
 	page_put_name(&show->page, COLOUR_NONE, ", ended: ",
@@ -114,7 +114,7 @@ static void put_stops(struct show *show, struct json_object *info)
 	put(show, ".  Times include the tracer's own stops");
 	if (hits)
 		page_putf(&show->page, COLOUR_NONE, ", about %s per hit",
-			  show_duration(average, stopped_ns / hits));
+			  show_span(show, average, stopped_ns / hits));
 	put(show, ".");
 }
 
@@ -267,7 +267,8 @@ static void put_time(struct show *show, uint64_t ns, bool is_known)
 {
 	char text[SHOW_DURATION_MAX];
 
-	page_putf(&show->page, COLOUR_NONE, " %8s", is_known ? show_duration(text, ns) : "-");
+	page_putf(&show->page, COLOUR_NONE, " %*s", show_span_width(show) - 1,
+		  is_known ? show_span(show, text, ns) : "-");
 }
 
 static void put_row(struct show *show, const struct function_stats *f, unsigned width)
@@ -312,7 +313,7 @@ static void put_slowest(struct show *show, const struct function_stats *f)
 	page_put_name(page, COLOUR_NONE, " ", f->probe->function, show->print.utf8);
 	for (size_t i = 0; i < STATS_EXAMPLES; i++)
 		page_putf(page, COLOUR_NONE, "%s #%" PRIu64 " %s", i ? "," : "", f->slowest[i].id,
-			  show_duration(text, f->slowest[i].ns));
+			  show_span(show, text, f->slowest[i].ns));
 	page_newline(page);
 }
 
@@ -342,13 +343,16 @@ static void put_examples(struct show *show, const struct report *report)
 
 void report_table(struct show *show, const struct report *report)
 {
+	static const char *const times[] = { "TOTAL", "AVG", "P50", "P99", "MAX" };
 	unsigned width = name_width(show, report), page_width = show->page.width;
 
 	if (!report->n_functions)
 		return;
 	show->page.width = 0; /* rows are never broken */
-	page_putf(&show->page, COLOUR_FAINT, "%7s %6s %8s %8s %8s %8s %8s  %-*s  %s", "CALLS",
-		  "ERR", "TOTAL", "AVG", "P50", "P99", "MAX", (int)width, "FUNCTION", "WHERE");
+	page_putf(&show->page, COLOUR_FAINT, "%7s %6s", "CALLS", "ERR");
+	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++)
+		page_putf(&show->page, COLOUR_FAINT, " %*s", show_span_width(show) - 1, times[i]);
+	page_putf(&show->page, COLOUR_FAINT, "  %-*s  %s", (int)width, "FUNCTION", "WHERE");
 	page_newline(&show->page);
 	for (size_t i = 0; i < report->n_functions; i++)
 		put_row(show, &report->functions[i], width);

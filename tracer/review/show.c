@@ -13,7 +13,7 @@
 
 enum {
 	ID_WIDTH = 8,
-	CALL_COLUMN = 44,     /* where calls begin behind #ID, time, thread and duration */
+	SPAN_COLUMN = 33,     /* where durations begin behind #ID, time and thread */
 	LEVELS_INDENTED = 30, /* deeper calls are indented no further */
 	LINE_WIDTH = 110,     /* of a page without: longer values get lines of their own */
 	VERBOSE_INDENT = 4,
@@ -33,6 +33,19 @@ const char *show_duration(char buf[static SHOW_DURATION_MAX], uint64_t ns)
 
 	snprintf(buf, SHOW_DURATION_MAX, "%.*f %s", digits, value, units[unit]);
 	return buf;
+}
+
+const char *show_span(const struct show *show, char buf[static SHOW_DURATION_MAX], uint64_t ns)
+{
+	if (!show->exact)
+		return show_duration(buf, ns);
+	snprintf(buf, SHOW_DURATION_MAX, "%" PRIu64 " ns", ns);
+	return buf;
+}
+
+int show_span_width(const struct show *show)
+{
+	return show->exact ? (int)sizeof("31200000000 ns") : (int)sizeof("31.2 ms") + 1;
 }
 
 const char *show_time(const struct show *show, char buf[static SHOW_TIME_MAX], uint64_t time_ns)
@@ -103,8 +116,8 @@ void show_titles(struct show *show)
 {
 	if (show->verbose)
 		return;
-	page_putf(&show->page, COLOUR_FAINT, "%-*s%-15s %7s  %9s  %s", ID_WIDTH, "ID", "TIME",
-		  "TID", "DURATION", "CALL");
+	page_putf(&show->page, COLOUR_FAINT, "%-*s%-15s %7s  %*s  %s", ID_WIDTH, "ID", "TIME",
+		  "TID", show_span_width(show), "DURATION", "CALL");
 	page_newline(&show->page);
 }
 
@@ -116,9 +129,9 @@ static void put_columns(struct show *show, const struct call *call, uint64_t tim
 	snprintf(id, sizeof(id), "#%" PRIu64, call->id);
 	page_putf(&show->page, COLOUR_FAINT, "%-*s%s %7d  ", ID_WIDTH, id,
 		  show_time(show, time, time_ns), (int)call->tid);
-	page_putf(&show->page, COLOUR_NONE, "%9s",
-		  has_duration ? show_duration(duration, call_duration(call)) : "");
-	page_pad(&show->page, CALL_COLUMN);
+	page_putf(&show->page, COLOUR_NONE, "%*s", show_span_width(show),
+		  has_duration ? show_span(show, duration, call_duration(call)) : "");
+	page_pad(&show->page, SPAN_COLUMN + (unsigned)show_span_width(show) + 2);
 }
 
 static void put_mark(struct show *show, char mark)
@@ -280,7 +293,7 @@ static void verbose_leave(struct show *show, const struct call *call)
 		put_value(show, call_failed(call) ? COLOUR_BAD : COLOUR_NONE, " = ", NULL, ret);
 	}
 	if (call->outcome != OUTCOME_OPEN)
-		page_putf(page, COLOUR_FAINT, "  %s", show_duration(duration, call_duration(call)));
+		page_putf(page, COLOUR_FAINT, "  %s", show_span(show, duration, call_duration(call)));
 	if (call->return_source)
 		put_place(show, "  at ", call->return_source);
 	page_newline(page);

@@ -25,6 +25,7 @@ struct show {
 	struct print_options print;
 	uint64_t wall_offset_ns; /**< of the trace's clock */
 	bool verbose;
+	bool exact;     /**< numbers as they are, for programs: not rounded, in ns and bytes */
 	unsigned level; /**< of nesting below the call that was shown first */
 	bool has_day;   /**< something was shown, of a day of the year */
 	int day;
@@ -42,6 +43,11 @@ void show_plain(struct show *show, const struct call *root);
 /** "31.2 ms": three digits, for people. */
 enum { SHOW_DURATION_MAX = 24 };
 const char *show_duration(char buf[static SHOW_DURATION_MAX], uint64_t ns);
+
+/** The same, or "31200000 ns" with `exact`. */
+const char *show_span(const struct show *show, char buf[static SHOW_DURATION_MAX], uint64_t ns);
+/** The columns that are right for most of them. */
+int show_span_width(const struct show *show);
 
 /* Parts of the above, for show_*.c. */
 
