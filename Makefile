@@ -41,7 +41,7 @@ NEEDS_cmd     := review trace probe remote symbols schema base
 LIBS_symbols  := -ldw -lelf -lZydis
 LIBS_probe    := -lunwind-x86_64 -lunwind -lZydis
 LIBS_trace    := -lbabeltrace2 -ljson-c
-LIBS_review   := -larchive
+LIBS_review   := -larchive -lm
 LIBS_cmd      := -linih
 libs_of  = $(sort $(foreach l,$1 $(NEEDS_$1),$(LIBS_$l)))
 archive  = $(BUILD)/lib$1.a
@@ -97,6 +97,12 @@ $(BUILD)/tests/unit/probe/test_engine%: $(BUILD)/tests/unit/probe/test_engine%.o
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(call libs_of,probe)
 -include $(BUILD)/tests/engine/harness.d
+# ----
+
+# ---- tests of reviewing: traces that are made, not recorded
+$(BUILD)/tests/review/generate: $(BUILD)/tests/review/generate.o $(call archives,trace)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs_of,trace)
 # ----
 
 check: $(UNIT)
