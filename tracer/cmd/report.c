@@ -149,15 +149,11 @@ static int run_pass(struct pass *pass)
 
 static void show_head(struct pass *sums, struct show *show)
 {
-	struct report report = {
-		.path = sums->options->path,
-		.note = reader_note(sums->review.reader),
-		.info = reader_info(sums->review.reader),
-		.summary = calls_summary(sums->review.calls),
-		.n_selected = selection_is_all(&sums->options->view.selection) ? NULL : &sums->n_calls,
-	};
+	struct report report;
 
-	report.n_lost = calls_lost(sums->review.calls, &report.lost);
+	review_facts(&sums->review, sums->options->path, &report);
+	if (!selection_is_all(&sums->options->view.selection))
+		report.n_selected = &sums->n_calls;
 	report.n_functions = stats_finish(sums->stats, &report.functions);
 	report_head(show, &report);
 	report_table(show, &report);

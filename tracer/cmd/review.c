@@ -10,6 +10,7 @@
 #include "tracer/cmd/target.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
+#include "tracer/review/report.h"
 #include "tracer/review/select.h"
 #include "tracer/review/text.h"
 #include "tracer/trace/reader.h"
@@ -159,6 +160,17 @@ struct code_map *review_code(const char *path)
 	}
 	reader_close(reader);
 	return code;
+}
+
+void review_facts(const struct review *review, const char *path, struct report *ret)
+{
+	*ret = (struct report){
+		.path = path,
+		.note = reader_note(review->reader),
+		.info = reader_info(review->reader),
+		.summary = calls_summary(review->calls),
+	};
+	ret->n_lost = calls_lost(review->calls, &ret->lost);
 }
 
 void review_warn(const struct review *review)

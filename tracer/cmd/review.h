@@ -29,6 +29,7 @@ struct call;
 struct calls;
 struct code_map;
 struct reader;
+struct report;
 struct selection;
 
 struct review {
@@ -70,6 +71,12 @@ int review_calls(struct review *review, const struct selection *selection, revie
 /** Those among them that no other selected one made, directly or not. */
 int review_trees(struct review *review, const struct selection *selection, review_visit_fn *visit,
 		 void *ctx);
+
+/**
+ * What a report says of the trace as a whole (review/report.h), once it is read to its end; the
+ * functions and the number of selected calls are left to the caller.
+ */
+void review_facts(const struct review *review, const char *path, struct report *ret);
 
 /** Warn of what is wrong with the trace, and was left out. */
 void review_warn(const struct review *review);

@@ -12,6 +12,7 @@
 #include "tracer/review/select.h"
 
 struct show;
+struct report;
 
 enum colour_when { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 

@@ -125,6 +125,25 @@ void page_put_name(struct page *page, enum page_colour colour, const char *befor
 	free(text);
 }
 
+void page_put_cut(struct page *page, enum page_colour colour, const char *text, unsigned columns)
+{
+	size_t len = strlen(text), keep = 0;
+
+	if (page_columns(text, len) <= columns) {
+		page_put(page, colour, text);
+		return;
+	}
+	for (unsigned n = 0; n + 3 < columns; n++)
+		do
+			keep++;
+		while (((unsigned char)text[keep] & 0xc0) == 0x80);
+	char *part = strndup(text, keep);
+
+	page_put(page, colour, part ? part : "");
+	page_put(page, colour, "...");
+	free(part);
+}
+
 void page_pad(struct page *page, unsigned column)
 {
 	if (page->column >= column)

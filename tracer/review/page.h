@@ -32,6 +32,9 @@ void page_putf(struct page *page, enum page_colour colour, const char *fmt, ...)
 void page_put_name(struct page *page, enum page_colour colour, const char *before, const char *name,
 		   bool utf8);
 
+/** Put harmless text; of one longer than so many columns the beginning and "...". */
+void page_put_cut(struct page *page, enum page_colour colour, const char *text, unsigned columns);
+
 /** Spaces up to a column; at least none. */
 void page_pad(struct page *page, unsigned column);
 void page_newline(struct page *page);

@@ -249,6 +249,18 @@ void report_head(struct show *show, const struct report *report)
 	page_newline(&show->page);
 }
 
+void report_counts(struct show *show, const struct report *report)
+{
+	begin_line(show);
+	page_put_name(&show->page, COLOUR_NAME, "", last_part(report->path), show->print.utf8);
+	put(show, ": ");
+	put_counts(show, report);
+	page_newline(&show->page);
+	put_lost(show, report);
+	put_note(show, report->note);
+	show->page.lead = NULL;
+}
+
 static unsigned name_width(const struct show *show, const struct report *report)
 {
 	unsigned widest = sizeof("FUNCTION") - 1;

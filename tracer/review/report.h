@@ -29,6 +29,9 @@ struct report {
 /** Lines headed "#". */
 void report_head(struct show *show, const struct report *report);
 
+/** The short form: the trace's name, how many calls, what is wrong. */
+void report_counts(struct show *show, const struct report *report);
+
 /**
  * One line for each function, below a line of titles; then calls worth a look: those that failed,
  * the slowest ones.

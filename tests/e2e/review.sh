@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# The commands that review a trace: their text against golden files (tests/e2e/golden; `review.sh --update` writes
+# them anew), their numbers against jq's and awk's over the exported calls, their memory for a million calls.
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+GENERATE=$ROOT/build/tests/review/generate
+update=
+[ "${1-}" != --update ] || update=yes
+make -s -C "$ROOT" build/tests/review/generate
+export TZ=UTC LC_ALL=C.UTF-8
+cd "$WORK"
+"$GENERATE" small 60
+"$GENERATE" blk 3000
+"$VIRTRACE" export -f jsonl blk >blk.jsonl
+
+# golden NAME ARGUMENT...: stdout of virtrace is that of tests/e2e/golden/NAME.txt, but for the times of day.
+golden() {
+	local name=$1 expected=$E2E/golden/$1.txt
+	shift
+	"$VIRTRACE" "$@" 2>&1 | sed -E 's/[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}/HH:MM:SS.UUUUUU/' >out.txt
+	if [ -n "$update" ]; then cp out.txt "$expected"; fi
+	same "text of $name" "$expected" out.txt
+}
+
+# fails WHAT STATUS PATTERN ARGUMENT...
+fails() {
+	local what=$1 expected=$2 pattern=$3 status=0
+	shift 3
+	timeout 60 "$VIRTRACE" "$@" >out.txt 2>err.txt </dev/null || status=$?
+	is "$what: exit status" "$expected" "$status"
+	matches "$what: message" "$pattern" err.txt
+}
+
+# on_terminal ARGUMENT...: what virtrace writes to a terminal of 80 columns.
+on_terminal() { script -qec "stty cols 80; $VIRTRACE $*" /dev/null </dev/null | tr -d '\r'; }
+
+# small_enough WHAT ARGUMENT...: the most memory it has with a million calls is below 512 MiB.
+small_enough() {
+	local what=$1 kib
+	shift
+	/usr/bin/time -o time.txt -f %M "$VIRTRACE" "$@" >out.txt
+	kib=$(tail -n 1 time.txt)
+	succeeds "$what: a million calls in ${kib} KiB" test "$kib" -lt $((512 * 1024))
+}
+
+# tree
+golden tree tree small
+golden tree-by tree --by disk small
+golden tree-help tree --help
+jq -rs 'group_by(.function)[] | "\(.[0].function) \(length) \(map(.duration_ns) | add)"' blk.jsonl | sort >expected.txt
+"$VIRTRACE" tree --by path blk | awk '$1 + 0 { for (i = 4; $i !~ /^[a-z]/; i++); n[$i] += $3; ns[$i] += $1 }
+	END { for (f in n) printf "%s %d %d\n", f, n[f], ns[f] }' | sort >actual.txt
+same "tree: calls and times as jq adds them up" expected.txt actual.txt
+fails "tree: no such name" 2 "did you mean 'disk'" tree --by dsk blk
+fails "tree: no such call" 1 "no such call" tree blk '#99999'
+fails "tree: no such option" 2 "did you mean '--by'" tree --bi disk blk
+on_terminal tree --no-pager small >out.txt
+matches "tree: rounded times on a terminal" ' ms ' out.txt
+on_terminal tree --no-pager --raw small >out.txt
+matches "tree: exact ones with --raw" 'TOTAL_NS' out.txt
+NO_COLOR=1 on_terminal tree --no-pager small >out.txt
+succeeds "tree: no colours with NO_COLOR" sh -c '! grep -q "$(printf "\033")" out.txt'
+
+# a million calls
+"$GENERATE" million 1000000
+small_enough "tree" tree --by disk million
+small_enough "tree by a value that is always another" tree --by '$id' million
+
+finish
