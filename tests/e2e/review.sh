@@ -51,7 +51,7 @@ golden tree-by tree --by disk small
 golden tree-help tree --help
 jq -rs 'group_by(.function)[] | "\(.[0].function) \(length) \(map(.duration_ns) | add)"' blk.jsonl | sort >expected.txt
 "$VIRTRACE" tree --by path blk | awk '$1 + 0 { for (i = 4; $i !~ /^[a-z]/; i++); n[$i] += $3; ns[$i] += $1 }
-	END { for (f in n) printf "%s %d %d\n", f, n[f], ns[f] }' | sort >actual.txt
+	END { for (f in n) printf "%s %.0f %.0f\n", f, n[f], ns[f] }' | sort >actual.txt
 same "tree: calls and times as jq adds them up" expected.txt actual.txt
 fails "tree: no such name" 2 "did you mean 'disk'" tree --by dsk blk
 fails "tree: no such call" 1 "no such call" tree blk '#99999'
@@ -63,9 +63,38 @@ matches "tree: exact ones with --raw" 'TOTAL_NS' out.txt
 NO_COLOR=1 on_terminal tree --no-pager small >out.txt
 succeeds "tree: no colours with NO_COLOR" sh -c '! grep -q "$(printf "\033")" out.txt'
 
+# stats
+golden stats stats small '(*retstats)->wr_bytes' --by path --hist
+golden stats-duration stats small '$duration' --by '$function'
+golden stats-help stats --help
+# rank P: the smallest that P percent of the sorted numbers do not exceed
+jq -rs 'def rank(p): sort | .[([(length * p / 100 | ceil) - 1, 0] | max)];
+	map(select(.function == "qemuDomainBlocksStatsGather")
+		| { path: .entry.path, n: .return["**retstats"].rd_bytes, t: .time_ns })
+	| group_by(.path)[] | sort_by(.t) | . as $calls | map(.n)
+	| "\(length) \(min) \(rank(50)) \(rank(99)) \(max) \(last) \(add / length * 1000 | round) \"\($calls[0].path)\""' \
+	blk.jsonl | sort >expected.txt
+"$VIRTRACE" stats blk '(*retstats)->rd_bytes' --by path |
+	awk '$1 + 0 { printf "%.0f %.0f %.0f %.0f %.0f %.0f %.0f %s\n", $1, $2, $4, $5, $6, $7, $3 * 1000, $NF }' | sort >actual.txt
+same "stats: numbers as jq finds them" expected.txt actual.txt
+is "stats --hist: all are counted" "$(jq -s 'map(select(.function == "virDomainGetBlockInfo")) | length' blk.jsonl)" \
+	"$("$VIRTRACE" stats --hist --function virDomainGetBlockInfo blk '$duration' | awk '$2 == ".." { n += $4 } END { print n }')"
+fails "stats: a text" 2 "'disk' is no number" stats blk disk
+fails "stats: a member without its object" 2 "did you mean '\(\*retstats\)->rd_bytes'" stats blk rd_bytes
+fails "stats: no expression" 2 "numbers of what" stats blk
+fails "stats: no such unit" 2 "bytes, ns or none" stats --unit kB blk '$duration'
+on_terminal stats --no-pager small "'(*retstats)->wr_bytes'" --by path >out.txt
+matches "stats: sizes on a terminal" 'KiB' out.txt
+
 # a million calls
+if [ -n "$update" ]; then
+	finish
+	exit
+fi
 "$GENERATE" million 1000000
 small_enough "tree" tree --by disk million
+small_enough "stats" stats --hist --by disk million '$duration'
+small_enough "stats by a value that is always another" stats --by '$id' million '$duration'
 small_enough "tree by a value that is always another" tree --by '$id' million
 
 finish
