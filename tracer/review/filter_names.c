@@ -10,6 +10,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/similar.h"
 #include "tracer/review/text.h"
+#include "tracer/review/value_path.h"
 #include "tracer/trace/reader.h"
 
 enum { TYPES_SEARCHED = 20000, NAMES_SHOWN = 40 };
@@ -119,22 +120,12 @@ static void offer_side(struct similar *similar, const struct schema *side, bool 
 	}
 }
 
-/* How a member of a capture is written: info->capacity for `*info`; NULL without memory. */
-static const char *member_path(const struct schema *capture, const char *member, struct arena *arena)
-{
-	const char *name = capture->name;
-	bool is_pointer = capture->target->kind == SCHEMA_PTR;
-
-	if (*name != '*')
-		return arena_printf(arena, "%s%s%s", name, is_pointer ? "->" : ".", member);
-	name++;
-	return arena_printf(arena, *name == '*' ? "(%s)->%s" : "%s->%s", name, member);
-}
-
 /* A name that is none may be a member of what was captured. */
 static const char *find_member_path(const struct schema *side, const char *member,
 				    struct arena *arena)
 {
+	char path[VALUE_PATH_MAX];
+
 	for (uint32_t i = 0; side && i < side->n_members; i++) {
 		const struct schema *capture = side->members[i], *type = capture->target;
 
@@ -143,8 +134,11 @@ static const char *find_member_path(const struct schema *side, const char *membe
 		if (type->kind == SCHEMA_PTR && type->target)
 			type = type->target;
 		for (uint32_t k = 0; k < type->n_members; k++)
-			if (type->members[k]->name && !strcmp(type->members[k]->name, member))
-				return member_path(capture, member, arena);
+			if (type->members[k]->name && !strcmp(type->members[k]->name, member)) {
+				value_path_member(path, capture->name,
+						  capture->target->kind == SCHEMA_PTR, member);
+				return arena_strdup(arena, path);
+			}
 	}
 	return NULL;
 }
