@@ -86,6 +86,18 @@ fails "stats: no such unit" 2 "bytes, ns or none" stats --unit kB blk '$duration
 on_terminal stats --no-pager small "'(*retstats)->wr_bytes'" --by path >out.txt
 matches "stats: sizes on a terminal" 'KiB' out.txt
 
+# report --changed
+golden changed report --changed '**retstats' --by path small
+golden changed-verbose report -v -n 2 --changed 'info->allocation' small
+jq -s 'map(select(.function == "qemuDomainBlocksStatsGather")) | group_by(.entry.path)[] | . as $c
+	| range(1; length) | select($c[.].return["**retstats"].rd_bytes != $c[. - 1].return["**retstats"].rd_bytes)
+	| $c[.].id' blk.jsonl | sort -n >expected.txt
+"$VIRTRACE" report --plain --changed '(*retstats)->rd_bytes' --by path blk |
+	sed -n 's/^#\([0-9]*\) previous = .*/\1/p' >actual.txt
+same "report --changed: the calls that jq finds" expected.txt actual.txt
+fails "report --changed: no such name" 2 "did you mean 'path'" report --changed '$ret' --by pth blk
+fails "report --by alone" 2 "for --changed" report --by path blk
+
 # a million calls
 if [ -n "$update" ]; then
 	finish
@@ -94,6 +106,7 @@ fi
 "$GENERATE" million 1000000
 small_enough "tree" tree --by disk million
 small_enough "stats" stats --hist --by disk million '$duration'
+small_enough "report --changed" report --changed '$duration' --by '$id / 2' million
 small_enough "stats by a value that is always another" stats --by '$id' million '$duration'
 small_enough "tree by a value that is always another" tree --by '$id' million
 

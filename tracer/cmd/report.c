@@ -12,7 +12,9 @@
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/review.h"
 #include "tracer/cmd/view.h"
+#include "tracer/review/by.h"
 #include "tracer/review/calls.h"
+#include "tracer/review/changes.h"
 #include "tracer/review/code.h"
 #include "tracer/review/report.h"
 #include "tracer/review/select.h"
@@ -22,7 +24,7 @@
 
 struct options {
 	struct view view;
-	const char *path;
+	const char *path, *changed, *by;
 	bool verbose, plain;
 	uint64_t limit; /* trees to show; 0: all */
 };
@@ -33,6 +35,8 @@ struct pass {
 	struct review review;
 	struct stats *stats;  /* first pass: what to add to; else NULL */
 	struct show *show;    /* second pass: where to show; else NULL */
+	struct by *by;
+	struct changes *changes; /* NULL: all calls are shown, with those they made */
 	uint64_t n_calls;     /* selected, and those they made */
 	uint64_t n_trees;     /* shown */
 	const struct call *top; /* whose calls are counted */
@@ -50,6 +54,10 @@ static void print_help(FILE *out)
 	      "  -v, --verbose          a line for each value, what changed since the entry marked "
 	      "~; backtraces\n"
 	      REVIEW_SELECT_HELP
+	      "      --changed EXPR     only calls where this differs from the call of the same "
+	      "function before\n"
+	      "      --by EXPR          with --changed: from the call before where this is the same, as "
+	      "path\n"
 	      "  -n, --limit N          the first N of them\n"
 	      "      --plain            for programs: one value a line, nothing left out\n"
 	      VIEW_HELP
@@ -62,6 +70,7 @@ static void print_help(FILE *out)
 	      "  virtrace report -v blk.trace '#388'\n"
 	      "  virtrace report --if 'info->allocation == info->physical && $duration > 5000000' "
 	      "blk.trace\n"
+	      "  virtrace report --changed '(*retstats)->rd_bytes' --by path blk.trace\n"
 	      "  virtrace report --plain --function '*StatsGather' blk.trace | grep "
 	      "wr_highest_offset\n"
 	      "\n"
@@ -69,12 +78,14 @@ static void print_help(FILE *out)
 	      out);
 }
 
-enum { OPT_PLAIN = OPT_VIEW_END };
+enum { OPT_PLAIN = OPT_VIEW_END, OPT_CHANGED, OPT_BY };
 
 static const struct option long_options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	REVIEW_SELECT_OPTIONS,
 	{ "limit", required_argument, NULL, 'n' },
+	{ "changed", required_argument, NULL, OPT_CHANGED },
+	{ "by", required_argument, NULL, OPT_BY },
 	{ "plain", no_argument, NULL, OPT_PLAIN },
 	VIEW_OPTIONS,
 	{ 0 },
@@ -97,6 +108,12 @@ static int take_option(void *ctx, int opt, const char *arg)
 	case OPT_PLAIN:
 		options->plain = true;
 		break;
+	case OPT_CHANGED:
+		options->changed = arg;
+		break;
+	case OPT_BY:
+		options->by = arg;
+		break;
 	}
 	return r;
 }
@@ -106,6 +123,8 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 {
 	int r = view_parse(&options->view, argc, argv, "vn:", long_options, take_option, options);
 
+	if (r == 0 && options->by && !options->changed)
+		return err_set(-EINVAL, "--by is for --changed; others: virtrace tree, virtrace stats");
 	return r ? r
 		 : review_operands("report", argv + optind, &options->path,
 				   &options->view.selection);
@@ -123,6 +142,12 @@ static bool count_call(void *ctx, const struct call *call)
 	return true;
 }
 
+static bool is_done(const struct pass *pass)
+{
+	return pass->show && ((pass->options->limit && pass->n_trees >= pass->options->limit) ||
+			      ferror(pass->show->page.out));
+}
+
 /* A selected call is shown with all it made. */
 static int take_tree(void *ctx, const struct call *top)
 {
@@ -136,15 +161,58 @@ static int take_tree(void *ctx, const struct call *top)
 		show_plain(pass->show, top);
 	else
 		show_tree(pass->show, top);
-	if (pass->error)
-		return pass->error;
-	return pass->show && ((pass->options->limit && pass->n_trees >= pass->options->limit) ||
-			      ferror(pass->show->page.out));
+	return pass->error ? pass->error : is_done(pass);
+}
+
+/* With --changed each call is shown by itself. */
+static int take_changed(void *ctx, const struct call *call)
+{
+	struct pass *pass = ctx;
+	const char *expr = pass->options->changed;
+	struct change change;
+	int r = changes_look(pass->changes, call, &change);
+
+	if (r <= 0)
+		return r;
+	pass->n_trees++;
+	pass->n_calls++;
+	if (!pass->show)
+		return stats_add(pass->stats, call, NULL);
+	if (pass->options->plain)
+		show_plain_change(pass->show, call, expr, &change);
+	else
+		show_change(pass->show, call, expr, &change);
+	return is_done(pass);
+}
+
+static int open_pass(struct pass *pass, struct options *options)
+{
+	const struct trace_probe *const *probes;
+	int r = review_open(options->path, &options->view.selection, &pass->review);
+
+	pass->options = options;
+	if (r < 0 || !options->changed)
+		return r;
+	size_t n_probes = reader_probes(pass->review.reader, &probes);
+
+	r = by_new(options->by, probes, n_probes, false, &pass->by);
+	return r < 0 ? r : changes_new(options->changed, probes, n_probes, pass->by, &pass->changes);
+}
+
+static void close_pass(struct pass *pass)
+{
+	changes_free(pass->changes);
+	by_free(pass->by);
+	stats_free(pass->stats);
+	review_close(&pass->review);
 }
 
 static int run_pass(struct pass *pass)
 {
-	return review_trees(&pass->review, &pass->options->view.selection, take_tree, pass);
+	const struct selection *selection = &pass->options->view.selection;
+
+	return pass->changes ? review_calls(&pass->review, selection, take_changed, pass)
+			     : review_trees(&pass->review, selection, take_tree, pass);
 }
 
 static void show_head(struct pass *sums, struct show *show)
@@ -152,7 +220,7 @@ static void show_head(struct pass *sums, struct show *show)
 	struct report report;
 
 	review_facts(&sums->review, sums->options->path, &report);
-	if (!selection_is_all(&sums->options->view.selection))
+	if (!selection_is_all(&sums->options->view.selection) || sums->changes)
 		report.n_selected = &sums->n_calls;
 	report.n_functions = stats_finish(sums->stats, &report.functions);
 	report_head(show, &report);
@@ -189,18 +257,19 @@ static int report_sums(struct pass *sums, struct show *show)
 
 static int report_calls(struct options *options, struct show *show)
 {
-	struct pass pass = { .options = options, .show = show };
-	int r = review_open(options->path, &options->view.selection, &pass.review);
+	struct pass pass = { .show = show };
+	int r = open_pass(&pass, options);
 
 	if (r < 0)
-		return r;
+		goto out;
 	show->wall_offset_ns = pass.review.wall_offset_ns;
 	if (options->plain)
 		review_warn(&pass.review);
 	r = run_pass(&pass);
 	if (r == 0 && options->plain)
 		r = check_found(&pass);
-	review_close(&pass.review);
+out:
+	close_pass(&pass);
 	return r;
 }
 
@@ -215,24 +284,36 @@ static int report_plain(struct options *options, struct show *show)
 	return r;
 }
 
+/* What was selected, but is not shown. */
+static void tell_missing(const struct pass *sums)
+{
+	uint64_t limit = sums->options->limit;
+
+	if (limit && limit < sums->n_trees)
+		printf("# %" PRIu64 " more are not shown\n", sums->n_trees - limit);
+	if (sums->changes && changes_left_out(sums->changes))
+		printf("# %" PRIu64 " calls are not compared: too many different keys, or too long values\n",
+		       changes_left_out(sums->changes));
+}
+
 /* Both passes; what can be read of a damaged trace is shown before its error is told. */
 static int report_all(struct options *options, struct show *show)
 {
-	struct pass sums = { .options = options };
-	int r = review_open(options->path, &options->view.selection, &sums.review);
+	struct pass sums = { 0 };
+	int r = open_pass(&sums, options);
 
 	if (r < 0)
-		return r;
+		goto out;
 	show->print.code = calls_code(sums.review.calls);
 	show->wall_offset_ns = sums.review.wall_offset_ns;
 	view_start(&options->view);
 	r = report_sums(&sums, show);
 	if (sums.n_trees && !sums.error)
 		r = report_calls(options, show);
-	if (r >= 0 && options->limit && options->limit < sums.n_trees)
-		printf("# %" PRIu64 " more are not shown\n", sums.n_trees - options->limit);
-	stats_free(sums.stats);
-	review_close(&sums.review);
+	if (r >= 0)
+		tell_missing(&sums);
+out:
+	close_pass(&sums);
 	return r;
 }
 

@@ -354,3 +354,16 @@ void show_tree(struct show *show, const struct call *root)
 	if (show->verbose)
 		page_newline(&show->page);
 }
+
+unsigned show_alone(struct show *show, const struct call *call)
+{
+	show_day(show, call);
+	show->level = 0;
+	if (!show->verbose) {
+		show_leaf(show, call);
+		return SPAN_COLUMN + (unsigned)show_span_width(show) + 4;
+	}
+	verbose_enter(show, call);
+	verbose_leave(show, call);
+	return VERBOSE_INDENT;
+}

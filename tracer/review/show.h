@@ -18,6 +18,7 @@
 #include "tracer/review/print_c.h"
 
 struct call;
+struct change;
 struct value_node;
 
 struct show {
@@ -40,6 +41,13 @@ void show_tree(struct show *show, const struct call *root);
 /** A call and those it made with a value a line, nothing left out or wrapped: for programs. */
 void show_plain(struct show *show, const struct call *root);
 
+/** A call without those it made, and where `expr` is another than in a call before (changes.h). */
+void show_change(struct show *show, const struct call *call, const char *expr,
+		 const struct change *change);
+/** The same for programs. */
+void show_plain_change(struct show *show, const struct call *call, const char *expr,
+		       const struct change *change);
+
 /** "31.2 ms": three digits, for people. */
 enum { SHOW_DURATION_MAX = 24 };
 const char *show_duration(char buf[static SHOW_DURATION_MAX], uint64_t ns);
@@ -50,6 +58,10 @@ const char *show_span(const struct show *show, char buf[static SHOW_DURATION_MAX
 int show_span_width(const struct show *show);
 
 /* Parts of the above, for show_*.c. */
+
+/** A call without those it made; the column where lines of its own begin. */
+unsigned show_alone(struct show *show, const struct call *call);
+void show_plain_alone(const struct show *show, const struct call *call);
 
 /** The text of a value; for free(). NULL without memory. */
 char *show_value_text(const struct show *show, const struct value_node *value);

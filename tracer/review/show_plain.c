@@ -100,3 +100,8 @@ void show_plain(struct show *show, const struct call *root)
 {
 	call_walk(root, &(struct call_visitor){ put_call, NULL }, show);
 }
+
+void show_plain_alone(const struct show *show, const struct call *call)
+{
+	put_call((void *)show, call);
+}
