@@ -98,6 +98,44 @@ same "report --changed: the calls that jq finds" expected.txt actual.txt
 fails "report --changed: no such name" 2 "did you mean 'path'" report --changed '$ret' --by pth blk
 fails "report --by alone" 2 "for --changed" report --by path blk
 
+# diff
+for version in 1 2 3; do "$GENERATE" "version$version" 300 "$version"; done
+"$GENERATE" other 330 1 2
+golden diff diff version1 other --by disk
+golden diff-versions diff version1 version2
+golden diff-calls diff version1 '#151' '#148'
+golden diff-help diff --help
+"$VIRTRACE" export -f jsonl version1 >a.jsonl
+"$VIRTRACE" export -f jsonl other >b.jsonl
+# the n-th call here and there, without those that only one has
+differing() {
+	jq -n --slurpfile a a.jsonl --slurpfile b b.jsonl --arg m "$1" '
+		def of(l): [l[] | select(.function == "qemuDomainBlocksStatsGather").return["**retstats"][$m]];
+		of($a) as $x | of($b) as $y | [range([$x, $y] | map(length) | min) | select($x[.] != $y[.])] | length'
+}
+for member in rd_req rd_bytes wr_bytes; do
+	is "diff: calls where $member differs, as jq counts them" "$(differing $member)" \
+		"$("$VIRTRACE" diff version1 other | sed -n "s/^ *\([0-9]*\)  qemu.*->$member: .*/\1/p")"
+done
+# exits WHAT STATUS ARGUMENT...
+exits() {
+	local what=$1 expected=$2 status=0
+	shift 2
+	"$VIRTRACE" "$@" >out.txt 2>err.txt || status=$?
+	is "$what: exit status" "$expected" "$status"
+}
+exits "diff of a trace with itself" 0 diff --exit-code version1 version1
+exits "diff of versions, members in another order" 0 diff --exit-code version2 version3
+exits "diff of versions, another member" 1 diff --exit-code version1 version2
+exits "diff of other values" 1 diff --exit-code version1 other
+exits "diff of other values, not asked" 0 diff version1 other
+exits "diff of two calls" 1 diff --exit-code version1 '#1' '#4'
+exits "diff of a call with itself" 0 diff --exit-code version1 '#1' '#1'
+exits "diff with nothing" 2 diff --exit-code version1 nothing
+fails "diff: one trace" 2 "which two traces" diff version1
+fails "diff: one call" 2 "which other call" diff version1 '#1'
+fails "diff: no such call" 1 "version1 has no call #7777" diff version1 '#1' '#7777'
+
 # a million calls
 if [ -n "$update" ]; then
 	finish
@@ -107,6 +145,8 @@ fi
 small_enough "tree" tree --by disk million
 small_enough "stats" stats --hist --by disk million '$duration'
 small_enough "report --changed" report --changed '$duration' --by '$id / 2' million
+small_enough "diff" diff --by '$id' million million
+small_enough "diff with calls of one only" diff million small
 small_enough "stats by a value that is always another" stats --by '$id' million '$duration'
 small_enough "tree by a value that is always another" tree --by '$id' million
 

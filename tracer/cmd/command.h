@@ -4,6 +4,7 @@
 #ifndef CMD_COMMAND_H
 #define CMD_COMMAND_H
 
+int cmd_diff(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_list(int argc, char **argv);

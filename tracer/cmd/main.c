@@ -11,6 +11,7 @@
  *	report    cmd/report.c    a trace as text                            (tracer/review)
  *	tree      cmd/tree.c      a trace as one tree of its functions
  *	stats     cmd/stats.c     numbers of a trace over time
+ *	diff      cmd/diff.c      two traces, or two calls
  *	export    cmd/export.c    a trace in other formats                   (tracer/review)
  *	list      cmd/list.c      functions and types of a process or file   (symbols/)
  *	doctor    cmd/doctor.c    what stands in the way of tracing
@@ -33,6 +34,7 @@ static const struct command commands[] = {
 	{ "report", cmd_report, "show a trace: summary, then the calls with their values" },
 	{ "tree", cmd_tree, "show who calls whom, how often and for how long" },
 	{ "stats", cmd_stats, "show how a value was distributed, and its course over time" },
+	{ "diff", cmd_diff, "show in what two traces, or two calls, differ" },
 	{ "export", cmd_export, "write a trace in another format" },
 	{ "list", cmd_list, "list the functions or print a type of a process or file" },
 	{ "doctor", cmd_doctor, "say what stands in the way of tracing, and the remedy" },

@@ -168,7 +168,7 @@ static void show_job(const struct options *options, const struct review *review,
 	review_facts(review, options->path, &report);
 	if (!selection_is_all(&options->view.selection))
 		report.n_selected = &job->n_calls;
-	report_counts(&show, &report);
+	report_counts(&show, "# ", &report);
 	page_put_name(&show.page, COLOUR_NONE, "# ", options->text.expr, show.print.utf8);
 	page_put(&show.page, COLOUR_NONE,
 		 options->text.unit == FIGURE_NS && show.exact ? ", in nanoseconds" : "");

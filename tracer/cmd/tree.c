@@ -109,7 +109,7 @@ static void show_job(const struct options *options, const struct review *review,
 	review_facts(review, options->path, &report);
 	if (!selection_is_all(&options->view.selection))
 		report.n_selected = &n_selected;
-	report_counts(&show, &report);
+	report_counts(&show, "# ", &report);
 	if (job->by && by_is_full(job->by))
 		printf("# more than %d values, or very long ones, of --by: the others are one\n",
 		       BY_MAX);

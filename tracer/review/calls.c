@@ -552,6 +552,32 @@ int calls_next(struct calls *calls, const struct call **ret)
 	return 1;
 }
 
+/* An event of a damaged trace may name a call that has ended long ago: it finds nothing. */
+static bool forget(void *ctx, const struct call *call)
+{
+	struct calls *calls = ctx;
+	struct held *held = held_of(call);
+
+	if (held->is_known)
+		HASH_DEL(calls->by_id, held);
+	held->is_known = false;
+	return true;
+}
+
+size_t calls_keep(struct calls *calls)
+{
+	struct held *kept = calls->delivered;
+
+	call_walk(&kept->call, &(struct call_visitor){ forget, NULL }, calls);
+	calls->delivered = NULL;
+	return kept->size;
+}
+
+void calls_drop(struct calls *calls, const struct call *root)
+{
+	free_tree(calls, &held_of(root)->call);
+}
+
 const struct calls_summary *calls_summary(const struct calls *calls)
 {
 	return &calls->summary;

@@ -100,6 +100,13 @@ void calls_free(struct calls *calls);
  */
 int calls_next(struct calls *calls, const struct call **ret);
 
+/**
+ * Keep the tree that calls_next() gave last beyond the next one: until calls_drop(), which must come
+ * before calls_free(). How many bytes it takes.
+ */
+size_t calls_keep(struct calls *calls);
+void calls_drop(struct calls *calls, const struct call *root);
+
 const struct calls_summary *calls_summary(const struct calls *calls);
 size_t calls_lost(const struct calls *calls, const struct lost_note **ret);
 const struct code_map *calls_code(const struct calls *calls);

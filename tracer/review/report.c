@@ -249,9 +249,11 @@ void report_head(struct show *show, const struct report *report)
 	page_newline(&show->page);
 }
 
-void report_counts(struct show *show, const struct report *report)
+void report_counts(struct show *show, const char *mark, const struct report *report)
 {
-	begin_line(show);
+	show->page.lead = "#";
+	show->page.hang = 4;
+	put(show, mark);
 	page_put_name(&show->page, COLOUR_NAME, "", last_part(report->path), show->print.utf8);
 	put(show, ": ");
 	put_counts(show, report);

@@ -29,8 +29,8 @@ struct report {
 /** Lines headed "#". */
 void report_head(struct show *show, const struct report *report);
 
-/** The short form: the trace's name, how many calls, what is wrong. */
-void report_counts(struct show *show, const struct report *report);
+/** The short form, behind `mark`: the trace's name, how many calls, what is wrong. */
+void report_counts(struct show *show, const char *mark, const struct report *report);
 
 /**
  * One line for each function, below a line of titles; then calls worth a look: those that failed,
