@@ -19,7 +19,7 @@ cd "$WORK"
 golden() {
 	local name=$1 expected=$E2E/golden/$1.txt
 	shift
-	"$VIRTRACE" "$@" 2>&1 | sed -E 's/[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}/HH:MM:SS.UUUUUU/' >out.txt
+	"$VIRTRACE" "$@" 2>&1 | sed -E 's/[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}/HH:MM:SS.UUUUUU/; s/[0-9]+ bytes in/N bytes in/' >out.txt
 	if [ -n "$update" ]; then cp out.txt "$expected"; fi
 	same "text of $name" "$expected" out.txt
 }
@@ -135,6 +135,13 @@ exits "diff with nothing" 2 diff --exit-code version1 nothing
 fails "diff: one trace" 2 "which two traces" diff version1
 fails "diff: one call" 2 "which other call" diff version1 '#1'
 fails "diff: no such call" 1 "version1 has no call #7777" diff version1 '#1' '#7777'
+
+# info
+golden info info small
+cp -r small killed
+jq 'del(.end_ns, .end) | .target.comm = "\u001b[31mred" | .host = 7' small/.virtrace/info.json >killed/.virtrace/info.json
+golden info-killed info killed
+fails "info: no trace" 1 "No such file" info nothing
 
 # a million calls
 if [ -n "$update" ]; then

@@ -12,6 +12,7 @@
  *	tree      cmd/tree.c      a trace as one tree of its functions
  *	stats     cmd/stats.c     numbers of a trace over time
  *	diff      cmd/diff.c      two traces, or two calls
+ *	info      cmd/describe.c  what a trace is
  *	export    cmd/export.c    a trace in other formats                   (tracer/review)
  *	list      cmd/list.c      functions and types of a process or file   (symbols/)
  *	doctor    cmd/doctor.c    what stands in the way of tracing
@@ -35,6 +36,7 @@ static const struct command commands[] = {
 	{ "tree", cmd_tree, "show who calls whom, how often and for how long" },
 	{ "stats", cmd_stats, "show how a value was distributed, and its course over time" },
 	{ "diff", cmd_diff, "show in what two traces, or two calls, differ" },
+	{ "info", cmd_info, "show what a trace is: when, where and how it was recorded" },
 	{ "export", cmd_export, "write a trace in another format" },
 	{ "list", cmd_list, "list the functions or print a type of a process or file" },
 	{ "doctor", cmd_doctor, "say what stands in the way of tracing, and the remedy" },
