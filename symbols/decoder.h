@@ -42,6 +42,7 @@ struct decoder {
 	struct decoder_item *items;
 	size_t n, cap;
 	const char *problem; /**< why it could not be used when it was last tried; NULL: it could */
+	bool is_told;        /**< the user knows */
 };
 
 struct decoders {

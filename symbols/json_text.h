@@ -21,8 +21,8 @@ struct frame;
 enum { JSON_TEXT = 4096, JSON_TEXT_MAX = 32 * 1024 };
 
 /*
- * Small objects that were made together lie together: memory is read by pages, and the latest ones are kept.  That makes
- * a tenth of the reads, and fewer moments.  The thread is held meanwhile, some microseconds for each read.
+ * Small objects that were made together lie together: memory is read by pages, and the latest ones are kept.  That
+ * makes a tenth of the reads, and fewer moments.  The thread is held meanwhile, about a microsecond for each read.
  */
 enum { JSON_PAGE = 4096, JSON_PAGES = 32, JSON_READS_MAX = 512 };
 

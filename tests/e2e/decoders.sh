@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Objects read as one thinks of them: what views show of a program's objects is what gdb sees of the same calls, whatever
-# version of the types; and what they show of a real libvirtd's is what virsh and libvirt itself make of them.
+# Objects read as one thinks of them: what views show of a program's objects is what gdb sees of the same calls,
+# whatever version of the types; and what they show of a real libvirtd's is what virsh and libvirt itself make of them.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"

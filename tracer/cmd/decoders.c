@@ -194,12 +194,15 @@ void decoder_set_use(struct decoder_set *set, struct module_set *modules)
 	set->decoders.ctx = modules;
 }
 
-void decoder_set_tell(const struct decoder_set *set)
+void decoder_set_tell(struct decoder_set *set)
 {
-	for (size_t i = 0; i < set->decoders.n; i++)
-		if (set->decoders.items[i].problem)
-			log_info("%s is shown as it is: %s", set->decoders.items[i].type,
-				 set->decoders.items[i].problem);
+	for (size_t i = 0; i < set->decoders.n; i++) {
+		struct decoder *decoder = &set->decoders.items[i];
+
+		if (decoder->problem && !decoder->is_told)
+			log_info("%s is shown as it is: %s", decoder->type, decoder->problem);
+		decoder->is_told |= decoder->problem != NULL;
+	}
 }
 
 void decoder_set_free(struct decoder_set *set)

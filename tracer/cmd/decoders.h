@@ -20,8 +20,8 @@ int decoder_set_load(struct decoder_set *set);
 /** Let definitions be found in the files of a process. */
 void decoder_set_use(struct decoder_set *set, struct module_set *modules);
 
-/** Tell which ones could not be used for a type that was met, and why. */
-void decoder_set_tell(const struct decoder_set *set);
+/** Tell once of each that could not be used for a type that was met, and why. */
+void decoder_set_tell(struct decoder_set *set);
 
 void decoder_set_free(struct decoder_set *set);
 

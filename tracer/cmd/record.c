@@ -474,7 +474,6 @@ static int record(struct record_options *options)
 	catch_signals();
 	r = session_start(session);
 	if (r == 0) {
-		decoder_set_tell(&options->decoders);
 		print_start(session);
 		run(session, options->quiet);
 	} else {

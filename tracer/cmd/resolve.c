@@ -217,6 +217,8 @@ static int bind_function(struct function *function, const struct request *reques
 	};
 	for (size_t i = 0; i < plan->n_warnings; i++)
 		log_warn("%s", plan->warnings[i]);
+	if (options->decoders)
+		decoder_set_tell(options->decoders);
 	if (function->n_inlined)
 		log_warn("%s is also inlined at %zu place%s: calls there are not traced", function->name,
 			 function->n_inlined, function->n_inlined == 1 ? "" : "s");

@@ -117,7 +117,9 @@ static void at_entry(const struct frame *frame, void *ctx)
 
 static const struct plan *make_plan(struct live *live, const char *const *in, const struct decoders *with)
 {
-	struct plan_request request = { .in = in, .out = in ? LIST("$ret") : NULL, .limits = LIMITS_DEFAULT, .decoders = with };
+	struct plan_request request = {
+		.in = in, .out = in ? LIST("$ret") : NULL, .limits = LIMITS_DEFAULT, .decoders = with,
+	};
 	const struct plan *plan;
 
 	if (plan_new(live_function(live, "use"), &request, &plan) < 0)
