@@ -3,6 +3,7 @@
 #   make                 build/virtrace
 #   make check           unit tests, each linked only with its own layer and those below
 #   make check-targets   compare with gdb what is recorded of the target programs
+#   make bench           measure side by side with gdb, bpftrace and others (tests/bench)
 #   make tidy            clang-tidy and cppcheck
 #   make install         PREFIX=/usr/local, DESTDIR= respected
 #   make SAN=1 …         AddressSanitizer and UndefinedBehaviorSanitizer, objects in build-san/
@@ -50,7 +51,7 @@ archives = $(foreach l,$1 $(NEEDS_$1),$(call archive,$l))
 src      = $(filter-out symbols/schema.c tracer/cmd/main.c,$(wildcard $(call folder,$1)/*.c))
 objs     = $(patsubst %.c,$(BUILD)/%.o,$1)
 
-.PHONY: all check check-targets tidy install clean
+.PHONY: all check check-targets bench tidy install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(BUILD)/virtrace
@@ -110,6 +111,18 @@ check: $(UNIT)
 
 check-targets: $(BUILD)/virtrace
 	$(Q)BUILD=$(BUILD) ./tests/targets/run
+
+# ---- benchmarks: what they trace is compiled plainly, and once more with what uftrace needs
+BENCH := $(addprefix $(BUILD)/tests/bench/,victim victim-pg floor)
+$(BENCH): tests/bench/work.c tests/bench/work.h Makefile
+	$(Q)mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)gcc -std=gnu17 -O2 -g -D_GNU_SOURCE $(WARN) $(if $(findstring -pg,$@),-pg) -o $@ $(filter %.c,$^) -lpthread
+$(filter %/floor,$(BENCH)): tests/bench/floor.c
+$(filter-out %/floor,$(BENCH)): tests/bench/victim.c
+bench: $(BUILD)/virtrace $(BENCH)
+	$(Q)BUILD=$(BUILD) ./tests/bench/run
+# ----
 
 SOURCES := $(wildcard tracer/*/*.c symbols/*.c)
 tidy:
