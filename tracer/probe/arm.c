@@ -334,6 +334,16 @@ static bool wants_arming(const struct probe *probe)
 	return !probe->held && !probe->is_off;
 }
 
+/* What their first hits will need. */
+static void know_threads(struct engine *engine)
+{
+	struct thread *thread, *next;
+
+	HASH_ITER(hh, engine->proc->threads, thread, next)
+		if (thread->kind == THREAD_OWN)
+			engine_tracee(thread);
+}
+
 int engine_arm(struct engine *engine)
 {
 	bool news = false;
@@ -349,6 +359,7 @@ int engine_arm(struct engine *engine)
 		return r;
 	engine_reserve_for_callers(engine, &maps);
 	maps_free(&maps);
+	know_threads(engine);
 	struct thread *paused = pause_for_writing(engine->proc);
 
 	for (size_t i = 0; r == 0 && i < engine->probes.n; i++)

@@ -207,6 +207,8 @@ static bool receive(struct engine *engine, struct thread *thread, const struct e
 	int sig = event->kind == EVENT_SIGNAL || event->kind == EVENT_TRAP ? event->value : 0;
 
 	thread->kind = proc_classify(engine->proc, thread->tid);
+	if (thread->kind == THREAD_OWN)
+		engine_tracee(thread); /* made now, not at its first hit */
 	if (thread->kind == THREAD_OWN || thread->kind == THREAD_SHARER)
 		return true;
 	if (thread->kind == THREAD_FORKED && engine->sites) {

@@ -195,11 +195,105 @@ static void over_budget(void **state)
 	budgets(true);
 }
 
+/* ---- memory */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define COUNTS_MEMORY 0 /* the sanitizer's malloc is not ours to replace */
+#else
+#define COUNTS_MEMORY 1
+#endif
+
+static volatile bool counting;
+static volatile uint64_t n_allocated;
+
+#if COUNTS_MEMORY
+/* All of the program's; what they do is glibc's (malloc.c). */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *malloc(size_t size);
+void *calloc(size_t n, size_t size);
+void *realloc(void *old, size_t size);
+
+void *malloc(size_t size)
+{
+	n_allocated += counting;
+	return __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	n_allocated += counting;
+	return __libc_calloc(n, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+	n_allocated += counting;
+	return __libc_realloc(old, size);
+}
+#endif
+
+enum { WARM_UP = 1000, COUNTED = 3000 };
+
+static bool counting_enter(void *ctx, const struct call_event *event)
+{
+	struct refusing *events = ctx;
+
+	(void)event;
+	events->entries++;
+	if (events->entries > WARM_UP)
+		counting = events->entries < WARM_UP + COUNTED;
+	return true;
+}
+
+static void counting_leave(void *ctx, const struct call_event *event)
+{
+	(void)ctx;
+	(void)event;
+}
+
+static const struct engine_ops counting_ops = { .enter = counting_enter, .leave = counting_leave };
+
+/* Once every place that tail calls return to has been seen: nothing, from stop to stop. */
+static void hits_allocate_nothing(void **state)
+{
+	static const char *const functions[] = { "f_push", "f_sub", "f_deep", "f_jmp" };
+	struct victim victim = load_start("2");
+	struct recorder recorder;
+	struct refusing events = { 0 };
+	struct probe_options options = { .stack = true };
+	struct engine *engine;
+
+	(void)state;
+	if (!COUNTS_MEMORY)
+		skip();
+	recorder_init(&recorder, &victim);
+	assert_int_equal(engine_attach(victim.pid, &counting_ops, &events, &engine), 0);
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		load_add(engine, load_plan(&recorder, functions[i], i == 1 ? "$ret % 2 == 0" : NULL), &options, 0);
+	n_allocated = 0;
+	load_run_until(engine, &events.entries, WARM_UP + COUNTED + 1);
+	assert_int_equal(n_allocated, 0);
+	counting = true; /* it does count */
+	void *volatile memory = malloc(1);
+
+	counting = false;
+	free(memory);
+	assert_int_equal(n_allocated, 1);
+	assert_int_equal(engine_detach(engine), 0);
+	engine_free(engine);
+	load_finish(&victim, &recorder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused_by_owner),
 		cmocka_unit_test(over_budget),
+		cmocka_unit_test(hits_allocate_nothing),
 	};
 
 	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));
