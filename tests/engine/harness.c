@@ -318,13 +318,15 @@ static void on_leave(void *ctx, const struct call_event *event)
 		recorder_wrong(recorder, "%s(%lu) returned %ld", watched->name, (unsigned long)seen->last, (long)value);
 }
 
-static void on_modules(void *ctx)
+static bool on_modules(void *ctx)
 {
 	struct recorder *recorder = ctx;
 
-	recorder->modules_calls++;
+	if (recorder->modules_calls++ < recorder->modules_busy)
+		return false;
 	if (recorder->on_modules)
 		recorder->on_modules(recorder);
+	return true;
 }
 
 static struct module *on_module_at(void *ctx, uint64_t addr)

@@ -84,7 +84,7 @@ struct recorder {
 	struct seen *seen;
 	uint64_t wrong; /* anything that must not be: gaps, doubles, wrong values */
 	char what[256]; /* the first of them */
-	unsigned modules_calls;
+	unsigned modules_calls, modules_busy; /* busy: so many are refused first */
 	void (*on_modules)(struct recorder *recorder);
 	const char *library; /* for on_modules */
 	bool wants_stack; /* backtraces */

@@ -6,17 +6,21 @@
  *
  * One exception is dlopen: the thread that called it is held while its library is searched for functions, as calls in the
  * library's constructors are to be seen.  That needs libdw, which no two threads may use at once, so the tracer thread waits for
- * symbols_lock here: for one small piece of the writer's work (a backtrace, a name, the description of a probe), which never waits
- * for the disk the trace is on.
+ * symbols_lock here: while the writer does one piece of work (a backtrace, a name, the description of a probe), but only some ms.
+ * If that is not enough (the first name in a large library takes longer), the thread goes on, and the library's turn comes a
+ * moment later.  Only functions that are asked for by a glob, or that were not found yet, are searched for.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "symbols/function.h"
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/feed.h"
 #include "tracer/cmd/session_state.h"
+
+static const uint64_t symbols_patience_ns = 5 * 1000 * 1000;
 
 /* An event for which there is no room. */
 static void lose(struct session *session, struct recorded *recorded)
@@ -60,13 +64,17 @@ static void on_code(void *ctx, uint64_t addr)
 	feed_code(session->feed, addr); /* refused: it comes again with the next value that holds it */
 }
 
-static void on_modules(void *ctx)
+static bool on_modules(void *ctx)
 {
 	struct session *session = ctx;
+	uint64_t until_ns = session_now_ns() + symbols_patience_ns;
+	struct timespec until = { (time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000) };
 
-	pthread_mutex_lock(&session->symbols_lock);
+	if (pthread_mutex_clocklock(&session->symbols_lock, CLOCK_MONOTONIC, &until) != 0)
+		return false;
 	arming_modules_changed(session);
 	pthread_mutex_unlock(&session->symbols_lock);
+	return true;
 }
 
 static void on_disarmed(void *ctx, struct probe *probe, uint64_t held_ns)

@@ -67,8 +67,11 @@ struct engine_ops {
 	void (*leave)(void *ctx, const struct call_event *event);
 	/** First hit of a thread, or its name changed.  False: no room, tell it again later. */
 	bool (*thread)(void *ctx, pid_t tid, const char *comm, uint64_t time_ns);
-	/** dlopen or dlclose happened; the calling thread is held, constructors have not run: probes may be added here. */
-	void (*modules)(void *ctx);
+	/**
+	 * dlopen or dlclose happened; the calling thread is held, constructors have not run: probes may be added here.
+	 * False: that would take too long now, ask again soon.
+	 */
+	bool (*modules)(void *ctx);
 	void (*saw_code)(void *ctx, uint64_t addr); /**< a captured value is this code address */
 	/** The probe was over its budget and is disarmed for good: a hit took `held_ns`; 0: there were too many. */
 	void (*disarmed)(void *ctx, struct probe *probe, uint64_t held_ns);

@@ -86,7 +86,7 @@ struct engine {
 
 	struct loader loader;
 	struct site *loader_site; /**< NULL: libraries are watched by polling */
-	bool watches_libraries;
+	bool watches_libraries, libraries_pending; /**< pending: the owner wants to be asked again */
 	uint64_t libraries_seen_ns, libraries_hash;
 
 	enum target_end end;

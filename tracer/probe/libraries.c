@@ -90,7 +90,7 @@ void libraries_watch(struct engine *engine)
 
 static void tell(struct engine *engine)
 {
-	engine->ops->modules(engine->ctx);
+	engine->libraries_pending = !engine->ops->modules(engine->ctx);
 	if (engine_arm(engine) < 0)
 		log_debug("libraries", "cannot arm: %s", err_text());
 }
@@ -121,6 +121,8 @@ void libraries_changed(struct engine *engine, struct thread *thread, const struc
 
 void libraries_poll(struct engine *engine, uint64_t now_ns)
 {
+	if (engine->libraries_pending)
+		tell(engine);
 	if (!engine->watches_libraries || engine->loader_site || now_ns - engine->libraries_seen_ns < poll_ns)
 		return;
 	engine->libraries_seen_ns = now_ns;

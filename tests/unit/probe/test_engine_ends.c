@@ -278,13 +278,12 @@ static void libraries(void **state)
 	victim_finish(&victim);
 }
 
-/* Without a hook in the loader they are found all the same, a little later. */
-static void libraries_by_polling(void **state)
+/* A library that stays loaded is found a little later: */
+static void found_later(void (*hinder)(struct recorder *recorder))
 {
 	char library[4200];
 	const char *const args[] = { library, NULL };
 
-	(void)state;
 	snprintf(library, sizeof(library), "%s/lib_plug", VICTIM_DIR);
 	struct victim victim = victim_start("plugs", args, 1);
 	struct recorder recorder;
@@ -293,7 +292,7 @@ static void libraries_by_polling(void **state)
 	recorder.on_modules = watch_library;
 	recorder.library = library;
 	recorder_attach(&recorder);
-	recorder.engine->watches_libraries = true; /* by nobody */
+	hinder(&recorder);
 	recorder_run(&recorder, 20);
 	victim.shared->step = 2;
 	for (int i = 0; i < 500 && !(recorder.watched.n && recorder.watched.items[0]->entries > 10); i++)
@@ -307,6 +306,30 @@ static void libraries_by_polling(void **state)
 	victim_finish(&victim);
 }
 
+static void take_hook(struct recorder *recorder)
+{
+	recorder->engine->watches_libraries = true; /* by nobody */
+}
+
+/* without a hook in the loader */
+static void libraries_by_polling(void **state)
+{
+	(void)state;
+	found_later(take_hook);
+}
+
+static void be_busy(struct recorder *recorder)
+{
+	recorder->modules_busy = 3;
+}
+
+/* when the owner has no time */
+static void libraries_when_busy(void **state)
+{
+	(void)state;
+	found_later(be_busy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +341,7 @@ int main(void)
 		cmocka_unit_test(spawn_fails),
 		cmocka_unit_test(libraries),
 		cmocka_unit_test(libraries_by_polling),
+		cmocka_unit_test(libraries_when_busy),
 	};
 
 	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));
