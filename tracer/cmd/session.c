@@ -41,6 +41,7 @@
 #include "tracer/trace/writer.h"
 
 enum { MESSAGES_SIZE = 64 * 1024 };
+static const uint64_t writer_patience_ns = 1000ull * 1000 * 1000;
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -278,6 +279,19 @@ static void set_reason(struct session *session)
 	}
 }
 
+/* However long the disk takes: nothing else depends on it any more. */
+static void join_writer(struct session *session)
+{
+	uint64_t until_ns = session_now_ns() + writer_patience_ns;
+	struct timespec until = { (time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000) };
+
+	if (pthread_clockjoin_np(session->writer, NULL, CLOCK_MONOTONIC, &until) == 0)
+		return;
+	print_messages(session);
+	log_info("%s[%d] is free; the rest of the trace is being written", session->comm, (int)session->pid);
+	pthread_join(session->writer, NULL);
+}
+
 /* Nobody records any more; the target is free. */
 static void end_threads(struct session *session)
 {
@@ -288,7 +302,7 @@ static void end_threads(struct session *session)
 	if (session->writer_runs) {
 		session->drain = true;
 		feed_wake(session->feed);
-		pthread_join(session->writer, NULL);
+		join_writer(session);
 	}
 	session->tracer_runs = session->writer_runs = false;
 	print_messages(session);
