@@ -110,7 +110,7 @@ static int write_info(struct session *session, bool ended)
 	for (size_t i = 0; i < session->probes.n; i++) {
 		const struct recorded *recorded = session->probes.items[i];
 
-		if (recorded->disarmed[0] && (item = array_push(&info.disarmed)))
+		if (recorded->is_disarmed && (item = array_push(&info.disarmed)))
 			*item = (struct info_disarmed){ recorded->binding.function->name, recorded->disarmed };
 	}
 	char *text = info_json(&info);
@@ -166,6 +166,16 @@ static void wait_for(struct session *session, const _Atomic bool *what)
 {
 	while (!atomic_load(what))
 		sem_wait(&session->news); /* or a signal: look again */
+}
+
+/* The same, but not for ever; whether it is so. */
+static bool wait_until(struct session *session, const _Atomic bool *what, uint64_t until_ns)
+{
+	struct timespec until = { (time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000) };
+
+	while (!atomic_load(what) && (sem_clockwait(&session->news, CLOCK_MONOTONIC, &until) == 0 || errno == EINTR))
+		;
+	return atomic_load(what);
 }
 
 static int start_thread(pthread_t *thread, void *(*run)(void *), struct session *session, bool *runs)
@@ -228,11 +238,7 @@ int session_start(struct session *session)
 
 bool session_run(struct session *session, uint64_t ns)
 {
-	uint64_t until_ns = session_now_ns() + ns;
-	struct timespec until = { (time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000) };
-
-	while (!session->ended && sem_clockwait(&session->news, CLOCK_MONOTONIC, &until) == 0)
-		;
+	wait_until(session, &session->ended, session_now_ns() + ns);
 	print_messages(session);
 	if (session->n_disarmed != session->told_disarmed)
 		write_info(session, false);
@@ -282,13 +288,10 @@ static void set_reason(struct session *session)
 /* However long the disk takes: nothing else depends on it any more. */
 static void join_writer(struct session *session)
 {
-	uint64_t until_ns = session_now_ns() + writer_patience_ns;
-	struct timespec until = { (time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000) };
-
-	if (pthread_clockjoin_np(session->writer, NULL, CLOCK_MONOTONIC, &until) == 0)
-		return;
-	print_messages(session);
-	log_info("%s[%d] is free; the rest of the trace is being written", session->comm, (int)session->pid);
+	if (!wait_until(session, &session->written, session_now_ns() + writer_patience_ns)) {
+		print_messages(session);
+		log_info("%s[%d] is free; the rest of the trace is being written", session->comm, (int)session->pid);
+	}
 	pthread_join(session->writer, NULL);
 }
 
@@ -378,7 +381,7 @@ bool session_get_probe(const struct session *session, size_t i, struct session_p
 		.lost = recorded->unwritten,
 		.longest_stop_ns = probe_longest_stop_ns(recorded->probe),
 		.stopped_ns = probe_stopped_ns(recorded->probe),
-		.disarmed = recorded->disarmed[0] ? recorded->disarmed : NULL,
+		.disarmed = recorded->is_disarmed ? recorded->disarmed : NULL,
 	};
 	for (int k = 0; k < LOSS_COUNT; k++)
 		ret->lost += recorded->lost[k];

@@ -35,7 +35,8 @@ struct recorded {
 	struct binding binding;
 	struct probe *probe;
 	unsigned stack_frames; /**< of a backtrace; 0: none wanted */
-	char disarmed[80];     /**< why it was over its budget; read after n_disarmed has grown */
+	_Atomic bool is_disarmed;
+	char disarmed[80]; /**< why; read after is_disarmed is set */
 	_Atomic uint64_t lost[LOSS_COUNT];
 	/* the writer's */
 	int class; /**< < 0: the trace does not know it */
@@ -57,7 +58,7 @@ struct session {
 	char comm[32];
 	uint64_t start_ns, start_wall_ns, end_ns; /**< read after `started`, `ended` */
 	size_t n_pending;
-	bool is_recording;
+	_Atomic bool is_recording; /**< it was started without failure */
 	char reason[128];
 
 	/*
@@ -73,6 +74,7 @@ struct session {
 	struct feed *feed;
 	sem_t news; /**< posted for the main thread when one of these changes */
 	_Atomic bool opened, started, ended; /**< the tracer thread has got so far */
+	_Atomic bool written; /**< the writer thread has done its work */
 	_Atomic bool stop, interrupted, limit_reached;
 	_Atomic size_t n_disarmed;
 	size_t told_disarmed; /**< of them, in info.json */

@@ -89,6 +89,7 @@ static void on_disarmed(void *ctx, struct probe *probe, uint64_t held_ns)
 	else
 		snprintf(text, sizeof(recorded->disarmed), "more than %llu hits in a second (--max-rate)",
 			 (unsigned long long)session->options.max_rate);
+	atomic_store(&recorded->is_disarmed, true);
 	log_warn("%s is disarmed: %s", recorded->binding.function->name, text);
 	atomic_fetch_add(&session->n_disarmed, 1);
 }
@@ -125,7 +126,8 @@ static int open_engine(struct session *session)
 
 	if (r < 0)
 		return r;
-	session->pid = engine_pid(engine);
+	if (session->options.command)
+		session->pid = engine_pid(engine);
 	session->engine = engine;
 	return 0;
 }

@@ -95,9 +95,9 @@ static struct recorded *nth_probe(struct session *session, size_t i)
 	return recorded;
 }
 
-static int describe_next(struct session *session)
+static int describe_nth(struct session *session, size_t i)
 {
-	struct recorded *recorded = nth_probe(session, session->n_described);
+	struct recorded *recorded = nth_probe(session, i);
 
 	pthread_mutex_lock(&session->symbols_lock);
 	recorded->class = describe_probe(session, recorded);
@@ -105,22 +105,33 @@ static int describe_next(struct session *session)
 	return recorded->class;
 }
 
-/* Those whose description fails stay unknown, and their events are lost; the first failure is kept.  False: none is new. */
+/* While recording starts the main thread tells why it fails. */
+static void tell_undescribed(struct session *session, int error)
+{
+	if (session->is_recording)
+		log_warn("functions of a new library cannot be recorded: %s", err_text());
+	else if (!session->writer_failure.code)
+		failure_set(&session->writer_failure, error);
+}
+
+/* Those whose description fails stay unknown, and their events are lost.  False: none is new. */
 static bool describe(struct session *session)
 {
 	size_t n = atomic_load(&session->n_probes);
 
 	if (session->n_described == n)
 		return false;
-	while (session->n_described < n) {
-		int r = describe_next(session);
+	for (size_t i = session->n_described; i < n; i++) {
+		int r = describe_nth(session, i);
 
-		if (r >= 0 && session->n_described + 1 == n)
-			r = trace_commit(session->trace);
-		if (r < 0 && !session->writer_failure.code)
-			failure_set(&session->writer_failure, r);
-		session->n_described++;
+		if (r < 0)
+			tell_undescribed(session, r);
 	}
+	int r = trace_commit(session->trace);
+
+	if (r < 0)
+		tell_undescribed(session, r);
+	session->n_described = n;
 	sem_post(&session->news);
 	return true;
 }
@@ -357,6 +368,8 @@ void *writing_main(void *arg)
 			feed_wait(session->feed, idle++ < NAPS_MAX);
 	}
 	tell_losses(session);
+	session->written = true;
+	sem_post(&session->news);
 	return NULL;
 }
 

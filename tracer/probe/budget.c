@@ -62,6 +62,8 @@ static void check(struct engine *engine, struct probe *probe, uint64_t now_ns, u
 
 void budget_check(struct engine *engine, const struct site *site, uint64_t now_ns, uint64_t held_ns)
 {
+	if (engine->phase != ENGINE_ARMED)
+		return; /* all are about to be */
 	for (size_t i = 0; i < site->roles.n; i++)
 		if (site->roles.items[i].probe->held)
 			check(engine, site->roles.items[i].probe, now_ns, held_ns);
