@@ -160,6 +160,7 @@ void arming_modules_changed(struct session *session)
 	if (r < 0)
 		log_warn("a library was loaded, but: %s", err_text());
 	for (size_t i = first; r == 0 && i < session->bindings.n; i++)
-		log_info("armed %s in %s, which was just loaded", session->bindings.items[i].function->name,
-			 module_name(session->bindings.items[i].function->module));
+		log_info("armed %s in %s, which was just loaded%s", session->bindings.items[i].function->name,
+			 module_name(session->bindings.items[i].function->module),
+			 session->modules_are_late ? "; its first calls may be missing" : "");
 }

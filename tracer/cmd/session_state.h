@@ -92,6 +92,7 @@ struct session {
 	enum target_end end;
 	int end_status;
 	bool told_no_room;
+	bool modules_are_late; /**< a library's code may have run already when its functions are looked for */
 	pthread_mutex_t stats_lock; /**< which it only tries to take */
 	struct engine_stats stats;
 

@@ -6,9 +6,9 @@
  *
  * One exception is dlopen: the thread that called it is held while its library is searched for functions, as calls in the
  * library's constructors are to be seen.  That needs libdw, which no two threads may use at once, so the tracer thread waits for
- * symbols_lock here: while the writer does one piece of work (a backtrace, a name, the description of a probe), but only some ms.
- * If that is not enough (the first name in a large library takes longer), the thread goes on, and the library's turn comes a
- * moment later.  Only functions that are asked for by a glob, or that were not found yet, are searched for.
+ * symbols_lock here: while the writer does one piece of work (a backtrace, a name, the description of a probe), and no longer
+ * than a hit may take.  If that is not enough (the first name in a large library can take longer), the thread goes on, and the
+ * library's turn comes a moment later.  Only functions that are asked for by a glob, or that were not found yet, are searched for.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,8 +19,6 @@
 #include "tracer/base/log.h"
 #include "tracer/cmd/feed.h"
 #include "tracer/cmd/session_state.h"
-
-static const uint64_t symbols_patience_ns = 5 * 1000 * 1000;
 
 /* An event for which there is no room. */
 static void lose(struct session *session, struct recorded *recorded)
@@ -64,15 +62,30 @@ static void on_code(void *ctx, uint64_t addr)
 	feed_code(session->feed, addr); /* refused: it comes again with the next value that holds it */
 }
 
+/* The thread in dlopen() is held no longer for it than a hit may hold one. */
+static bool take_symbols(struct session *session)
+{
+	static const struct timespec pause = { 0, 50 * 1000 };
+	uint64_t max_ns = session->options.max_pause_ns, start_ns = session_now_ns();
+
+	while (pthread_mutex_trylock(&session->symbols_lock) != 0) {
+		if (max_ns && session_now_ns() - start_ns > max_ns)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 static bool on_modules(void *ctx)
 {
 	struct session *session = ctx;
-	uint64_t until_ns = session_now_ns() + symbols_patience_ns;
-	struct timespec until = { (time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000) };
 
-	if (pthread_mutex_clocklock(&session->symbols_lock, CLOCK_MONOTONIC, &until) != 0)
+	if (!take_symbols(session)) {
+		session->modules_are_late = true;
 		return false;
+	}
 	arming_modules_changed(session);
+	session->modules_are_late = false;
 	pthread_mutex_unlock(&session->symbols_lock);
 	return true;
 }
