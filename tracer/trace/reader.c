@@ -2,15 +2,13 @@
 
 #include "symbols/schema.h"
 #include "tracer/base/arena.h"
-#include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/trace/class.h"
 #include "tracer/trace/directory.h"
 #include "tracer/trace/metadata.h"
 #include "tracer/trace/reader_bt.h"
 #include "tracer/trace/reader_decode.h"
-#include "tracer/trace/reader_view.h"
-#include "tracer/trace/schema_json.h"
+#include "tracer/trace/reader_state.h"
 #include "tracer/trace/value.h"
 
 #include <errno.h>
@@ -18,36 +16,13 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
 	METADATA_MAX = 256 * 1024 * 1024, /* bytes; a trace of thousands of probes has some MB */
 	SCHEMA_MAX = METADATA_MAX,
 	INFO_MAX = 16 * 1024 * 1024,
-};
-
-/** What the events of a class are. */
-struct class {
-	const struct schema *payload; /**< NULL: the class is not known */
-	const struct trace_probe_desc *desc; /**< NULL: built in */
-	const struct trace_probe *probe;
-	bool is_return;
-	bool checked; /**< the metadata agrees with `payload` */
-};
-
-struct reader {
-	struct arena arena;       /**< as long as the reader */
-	struct arena event_arena; /**< until the next event */
-	struct json_object *info;
-	struct schema_json_doc doc;
-	const struct trace_probe **probes;
-	ARRAY(struct class) classes; /**< by number */
-	struct view view;
-	struct ctf *ctf;
-	bool context_checked;
-	uint64_t last_time;
-	uint64_t discarded, explained; /**< in this packet: by its header, and by LOST events */
-	int result; /**< once not 1, reader_next() says nothing else */
 };
 
 static int check_trace_directory(int dirfd, const char *dir)
@@ -82,11 +57,14 @@ static int check_metadata(int dirfd)
 	return r;
 }
 
-static int load_schema(struct reader *rd, int dirfd)
+int reader_load_schema(struct reader *rd)
 {
 	char *text;
 	size_t len;
-	int r = get_file(dirfd, SCHEMA_FILE, SCHEMA_MAX, &text, &len);
+
+	if (fstatat(rd->dirfd, SCHEMA_FILE, &rd->schema_file, 0) < 0)
+		rd->schema_file = (struct stat){ 0 };
+	int r = get_file(rd->dirfd, SCHEMA_FILE, SCHEMA_MAX, &text, &len);
 
 	if (r == 0) {
 		r = schema_json_parse(text, len, &rd->arena, &rd->doc);
@@ -95,19 +73,24 @@ static int load_schema(struct reader *rd, int dirfd)
 	return r;
 }
 
-static int load_info(struct reader *rd, int dirfd)
+int reader_load_info(struct reader *rd)
 {
 	char *text;
 	size_t len;
-	int r = get_file(dirfd, INFO_FILE, INFO_MAX, &text, &len);
+	int r = get_file(rd->dirfd, INFO_FILE, INFO_MAX, &text, &len);
 
 	if (r < 0)
 		return r;
-	rd->info = json_tokener_parse(text);
+	struct json_object *info = json_tokener_parse(text);
+
 	free(text);
-	if (!json_object_is_type(rd->info, json_type_object))
+	if (!json_object_is_type(info, json_type_object)) {
+		json_object_put(info);
 		return err_set(-EBADMSG,
 			       "the trace is damaged: " INFO_FILE " is not a JSON object");
+	}
+	json_object_put(rd->info);
+	rd->info = info;
 	return 0;
 }
 
@@ -134,7 +117,7 @@ static int add_class(struct reader *rd, size_t id, const struct class *class)
 	return 0;
 }
 
-static int add_probe(struct reader *rd, size_t index)
+int reader_add_probe(struct reader *rd, size_t index)
 {
 	const struct schema_json_probe *from = &rd->doc.probes[index];
 	const struct trace_probe_desc *desc = from->desc;
@@ -170,7 +153,7 @@ static int add_classes(struct reader *rd)
 	for (enum trace_class i = 0; i < CLASS_BUILTIN_COUNT && r == 0; i++)
 		r = add_class(rd, i, &(struct class){ .payload = class_builtin_schema(i) });
 	for (size_t i = 0; i < rd->doc.n_probes && r == 0; i++)
-		r = add_probe(rd, i);
+		r = reader_add_probe(rd, i);
 	return r;
 }
 
@@ -181,13 +164,13 @@ static int load(struct reader *rd, int dirfd, const char *dir)
 	if (r == 0)
 		r = check_metadata(dirfd);
 	if (r == 0)
-		r = load_schema(rd, dirfd);
+		r = reader_load_schema(rd);
 	if (r == 0)
-		r = load_info(rd, dirfd);
+		r = reader_load_info(rd);
 	if (r == 0)
 		r = add_classes(rd);
 	if (r == 0)
-		r = view_open(dir, dirfd, rd->doc.uuid, &rd->view);
+		r = view_open(dir, dirfd, rd->doc.uuid, 0, &rd->view);
 	if (r == 0)
 		r = ctf_open(rd->view.path, &rd->ctf);
 	return r;
@@ -202,9 +185,15 @@ int reader_open(const char *dir, struct reader **ret)
 	if (dirfd < 0)
 		return err_set(-errno, "cannot open %s: %s", dir, strerror(errno));
 	struct reader *rd = calloc(1, sizeof(*rd));
-	int r = rd ? load(rd, dirfd, dir) : err_set(-ENOMEM, "no memory");
+	int r = -ENOMEM;
 
-	close(dirfd);
+	if (!rd) {
+		close(dirfd);
+		return err_set(r, "no memory");
+	}
+	rd->dirfd = dirfd;
+	rd->dir = strdup(dir);
+	r = rd->dir ? load(rd, dirfd, dir) : err_set(-ENOMEM, "no memory");
 	if (r < 0) {
 		reader_close(rd);
 		return r;
@@ -220,6 +209,8 @@ void reader_close(struct reader *rd)
 		return;
 	ctf_close(rd->ctf);
 	view_close(&rd->view);
+	close(rd->dirfd);
+	free(rd->dir);
 	json_object_put(rd->info);
 	array_free(&rd->classes);
 	arena_free(&rd->event_arena);
@@ -392,15 +383,38 @@ static int fill_event(struct reader *rd, const struct ctf_item *item, struct tra
 /** At the end of a packet: what it lacks that no LOST event told of could not be written. */
 static bool fill_unexplained(struct reader *rd, struct trace_event *ret)
 {
-	uint64_t count = rd->discarded > rd->explained ? rd->discarded - rd->explained : 0;
+	uint64_t known = rd->explained + rd->told;
+	uint64_t count = rd->discarded > known ? rd->discarded - known : 0;
 
-	rd->discarded = rd->explained = 0;
+	rd->last_told = rd->told + count;
+	rd->discarded = rd->explained = rd->told = 0;
 	*ret = (struct trace_event){ .kind = TRACE_LOST,
 				     .time_ns = rd->last_time,
 				     .count = count,
 				     .module = "",
 				     .text = "could not be written to the trace" };
 	return count;
+}
+
+/** An event that was delivered already, when the packet was read before it had grown. */
+static bool is_old(const struct reader *rd)
+{
+	return rd->skip_packets || rd->packet_events <= rd->skip_events;
+}
+
+/** Whether that leaves something to tell. */
+static bool end_packet(struct reader *rd, struct trace_event *ret)
+{
+	rd->packets++;
+	rd->last_events = rd->packet_events;
+	rd->packet_events = 0;
+	if (!rd->skip_packets) {
+		rd->skip_events = 0;
+		return fill_unexplained(rd, ret);
+	}
+	rd->skip_packets--;
+	rd->discarded = rd->explained = 0;
+	return false;
 }
 
 static int next(struct reader *rd, struct trace_event *ret)
@@ -418,12 +432,16 @@ static int next(struct reader *rd, struct trace_event *ret)
 		case CTF_EVENT:
 			*ret = (struct trace_event){ 0 };
 			r = fill_event(rd, &item, ret);
-			return r < 0 ? r : 1;
+			rd->packet_events += r == 0;
+			if (r < 0 || !is_old(rd))
+				return r < 0 ? r : 1;
+			arena_reset(&rd->event_arena);
+			break;
 		case CTF_DISCARDED:
 			rd->discarded += item.count;
 			break;
 		case CTF_PACKET_END:
-			if (fill_unexplained(rd, ret))
+			if (end_packet(rd, ret))
 				return 1;
 			break;
 		case CTF_END:

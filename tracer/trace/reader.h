@@ -68,6 +68,14 @@ int reader_open(const char *dir, struct reader **ret);
 int reader_next(struct reader *reader, struct trace_event *ret);
 void reader_close(struct reader *reader);
 
+/**
+ * After reader_next() gave 0 or an error: look whether the trace has grown. 1: reader_next() goes on
+ * with the events that came since; 0: there are none (yet); negative: it cannot be read any more.
+ * Probes stay, new ones are behind them; what reader_info() gave is gone.  `*is_finished_ret`: the
+ * recording has ended, so nothing comes after what this call finds.
+ */
+int reader_grow(struct reader *reader, bool *is_finished_ret);
+
 /** Contents of info.json, parsed (json-c object, borrowed). */
 struct json_object *reader_info(const struct reader *reader);
 size_t reader_probes(const struct reader *reader, const struct trace_probe *const **ret);

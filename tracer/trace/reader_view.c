@@ -38,6 +38,7 @@ struct packet_file {
 
 struct scan {
 	ARRAY(struct packet_file) files;
+	uint64_t first; /* packets before are left out */
 	bool has_others; /**< files that are not a trace's */
 };
 
@@ -91,6 +92,8 @@ static int scan_name(struct scan *scan, int dirfd, const uint8_t uuid[16], const
 		scan->has_others = true;
 		return 0;
 	}
+	if (number < scan->first)
+		return 0;
 	struct packet_file *file = array_push(&scan->files);
 
 	if (!file)
@@ -143,7 +146,7 @@ static char *describe(const struct scan *scan)
 		[FILE_WRONG] = "is no packet of it; what is whole is shown",
 	};
 	struct packet_file *file;
-	uint64_t expected = 0;
+	uint64_t expected = scan->first;
 	char *text = NULL;
 	int n = 0;
 
@@ -249,16 +252,27 @@ static int make_temporary(const struct scan *scan, const char *dir, int dirfd, s
 		     : 0;
 }
 
-int view_open(const char *dir, int dirfd, const uint8_t uuid[16], struct view *ret)
+/* What the view has to tell of its packets. */
+static void note_packet(struct view *view, const struct packet_file *file)
 {
-	struct scan scan = { 0 };
-	struct view view = { 0 };
+	view->is_cut |= file->state == FILE_SHORT;
+	if (file->state == FILE_WRONG)
+		return;
+	view->has_packets = true;
+	view->last = file->number;
+	view->last_content = file->header.content_size;
+}
+
+int view_open(const char *dir, int dirfd, const uint8_t uuid[16], uint64_t first, struct view *ret)
+{
+	struct scan scan = { .first = first };
+	struct view view = { .first = first };
 	int r = scan_directory(&scan, dirfd, uuid);
-	bool needs_copy = scan.has_others;
+	bool needs_copy = scan.has_others || first;
 
 	for (size_t i = 0; i < scan.files.n; i++) {
 		needs_copy |= scan.files.items[i].state != FILE_WHOLE;
-		view.is_cut |= scan.files.items[i].state == FILE_SHORT;
+		note_packet(&view, &scan.files.items[i]);
 	}
 	if (r == 0)
 		view.note = describe(&scan);
@@ -275,6 +289,30 @@ int view_open(const char *dir, int dirfd, const uint8_t uuid[16], struct view *r
 	}
 	*ret = view;
 	return 0;
+}
+
+static bool has_packet(int dirfd, const uint8_t uuid[16], uint64_t number, struct packet_header *ret)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), PACKET_PREFIX "%06" PRIu64, number);
+	int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	bool found = fd >= 0 && check_header(fd, uuid, ret) != FILE_WRONG;
+
+	if (fd >= 0)
+		close(fd);
+	return found;
+}
+
+bool view_has_grown(const struct view *view, int dirfd, const uint8_t uuid[16])
+{
+	struct packet_header header;
+
+	if (!view->has_packets)
+		return has_packet(dirfd, uuid, view->first, &header);
+	return has_packet(dirfd, uuid, view->last + 1, &header) ||
+	       (has_packet(dirfd, uuid, view->last, &header) &&
+		header.content_size != view->last_content);
 }
 
 /** Remove the temporary directory: it has only what fill() made. */
