@@ -143,6 +143,47 @@ jq 'del(.end_ns, .end) | .target.comm = "\u001b[31mred" | .host = 7' small/.virt
 golden info-killed info killed
 fails "info: no trace" 1 "No such file" info nothing
 
+# report --follow: a victim that is recorded meanwhile
+"${CC:-gcc}" -g -O1 -o victim "$E2E/victim.c"
+coproc VICTIM { exec ./victim; }
+victim=$VICTIM_PID
+answer() {
+	local line
+	read -r line <&"${VICTIM[0]}" && [ "$line" = "$1" ]
+}
+tell() { echo "$1" >&"${VICTIM[1]}" && answer "done"; }
+answer ready
+# calls FILE: how many calls it shows
+calls() { grep -c ' = work(' "$1" || true; }
+# the next call it shows, from the pipe 5
+next_call() {
+	local line
+	while read -r -t 30 line <&5; do
+		[[ $line != *' = work('* ]] || return 0
+	done
+	return 1
+}
+start_record said.txt -p "$victim" -e work -o followed || give_up "recording the victim" said.txt
+mkfifo pipe
+"$VIRTRACE" report -f followed >pipe 2>err.txt &
+follower=$!
+exec 5<pipe
+tell call
+succeeds "report -f: a call is shown while it is recorded" next_call
+tell call
+succeeds "report -f: and the next one" next_call
+tell call
+stop_record
+succeeds "report -f: the last one" next_call
+succeeds "report -f: it ends with the recording" wait $follower
+exec 5<&-
+"$VIRTRACE" report -f followed >out.txt
+is "report -f: of a complete trace" 3 "$(calls out.txt)"
+is "report -f --if" 1 "$("$VIRTRACE" report -f --if '$id == 2' followed | grep -c ' = work(')"
+
+kill -KILL "$victim"
+wait "$victim" 2>/dev/null || true
+
 # a million calls
 if [ -n "$update" ]; then
 	finish

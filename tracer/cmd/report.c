@@ -10,6 +10,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/follow.h"
 #include "tracer/cmd/review.h"
 #include "tracer/cmd/view.h"
 #include "tracer/review/by.h"
@@ -25,7 +26,7 @@
 struct options {
 	struct view view;
 	const char *path, *changed, *by;
-	bool verbose, plain;
+	bool verbose, plain, follow;
 	uint64_t limit; /* trees to show; 0: all */
 };
 
@@ -58,6 +59,8 @@ static void print_help(FILE *out)
 	      "function before\n"
 	      "      --by EXPR          with --changed: from the call before where this is the same, as "
 	      "path\n"
+	      "  -f, --follow           the calls as they end, of a trace that is being recorded; no "
+	      "summary\n"
 	      "  -n, --limit N          the first N of them\n"
 	      "      --plain            for programs: one value a line, nothing left out\n"
 	      VIEW_HELP
@@ -71,6 +74,7 @@ static void print_help(FILE *out)
 	      "  virtrace report --if 'info->allocation == info->physical && $duration > 5000000' "
 	      "blk.trace\n"
 	      "  virtrace report --changed '(*retstats)->rd_bytes' --by path blk.trace\n"
+	      "  virtrace report -f --if '$ret < 0' blk.trace\n"
 	      "  virtrace report --plain --function '*StatsGather' blk.trace | grep "
 	      "wr_highest_offset\n"
 	      "\n"
@@ -84,6 +88,7 @@ static const struct option long_options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	REVIEW_SELECT_OPTIONS,
 	{ "limit", required_argument, NULL, 'n' },
+	{ "follow", no_argument, NULL, 'f' },
 	{ "changed", required_argument, NULL, OPT_CHANGED },
 	{ "by", required_argument, NULL, OPT_BY },
 	{ "plain", no_argument, NULL, OPT_PLAIN },
@@ -108,6 +113,9 @@ static int take_option(void *ctx, int opt, const char *arg)
 	case OPT_PLAIN:
 		options->plain = true;
 		break;
+	case 'f':
+		options->follow = true;
+		break;
 	case OPT_CHANGED:
 		options->changed = arg;
 		break;
@@ -121,7 +129,7 @@ static int take_option(void *ctx, int opt, const char *arg)
 /* 0 go on, 1 the help was wanted, negative: usage, with a message. */
 static int parse_arguments(struct options *options, int argc, char **argv)
 {
-	int r = view_parse(&options->view, argc, argv, "vn:", long_options, take_option, options);
+	int r = view_parse(&options->view, argc, argv, "vn:f", long_options, take_option, options);
 
 	if (r == 0 && options->by && !options->changed)
 		return err_set(-EINVAL, "--by is for --changed; others: virtrace tree, virtrace stats");
@@ -188,7 +196,9 @@ static int take_changed(void *ctx, const struct call *call)
 static int open_pass(struct pass *pass, struct options *options)
 {
 	const struct trace_probe *const *probes;
-	int r = review_open(options->path, &options->view.selection, &pass->review);
+	struct selection *selection = &options->view.selection;
+	int r = options->follow ? follow_open(options->path, selection, &pass->review)
+				: review_open(options->path, selection, &pass->review);
 
 	pass->options = options;
 	if (r < 0 || !options->changed)
@@ -263,10 +273,15 @@ static int report_calls(struct options *options, struct show *show)
 	if (r < 0)
 		goto out;
 	show->wall_offset_ns = pass.review.wall_offset_ns;
-	if (options->plain)
+	if (options->follow) { /* what is known by then: the rest comes too late */
+		show->print.code = calls_code(pass.review.calls);
+		if (!options->plain)
+			show_titles(show);
+	}
+	if (options->plain || options->follow)
 		review_warn(&pass.review);
 	r = run_pass(&pass);
-	if (r == 0 && options->plain)
+	if (r == 0 && (options->plain || options->follow))
 		r = check_found(&pass);
 out:
 	close_pass(&pass);
@@ -331,6 +346,8 @@ static int report(struct options *options)
 		show.print.repeats = 0;
 		show.print.utf8 = false;
 	}
+	if (options->follow)
+		return report_calls(options, &show);
 	return options->plain ? report_plain(options, &show) : report_all(options, &show);
 }
 

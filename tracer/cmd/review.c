@@ -7,6 +7,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
+#include "tracer/cmd/follow.h"
 #include "tracer/cmd/target.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
@@ -95,8 +96,8 @@ void review_close(struct review *review)
 {
 	calls_free(review->calls);
 	reader_close(review->reader);
-	review->calls = NULL;
-	review->reader = NULL;
+	follow_free(review->follow);
+	*review = (struct review){ 0 };
 }
 
 /* One reading for the selected calls. */

@@ -28,6 +28,7 @@ enum { OPT_IF = 256, OPT_FUNCTION, OPT_TID, OPT_REVIEW_END };
 struct call;
 struct calls;
 struct code_map;
+struct follow;
 struct reader;
 struct report;
 struct selection;
@@ -36,6 +37,7 @@ struct review {
 	struct reader *reader;
 	struct calls *calls;
 	uint64_t wall_offset_ns; /**< add it to a time of the trace for ns since 1970 */
+	struct follow *follow;   /**< NULL: the trace is read up to where it ends now */
 };
 
 /** Take one of REVIEW_SELECT_OPTIONS.  0; 1 if it is another option; -EINVAL with a message. */

@@ -75,6 +75,7 @@ struct calls {
 	struct code_map *code;
 	size_t ready_size;
 	bool draining; /* deliver what is READY, in front or not */
+	bool is_eager; /* always */
 	bool ended;
 	int end;
 	struct calls_summary summary;
@@ -492,6 +493,11 @@ void calls_free(struct calls *calls)
 	free(calls);
 }
 
+void calls_set_eager(struct calls *calls)
+{
+	calls->is_eager = true;
+}
+
 /* The tree to deliver now, if any. */
 static struct held *next_ready(struct calls *calls)
 {
@@ -499,7 +505,9 @@ static struct held *next_ready(struct calls *calls)
 
 	if (calls->ended)
 		return root ? held_of(root) : NULL;
-	calls->draining |= calls->ready_size > READY_MAX;
+	if (calls->is_eager && !calls->ready_size)
+		return NULL;
+	calls->draining |= calls->is_eager || calls->ready_size > READY_MAX;
 	while (root && calls->draining && held_of(root)->state != TREE_READY)
 		root = root->next;
 	if (root && held_of(root)->state == TREE_READY)

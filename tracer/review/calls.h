@@ -93,6 +93,8 @@ struct calls *calls_new(calls_source_fn *source, void *ctx, bool deferred);
 /** Of a trace that is open and not yet read; `reader` must live longer. */
 struct calls *calls_of_reader(struct reader *reader);
 void calls_free(struct calls *calls);
+/** From now on trees come as soon as they are complete, not in the order of their entry. */
+void calls_set_eager(struct calls *calls);
 
 /**
  * 1 and the next tree, valid until the next call; 0 at the end; negative on damage, after all that
