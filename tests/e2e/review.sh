@@ -143,7 +143,7 @@ jq 'del(.end_ns, .end) | .target.comm = "\u001b[31mred" | .host = 7' small/.virt
 golden info-killed info killed
 fails "info: no trace" 1 "No such file" info nothing
 
-# report --follow: a victim that is recorded meanwhile
+# report --follow and record --live: a victim that is recorded meanwhile
 "${CC:-gcc}" -g -O1 -o victim "$E2E/victim.c"
 coproc VICTIM { exec ./victim; }
 victim=$VICTIM_PID
@@ -181,6 +181,18 @@ exec 5<&-
 is "report -f: of a complete trace" 3 "$(calls out.txt)"
 is "report -f --if" 1 "$("$VIRTRACE" report -f --if '$id == 2' followed | grep -c ' = work(')"
 
+env --default-signal=INT "$VIRTRACE" record --live -p "$victim" -e work -o live >pipe 2>said.txt &
+recorder=$!
+exec 5<pipe
+wait_until 60 recording said.txt
+tell call
+succeeds "record --live: a call is shown while it is recorded" next_call
+tell call
+stop_record
+succeeds "record --live: and the last one" next_call
+succeeds "record --live: it ends with the recording" timeout 30 cat <&5
+matches "record --live: what it says is not among the calls" "2 calls, lost 0" said.txt
+exec 5<&-
 kill -KILL "$victim"
 wait "$victim" 2>/dev/null || true
 

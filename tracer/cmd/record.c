@@ -13,6 +13,7 @@
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/decoders.h"
+#include "tracer/cmd/live.h"
 #include "tracer/cmd/session.h"
 #include "tracer/cmd/target.h"
 #include "tracer/remote/gate.h"
@@ -28,7 +29,7 @@ struct record_options {
 	struct decoder_set decoders;
 	bool no_decoders;
 	const char *name; /* -n */
-	bool quiet;
+	bool quiet, live;
 };
 
 static void print_help(FILE *out)
@@ -65,6 +66,7 @@ static void print_help(FILE *out)
 "Where to:\n"
 "  -o, --output DIR       the trace (virtrace.NAME.PID.DATE)\n"
 "      --force            replace a trace that is there\n"
+"      --live             show the calls here, too, as 'virtrace report --follow' does\n"
 "Other:\n"
 "      --debuginfo DIRS   search separate debug info here too (a:b:c)\n"
 "      --no-debuginfod    download nothing\n"
@@ -76,6 +78,7 @@ static void print_help(FILE *out)
 "  virtrace record -n virtqemud -x 'path == \"vda\"' -c 100\n"
 "  virtrace record -p 2114 -e 'qemuDomainGetBlockInfo path, vm->def->name => $ret, *info' -k\n"
 "  virtrace record -e 'libc.so.6!malloc' -c 10 -- ls -l\n"
+"  virtrace record --live -x '$ret < 0'\n"
 "\n"
 "Exit status: 0 done, 1 error, 2 usage, 3 the process ended first, 4 no function to trace, 5 not permitted.\n",
 		STACK_DEFAULT, LIMITS_DEFAULT.string, LIMITS_DEFAULT.array, LIMITS_DEFAULT.object,
@@ -84,7 +87,7 @@ static void print_help(FILE *out)
 
 enum {
 	OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_NO_DECODERS, OPT_MAX_PAUSE, OPT_MAX_RATE,
-	OPT_BUFFER, OPT_FORCE, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD,
+	OPT_BUFFER, OPT_FORCE, OPT_LIVE, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD,
 };
 
 static const struct option long_options[] = {
@@ -106,6 +109,7 @@ static const struct option long_options[] = {
 	{ "buffer", required_argument, NULL, OPT_BUFFER },
 	{ "output", required_argument, NULL, 'o' },
 	{ "force", no_argument, NULL, OPT_FORCE },
+	{ "live", no_argument, NULL, OPT_LIVE },
 	{ "debuginfo", required_argument, NULL, OPT_DEBUGINFO },
 	{ "no-debuginfod", no_argument, NULL, OPT_NO_DEBUGINFOD },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -212,6 +216,9 @@ static int parse_option(struct record_options *options, int opt, const char *arg
 		break;
 	case 'o':
 		session->output = arg;
+		break;
+	case OPT_LIVE:
+		options->live = true;
 		break;
 	case OPT_FORCE:
 		session->force = true;
@@ -470,17 +477,23 @@ static int record(struct record_options *options)
 		log_error("%s", err_text());
 		return start_status(r);
 	}
+	pid_t live = 0;
+
 	running = session;
 	catch_signals();
 	r = session_start(session);
 	if (r == 0) {
 		print_start(session);
-		run(session, options->quiet);
+		if (options->live && live_start(options->session.output, &live) < 0)
+			log_warn("%s", err_text());
+		run(session, options->quiet || options->live);
 	} else {
 		log_error("%s", err_text());
 	}
 	int r_finish = session_finish(session);
 
+	if (live)
+		live_finish(live);
 	if (r == 0 && r_finish < 0)
 		log_error("%s", err_text());
 	if (r == 0)
