@@ -229,6 +229,8 @@ if [ -n "$update" ]; then
 	exit
 fi
 "$GENERATE" million 1000000
+"$VIRTRACE" tree million >out.txt 2>err.txt
+is "no progress where there is no terminal" "" "$(cat err.txt)"
 small_enough "tree" tree --by disk million
 small_enough "stats" stats --hist --by disk million '$duration'
 small_enough "report --changed" report --changed '$duration' --by '$id / 2' million

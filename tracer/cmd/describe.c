@@ -10,6 +10,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/progress.h"
 #include "tracer/cmd/review.h"
 #include "tracer/cmd/view.h"
 #include "tracer/review/calls.h"
@@ -94,6 +95,7 @@ static int show_info(struct options *options, const char *path)
 
 	if (r < 0)
 		return r;
+	progress_show(review.progress, true);
 	description.note = reader_note(review.reader);
 	description.info = reader_info(review.reader);
 	description.n_probes = reader_probes(review.reader, &description.probes);

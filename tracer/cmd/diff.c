@@ -6,6 +6,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/progress.h"
 #include "tracer/cmd/review.h"
 #include "tracer/cmd/target.h"
 #include "tracer/cmd/view.h"
@@ -126,6 +127,7 @@ static int open_side(const struct options *options, int at, struct side *side)
 	if (r < 0)
 		return options->path[0] == options->path[1] ? r : err_context(r, "%s", options->path[at]);
 	review_warn(&side->review);
+	progress_show(side->review.progress, true);
 	size_t n_probes = reader_probes(side->review.reader, &probes);
 
 	return by_new(options->by, probes, n_probes, text_locale_is_utf8(), &side->by);

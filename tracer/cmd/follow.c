@@ -109,7 +109,6 @@ static int next_event(void *ctx, struct trace_event *ret)
 int follow_open(const char *path, struct selection *selection, struct review *ret)
 {
 	const struct trace_probe *const *probes;
-	bool deferred = false;
 	int r = review_open(path, selection, ret);
 
 	if (r < 0)
@@ -117,13 +116,11 @@ int follow_open(const char *path, struct selection *selection, struct review *re
 	ret->follow = calloc(1, sizeof(*ret->follow));
 	if (!ret->follow)
 		return err_set(-ENOMEM, "out of memory");
-	size_t n = reader_probes(ret->reader, &probes);
-
-	for (size_t i = 0; i < n; i++)
-		deferred |= probes[i]->deferred;
-	*ret->follow = (struct follow){ .reader = ret->reader, .selection = selection, .n_probes = n };
+	*ret->follow = (struct follow){ .reader = ret->reader,
+					.selection = selection,
+					.n_probes = reader_probes(ret->reader, &probes) };
 	calls_free(ret->calls);
-	ret->calls = calls_new(next_event, ret->follow, deferred);
+	ret->calls = calls_new(next_event, ret->follow, reader_has_deferred(ret->reader));
 	if (!ret->calls)
 		return err_set(-ENOMEM, "out of memory");
 	calls_set_eager(ret->calls);

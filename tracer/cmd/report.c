@@ -11,6 +11,7 @@
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/follow.h"
+#include "tracer/cmd/progress.h"
 #include "tracer/cmd/review.h"
 #include "tracer/cmd/view.h"
 #include "tracer/review/by.h"
@@ -260,8 +261,10 @@ static int report_sums(struct pass *sums, struct show *show)
 		return r;
 	if (r == 0)
 		r = check_found(sums);
-	if (r == 0 || sums->n_trees)
+	if (r == 0 || sums->n_trees) {
+		view_start(&sums->options->view);
 		show_head(sums, show);
+	}
 	return r;
 }
 
@@ -273,6 +276,8 @@ static int report_calls(struct options *options, struct show *show)
 	if (r < 0)
 		goto out;
 	show->wall_offset_ns = pass.review.wall_offset_ns;
+	if (show->page.width)
+		progress_show(pass.review.progress, false);
 	if (options->follow) { /* what is known by then: the rest comes too late */
 		show->print.code = calls_code(pass.review.calls);
 		if (!options->plain)
@@ -321,7 +326,7 @@ static int report_all(struct options *options, struct show *show)
 		goto out;
 	show->print.code = calls_code(sums.review.calls);
 	show->wall_offset_ns = sums.review.wall_offset_ns;
-	view_start(&options->view);
+	progress_show(sums.review.progress, true);
 	r = report_sums(&sums, show);
 	if (sums.n_trees && !sums.error)
 		r = report_calls(options, show);

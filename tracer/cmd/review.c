@@ -8,6 +8,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/follow.h"
+#include "tracer/cmd/progress.h"
 #include "tracer/cmd/target.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
@@ -79,7 +80,10 @@ int review_open(const char *path, struct selection *selection, struct review *re
 	r = selection_prepare(selection, probes, n);
 	if (r < 0)
 		goto fail;
-	review.calls = calls_of_reader(review.reader);
+	review.progress = progress_new(review.reader, path);
+	if (review.progress)
+		review.calls = calls_new(progress_next, review.progress,
+					 reader_has_deferred(review.reader));
 	if (!review.calls) {
 		r = err_set(-ENOMEM, "out of memory");
 		goto fail;
@@ -97,6 +101,7 @@ void review_close(struct review *review)
 	calls_free(review->calls);
 	reader_close(review->reader);
 	follow_free(review->follow);
+	progress_free(review->progress);
 	*review = (struct review){ 0 };
 }
 

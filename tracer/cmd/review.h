@@ -29,6 +29,7 @@ struct call;
 struct calls;
 struct code_map;
 struct follow;
+struct progress;
 struct reader;
 struct report;
 struct selection;
@@ -37,6 +38,7 @@ struct review {
 	struct reader *reader;
 	struct calls *calls;
 	uint64_t wall_offset_ns; /**< add it to a time of the trace for ns since 1970 */
+	struct progress *progress;
 	struct follow *follow;   /**< NULL: the trace is read up to where it ends now */
 };
 

@@ -7,6 +7,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/progress.h"
 #include "tracer/cmd/review.h"
 #include "tracer/cmd/view.h"
 #include "tracer/review/by.h"
@@ -181,6 +182,7 @@ static void show_job(const struct options *options, const struct review *review,
 
 static int run_job(const struct options *options, struct review *review, struct job *job)
 {
+	progress_show(review->progress, true);
 	int r = review_calls(review, &options->view.selection, add_call, job);
 
 	if (r == -ENOMEM || (r < 0 && !job->n_calls))

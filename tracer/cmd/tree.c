@@ -6,6 +6,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/progress.h"
 #include "tracer/cmd/review.h"
 #include "tracer/cmd/view.h"
 #include "tracer/review/by.h"
@@ -119,6 +120,7 @@ static void show_job(const struct options *options, const struct review *review,
 
 static int run_job(const struct options *options, struct review *review, struct job *job)
 {
+	progress_show(review->progress, true);
 	int r = review_trees(review, &options->view.selection, add_tree, job);
 	bool has_some = call_tree_root(job->tree)->calls;
 

@@ -463,13 +463,7 @@ static int next_of_reader(void *ctx, struct trace_event *ret)
 
 struct calls *calls_of_reader(struct reader *reader)
 {
-	const struct trace_probe *const *probes;
-	size_t n = reader_probes(reader, &probes);
-	bool deferred = false;
-
-	for (size_t i = 0; i < n; i++)
-		deferred |= probes[i]->deferred;
-	return calls_new(next_of_reader, reader, deferred);
+	return calls_new(next_of_reader, reader, reader_has_deferred(reader));
 }
 
 void calls_free(struct calls *calls)

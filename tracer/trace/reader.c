@@ -474,6 +474,14 @@ size_t reader_probes(const struct reader *rd, const struct trace_probe *const **
 	return rd->doc.n_probes;
 }
 
+bool reader_has_deferred(const struct reader *rd)
+{
+	for (size_t i = 0; i < rd->doc.n_probes; i++)
+		if (rd->probes[i]->deferred)
+			return true;
+	return false;
+}
+
 uint64_t reader_wall_ns(const struct reader *rd, uint64_t time_ns)
 {
 	return time_ns + (uint64_t)rd->doc.offset_ns;
@@ -482,4 +490,11 @@ uint64_t reader_wall_ns(const struct reader *rd, uint64_t time_ns)
 const char *reader_note(const struct reader *rd)
 {
 	return rd->view.note;
+}
+
+unsigned reader_percent(const struct reader *rd)
+{
+	uint64_t all = rd->view.n_packets, done = rd->packets < all ? rd->packets : all;
+
+	return all ? (unsigned)(done * 100 / all) : 100;
 }

@@ -79,8 +79,13 @@ int reader_grow(struct reader *reader, bool *is_finished_ret);
 /** Contents of info.json, parsed (json-c object, borrowed). */
 struct json_object *reader_info(const struct reader *reader);
 size_t reader_probes(const struct reader *reader, const struct trace_probe *const **ret);
+/** Whether some probe's entries come when its calls return. */
+bool reader_has_deferred(const struct reader *reader);
 /** Wall clock of a time in the trace, in ns since 1970. */
 uint64_t reader_wall_ns(const struct reader *reader, uint64_t time_ns);
+
+/** How much of the trace was read, of 100. */
+unsigned reader_percent(const struct reader *reader);
 
 /** A line about what is wrong with the trace and was left out, or NULL. */
 const char *reader_note(const struct reader *reader);

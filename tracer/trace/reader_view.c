@@ -259,6 +259,7 @@ static void note_packet(struct view *view, const struct packet_file *file)
 	if (file->state == FILE_WRONG)
 		return;
 	view->has_packets = true;
+	view->n_packets++;
 	view->last = file->number;
 	view->last_content = file->header.content_size;
 }

@@ -14,6 +14,7 @@ struct view {
 	bool is_cut;   /**< the last packet ends within an event */
 	char *note;    /**< NULL, or a line that says what was left out */
 	bool has_packets;
+	uint64_t n_packets;
 	uint64_t first;             /**< number of the packet to begin with */
 	uint64_t last, last_content; /**< of the last packet, and how much of it there was */
 };
