@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "tracer/base/log.h"
+#include "tracer/base/similar.h"
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/target.h"
 
@@ -60,6 +61,17 @@ static void print_help(FILE *out)
 		"'virtrace COMMAND --help' tells more.  --version prints the version.\n");
 }
 
+static void tell_unknown(const char *name)
+{
+	struct similar similar = { .wanted = name };
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		similar_offer(&similar, commands[i].name);
+	log_error("there is no command '%s'; 'virtrace --help' lists them%s%s%s", name,
+		  similar.n ? "\ndid you mean '" : "", similar.n ? similar.names[0] : "",
+		  similar.n ? "'?" : "");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -79,6 +91,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(name, commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
-	log_error("there is no command '%s'; 'virtrace --help' lists them", name);
+	tell_unknown(name);
 	return EXIT_USAGE;
 }
