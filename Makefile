@@ -70,6 +70,10 @@ $(BUILD)/%.o: %.c Makefile
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) $(ALLCFLAGS) -c -o $@ $<
 
+# Code that is copied into the traced process: on its own there, see the file's head.
+$(BUILD)/tracer/probe/inside.o: ALLCFLAGS += -O2 -fPIE -mgeneral-regs-only -fno-stack-protector -fno-jump-tables -fno-builtin \
+	-fcf-protection=branch -fno-sanitize=all
+
 $(BUILD)/virtrace: $(BUILD)/tracer/cmd/main.o $(call archives,cmd)
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs_of,cmd)

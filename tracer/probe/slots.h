@@ -1,10 +1,8 @@
 /**
- * Slots: displaced instructions in the traced process, in areas of executable memory near its
- * modules.
+ * Slots: displaced instructions in the traced process, in areas near its modules.
  *
  * A slot is never freed, changed or reused while the process lives: a thread may stand in it, or a
- * signal frame may hold its address.  Areas survive detaching; the next attach finds them again and
- * reuses the slots.
+ * signal frame may hold its address.  The next attach finds them again and reuses them.
  */
 #ifndef PROBE_SLOTS_H
 #define PROBE_SLOTS_H
@@ -15,18 +13,18 @@
 
 #include "tracer/probe/insn.h"
 
-struct maps;
+struct areas;
 struct proc;
 struct rcall;
 struct slots;
 
 struct slot {
-	uint64_t addr;    /**< of the displaced code */
+	uint64_t addr;    /**< where a thread is sent */
 	uint64_t site;    /**< of the original instruction */
 	uint8_t orig[INSN_MAX + 1]; /**< the original bytes, insn_len of them */
 	uint8_t insn_len, code_len;
 	uint8_t n_points;
-	struct slot_point points[SLOT_POINTS_MAX];
+	struct slot_point points[3 + SLOT_POINTS_MAX];
 };
 
 /** Find the areas that are already in the process. */
@@ -61,13 +59,10 @@ const struct slot *slots_find(const struct slots *slots, uint64_t rip);
  */
 const struct slot_point *slot_point_at(const struct slot *slot, uint64_t rip);
 
+/** The areas they are in; borrowed. */
+struct areas *slots_areas(struct slots *slots);
+
 /** How many bytes of the process' memory the areas take. */
 uint64_t slots_bytes(const struct slots *slots);
-
-/**
- * A free range of `len` bytes such that it and all of [lo, hi) are within a 32-bit distance; 0 if
- * there is none.
- */
-uint64_t slots_choose_address(const struct maps *maps, uint64_t lo, uint64_t hi, uint64_t len);
 
 #endif

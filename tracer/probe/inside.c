@@ -1,0 +1,201 @@
+/*
+ * Code that runs inside the traced process
+ *
+ * Nothing here runs while a tracer does its work, but inside_heal: a live tracer never lets the SIGTRAP of an int3 of ours
+ * through.  So if the handler is called for one, the tracer is dead, and the thread is helped on:
+ *
+ *	rip behind an int3 of ours    the thread has hit it: sent to the slot, as the tracer would have done
+ *	rip in an area                the tracer had done that and died before it let the thread go: nothing to do
+ *	rip at a site                 the tracer had restored the text and sent it back there: nothing to do
+ *	anything else                 not ours: what would have happened without us happens
+ *
+ * After the first of these the handler restores the text, once, through /proc/self/mem: then nobody comes here any more.
+ * Several threads may do that at once; all write the same.  Only what is still an int3 of ours is written to: the rest of the
+ * instruction must be what was there, or other code has been mapped there since.
+ *
+ * inside_heal is called by each slot.  An int3 that is hit while SIGTRAP is blocked makes the kernel reset its handler to SIG_DFL
+ * (kernel/signal.c, force_sig_info_to_task): then it is installed again, before the thread goes on.  A handler that the process
+ * has installed itself meanwhile is left alone.
+ *
+ * The code is copied as bytes: it may refer to nothing outside of its section, calls no library, uses neither thread-local nor
+ * vector registers (the Makefile compiles it so), and finds its area by its own address.  Its data is in the area's head,
+ * which the process itself cannot write (the pages are r-x): what has to be noted there goes through /proc/self/mem, too.
+ */
+#include "tracer/probe/inside.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#define INSIDE __attribute__((section("virtrace_inside"), used))
+#define INLINE static inline __attribute__((always_inline))
+
+enum { AREAS_MAX = 256, SA_SIZE = 8, RDWR_CLOEXEC = 02000002 };
+
+INLINE long call4(long nr, long a, long b, long c, long d)
+{
+	register long r10 __asm__("r10") = d;
+	long ret;
+
+	__asm__ volatile("syscall" : "=a"(ret) : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
+	return ret;
+}
+
+/* The rest of a displaced instruction is still where it was. */
+INLINE bool rest_is_there(const struct slot_header *slot, const volatile uint8_t *code)
+{
+	for (unsigned i = 1; i < slot->insn_len; i++)
+		if (code[i] != slot->orig[i])
+			return false;
+	return true;
+}
+
+INLINE const struct slot_header *slot_at(const struct area_header *area, uint32_t at)
+{
+	const struct slot_header *slot = (const void *)((const char *)area + at);
+	bool fits = at + sizeof(*slot) <= area->used && slot->size >= sizeof(*slot) && slot->size <= area->used - at;
+
+	return fits ? slot : NULL;
+}
+
+INLINE const struct area_header *next_of(const struct area_header *area, unsigned *n)
+{
+	return ++*n < AREAS_MAX ? (const void *)area->next : NULL;
+}
+
+#define EACH_AREA(area, first) \
+	(unsigned n_areas_ = 0, *once_ = &n_areas_; once_; once_ = NULL) \
+	for (const struct area_header *area = first; area; area = next_of(area, &n_areas_))
+#define EACH_SLOT(slot, area) \
+	(const struct slot_header *slot = slot_at(area, AREA_FIRST); slot; \
+	 slot = slot_at(area, (uint32_t)((const char *)slot - (const char *)area) + slot->size))
+
+INLINE void repair(const struct area_header *first)
+{
+	long fd = call4(SYS_open, (long)first->mem_path, RDWR_CLOEXEC, 0, 0);
+	uint8_t there[INSN_MAX + 1];
+	uint32_t yes = 1;
+
+	if (fd < 0)
+		return;
+	for EACH_AREA(area, first) {
+		for EACH_SLOT(slot, area) {
+			long n = call4(SYS_pread64, fd, (long)there, slot->insn_len, (long)slot->site);
+
+			if (n == slot->insn_len && there[0] == 0xcc && rest_is_there(slot, there))
+				call4(SYS_pwrite64, fd, (long)slot->orig, 1, (long)slot->site);
+		}
+	}
+	call4(SYS_pwrite64, fd, (long)&yes, sizeof(yes), (long)&first->repaired);
+	call4(SYS_close, fd, 0, 0, 0);
+}
+
+/* As if we were not there.  SIG_DFL: the same signal once more, when this handler has returned. */
+INLINE void chain(const struct area_header *area, siginfo_t *info)
+{
+	bool forced = info->si_code > 0;
+
+	if (area->before.handler == (uint64_t)SIG_IGN && !forced)
+		return;
+	call4(SYS_rt_sigaction, SIGTRAP, (long)&area->before, 0, SA_SIZE);
+	long pid = call4(SYS_getpid, 0, 0, 0, 0), tid = call4(SYS_gettid, 0, 0, 0, 0);
+
+	call4(SYS_rt_tgsigqueueinfo, pid, tid, SIGTRAP, (long)info);
+}
+
+enum found { NOT_OURS, IN_AREA, AT_SITE, HIT };
+
+/* What a thread that stopped at `rip` was doing; HIT: its slot. */
+INLINE enum found find(const struct area_header *first, uint64_t rip, const struct slot_header **ret)
+{
+	enum found found = NOT_OURS;
+
+	for EACH_AREA(area, first) {
+		if (rip - (uint64_t)area < area->size)
+			return IN_AREA;
+		for EACH_SLOT(slot, area) {
+			if (slot->site == rip - 1 && rest_is_there(slot, (const uint8_t *)slot->site)) {
+				*ret = slot;
+				return HIT;
+			}
+			if (slot->site == rip)
+				found = AT_SITE;
+		}
+	}
+	return found;
+}
+
+/* What inside_handler jumps to; `first` is the area it is in. */
+INSIDE static void on_trap(int sig, siginfo_t *info, ucontext_t *context, const struct area_header *first)
+{
+	greg_t *rip = &context->uc_mcontext.gregs[REG_RIP];
+	const struct slot_header *slot = NULL;
+	enum found found = info->si_code == SI_KERNEL ? find(first, (uint64_t)*rip, &slot) : NOT_OURS;
+
+	(void)sig;
+	if (found == NOT_OURS)
+		chain(first, info);
+	if (found != HIT)
+		return;
+	*rip = (greg_t)(slot + 1);
+	if (first->may_repair && !first->repaired)
+		repair(first);
+}
+
+/*
+ * inside_heal keeps every register, the flags too; its caller has stepped over the red zone.  The restorer has the bytes by
+ * which debuggers know a signal frame.
+ */
+__asm__(".pushsection virtrace_inside,\"ax\",@progbits\n"
+	".globl inside_handler, inside_restorer, inside_heal\n"
+	".hidden inside_handler, inside_restorer, inside_heal\n"
+	"inside_handler:\n"
+	"	endbr64\n"
+	"	lea __start_virtrace_inside - 256(%rip), %rcx\n"
+	"	jmp on_trap\n"
+	"inside_restorer:\n"
+	"	mov $15, %rax\n" /* rt_sigreturn */
+	"	syscall\n"
+	"inside_heal:\n"
+	"	pushfq\n"
+	"	push %rax\n"
+	"	push %rcx\n"
+	"	push %rdx\n"
+	"	push %rsi\n"
+	"	push %rdi\n"
+	"	push %r10\n"
+	"	push %r11\n"
+	"	lea __start_virtrace_inside - 256(%rip), %rdi\n"
+	"	cmpl $0, 28(%rdi)\n" /* area_header.heals */
+	"	je 2f\n"
+	"	sub $32, %rsp\n"
+	"	mov $13, %eax\n" /* rt_sigaction(SIGTRAP, NULL, &now, 8) */
+	"	mov $5, %edi\n"
+	"	xor %esi, %esi\n"
+	"	mov %rsp, %rdx\n"
+	"	mov $8, %r10d\n"
+	"	syscall\n"
+	"	test %eax, %eax\n"
+	"	jnz 1f\n"
+	"	cmpq $0, (%rsp)\n" /* SIG_DFL */
+	"	jne 1f\n"
+	"	mov $13, %eax\n" /* rt_sigaction(SIGTRAP, &ours, NULL, 8) */
+	"	mov $5, %edi\n"
+	"	lea __start_virtrace_inside - 256 + 48(%rip), %rsi\n" /* area_header.ours */
+	"	xor %edx, %edx\n"
+	"	mov $8, %r10d\n"
+	"	syscall\n"
+	"1:	add $32, %rsp\n"
+	"2:	pop %r11\n"
+	"	pop %r10\n"
+	"	pop %rdi\n"
+	"	pop %rsi\n"
+	"	pop %rdx\n"
+	"	pop %rcx\n"
+	"	pop %rax\n"
+	"	popfq\n"
+	"	ret\n"
+	".popsection\n");
+_Static_assert(offsetof(struct area_header, heals) == 28 && offsetof(struct area_header, ours) == 48 && INSIDE_AT == 256,
+	       "inside_heal has these numbers in it");

@@ -1,0 +1,52 @@
+/**
+ * What lives in the traced process: the head of an area, and the code that is copied into it.
+ *
+ * The code runs in threads of the target, also when no tracer is left.  It knows nothing but the area it was copied into.
+ */
+#ifndef PROBE_INSIDE_H
+#define PROBE_INSIDE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tracer/probe/insn.h"
+
+enum {
+	AREA_VERSION = 2,
+	INSIDE_AT = 256,  /**< offset of the code in its area */
+	AREA_FIRST = 2048, /**< offset of the first slot */
+	SLOT_ALIGN = 16,
+};
+
+/** As rt_sigaction(2) takes it: include/linux/signal_types.h, struct sigaction. */
+struct kernel_action {
+	uint64_t handler, flags, restorer, mask;
+};
+
+struct area_header {
+	char magic[16];
+	uint32_t version, size;
+	uint32_t used;       /**< bytes taken so far, complete up to there */
+	uint32_t heals;      /**< slots install `ours` again where the kernel has reset it */
+	uint32_t may_repair; /**< the handler may make system calls to restore the text */
+	uint32_t repaired;   /**< it has done so */
+	uint64_t next;       /**< another area, 0 for none: the handler looks through all from its own on */
+	struct kernel_action ours, before; /**< for SIGTRAP; `before` is SIG_DFL or SIG_IGN */
+	char mem_path[16];   /**< /proc/self/mem */
+};
+_Static_assert(sizeof(struct area_header) <= INSIDE_AT, "the head of an area has no room");
+
+struct slot_header {
+	uint64_t site;
+	uint8_t orig[INSN_MAX + 1];
+	uint8_t insn_len, code_len;
+	uint16_t size; /**< with header and padding: where the next one starts */
+	uint32_t reserved;
+};
+
+/** Handler of SIGTRAP, the code that returns from it, and what a slot calls first (see inside.c). */
+extern const char inside_handler[], inside_restorer[], inside_heal[];
+/** All of the code; these two are made by the linker. */
+extern const char __start_virtrace_inside[], __stop_virtrace_inside[];
+
+#endif
