@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tracer/base/err.h"
 #include "tracer/remote/maps.h"
@@ -257,7 +258,7 @@ int areas_map(struct areas *areas, const struct rcall *call, uint64_t lo, uint64
 	if (!area)
 		return err_set(-ENOMEM, "out of memory");
 	*area = (struct area){ addr, AREA_SIZE, AREA_FIRST, 0 };
-	r = rcall_map(call, addr, AREA_SIZE);
+	r = rcall_map(call, addr, AREA_SIZE, PROT_READ | PROT_EXEC);
 	struct thread *paused = pause_for_writing(areas->proc);
 
 	if (r == 0)

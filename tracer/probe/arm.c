@@ -43,7 +43,8 @@ static void serve(void *ctx, struct thread *thread)
  * A thread held at exec stands at no site: give it one for the time of the call.  No other thread
  * can run into it.
  */
-static int reserve_at_exec(struct engine *engine, const struct rcall *call, uint64_t lo, uint64_t hi, size_t n)
+static int rcall_at_exec(struct engine *engine, const struct rcall *call,
+			 int (*what)(struct engine *engine, const struct rcall *call, void *arg), void *arg)
 {
 	static const uint8_t int3 = 0xcc;
 	uint64_t rip = engine->held_regs.rip;
@@ -51,7 +52,7 @@ static int reserve_at_exec(struct engine *engine, const struct rcall *call, uint
 
 	if (rmem_read(engine->proc, rip, &orig, 1) != 1 || rmem_write(engine->proc, rip, &int3, 1) < 0)
 		return err_set(-EFAULT, "cannot write to the text at %#lx", (unsigned long)rip);
-	int r = slots_reserve(engine->slots, call, lo, hi, n);
+	int r = what(engine, call, arg);
 
 	rmem_write(engine->proc, rip, &orig, 1);
 	if (engine->held)
@@ -59,16 +60,34 @@ static int reserve_at_exec(struct engine *engine, const struct rcall *call, uint
 	return r;
 }
 
-int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n)
+int engine_rcall(struct engine *engine, int (*what)(struct engine *engine, const struct rcall *call, void *arg), void *arg)
 {
 	struct rcall call = { .proc = engine->proc, .serve = serve, .ctx = engine,
 			      .held = engine->held, .back = &engine->held_regs };
-	int r = engine->held_at_exec ? reserve_at_exec(engine, &call, lo, hi, n)
-				     : slots_reserve(engine->slots, &call, lo, hi, n);
+	int r = engine->held_at_exec ? rcall_at_exec(engine, &call, what, arg) : what(engine, &call, arg);
 
 	if (r == -ETIMEDOUT)
 		engine->held = NULL; /* it is somewhere, running; its next stop is handled like any other */
 	return r;
+}
+
+struct range_request {
+	uint64_t lo, hi;
+	size_t n;
+};
+
+static int reserve(struct engine *engine, const struct rcall *call, void *arg)
+{
+	const struct range_request *request = arg;
+
+	return slots_reserve(engine->slots, call, request->lo, request->hi, request->n);
+}
+
+int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n)
+{
+	struct range_request request = { lo, hi, n };
+
+	return engine_rcall(engine, reserve, &request);
 }
 
 /*

@@ -4,6 +4,7 @@
  *	1. the text is restored; from now on nobody traps any more
  *	2. every task is asked to stop
  *	3. whatever it stops for, the decisions of dispatch.c are taken, and it is detached instead of continued
+ *	4. the last one takes the handler of SIGTRAP out of the process on its way (protect.c)
  *
  * Hits that were under way in 1 are recorded like all others.  A task that was made meanwhile is
  * known from its maker's event, which the maker has to stop for before it can be detached; so when
@@ -23,13 +24,17 @@
 
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
+#include "tracer/probe/areas.h"
 #include "tracer/probe/engine_state.h"
+#include "tracer/probe/protect.h"
 #include "tracer/probe/site.h"
+#include "tracer/probe/slots.h"
 #include "tracer/remote/event.h"
 #include "tracer/remote/pause.h"
 #include "tracer/remote/thread.h"
 
 static const uint64_t patience_ns = 5ull * 1000 * 1000 * 1000;
+static const uint64_t keeper_patience_ns = 1000ull * 1000 * 1000;
 static const uint64_t ask_again_ns = 20 * 1000 * 1000;
 
 static int restore_text(struct engine *engine)
@@ -55,6 +60,8 @@ static void ask_all(struct engine *engine)
 	struct thread *thread, *next;
 
 	HASH_ITER(hh, engine->proc->threads, thread, next) {
+		if (thread == engine->keeper)
+			continue;
 		char state = proc_state(thread->tid, thread->tid);
 
 		/*
@@ -75,24 +82,67 @@ static void restore_rest(struct engine *engine, pid_t tid)
 	site_disarm_all(engine->sites);
 }
 
+/* Who takes the handler out of the process, and so is let go last: one that can make a system call without harm. */
+static void choose_keeper(struct engine *engine)
+{
+	struct candidate list[CANDIDATES_MAX];
+	bool wanted = engine->protected && engine->end == TARGET_RUNNING;
+
+	if (wanted && pause_candidates(engine->proc, list) && list[0].harm < HARM_EINTR)
+		engine->keeper = proc_thread(engine->proc, list[0].tid);
+}
+
+/* Also one that job control has stopped will do: it makes the call when it is continued. */
+static bool stop_keeper(struct engine *engine)
+{
+	struct event event;
+
+	return pause_thread(engine->proc, engine->keeper) ||
+	       (event_of(engine->keeper->tid, &event) == 0 && event.kind == EVENT_GROUP_STOP);
+}
+
+/* False if it has to be asked again. */
+static bool let_keeper_go(struct engine *engine)
+{
+	struct thread *thread = engine->keeper;
+	struct user_regs_struct regs;
+
+	if (!stop_keeper(engine))
+		return false;
+	if (thread_get_regs(thread, &regs) == 0 && areas_has_code(slots_areas(engine->slots), regs.rip)) {
+		thread_resume(engine->proc, thread, 0);
+		return false;
+	}
+	if (engine_leave_slot(engine, &regs))
+		thread_set_regs(thread, &regs);
+	protect_end(engine, thread);
+	proc_forget(engine->proc, thread);
+	return true;
+}
+
 static int let_all_go(struct engine *engine)
 {
 	uint64_t start_ns = engine_now_ns(), asked_ns = start_ns;
 	struct event event;
 
+	choose_keeper(engine);
 	ask_all(engine);
 	while (proc_count(engine->proc)) {
+		uint64_t now_ns = engine_now_ns();
+
+		if (now_ns - start_ns > keeper_patience_ns)
+			engine->keeper = NULL; /* let go like others: the handler stays */
+		if (now_ns - start_ns > patience_ns)
+			return err_set(-ETIMEDOUT, "%zu threads do not answer: they go free when virtrace ends",
+				       proc_count(engine->proc));
+		if (engine->keeper && proc_count(engine->proc) == 1 && let_keeper_go(engine))
+			break;
 		if (event_next(engine->proc, true, &event) < 0)
 			break; /* nothing is ours any more */
 		restore_rest(engine, event.tid);
 		engine_handle(engine, &event);
-		uint64_t now_ns = engine_now_ns();
-
 		if (event.kind != EVENT_NONE || now_ns - asked_ns < ask_again_ns)
 			continue;
-		if (now_ns - start_ns > patience_ns)
-			return err_set(-ETIMEDOUT, "%zu threads do not answer: they go free when virtrace ends",
-				       proc_count(engine->proc));
 		ask_all(engine);
 		asked_ns = now_ns;
 	}
@@ -127,6 +177,7 @@ int engine_detach(struct engine *engine)
 	int r = restore_text(engine);
 
 	release_held(engine);
+	protect_stop(engine);
 	int ticks = tick_start(), r_go = let_all_go(engine);
 
 	if (ticks == 0)

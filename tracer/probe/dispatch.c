@@ -31,6 +31,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
+#include "tracer/probe/areas.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
@@ -54,7 +55,7 @@ struct tracee *engine_tracee(struct thread *thread)
 /* Where a stop of a task leads: on, or away from us. */
 static void release(struct engine *engine, struct thread *thread, int sig)
 {
-	if (engine->phase != ENGINE_DETACHING) {
+	if (engine->phase != ENGINE_DETACHING || thread == engine->keeper) {
 		thread_resume(engine->proc, thread, sig);
 		return;
 	}
@@ -139,11 +140,14 @@ static void refill(const struct site *site)
 
 /*
  * Send a thread on from a site: through the slot, or, when the text is restored, to the instruction
- * itself.
+ * itself.  Not if there is a site on the byte before: should we die right now, the handler in the process takes that for the
+ * place the thread has come from.
  */
 static void pass_site(struct engine *engine, struct thread *thread, const struct site *site)
 {
-	thread_set_rip(thread, engine->phase == ENGINE_DETACHING ? site->addr : site->slot->addr);
+	bool straight = engine->phase == ENGINE_DETACHING && !site_find(engine->sites, site->addr - 1);
+
+	thread_set_rip(thread, straight ? site->addr : site->slot->addr);
 	release(engine, thread, 0);
 }
 
@@ -279,6 +283,15 @@ static void handle_end(struct engine *engine, const struct event *event)
 	forget_own_threads(engine);
 }
 
+/* In the code that slots call (inside.c): for some instructions only. */
+static bool is_in_area_code(struct engine *engine, const struct thread *thread)
+{
+	struct user_regs_struct regs;
+
+	return engine->slots && thread_get_regs(thread, &regs) == 0 &&
+	       areas_has_code(slots_areas(engine->slots), regs.rip);
+}
+
 /*
  * A stop that was asked for comes before signals that are pending, so an int3 may have been hit
  * whose SIGTRAP is still to come (kernel/signal.c, get_signal).  A thread that was let go now would
@@ -288,6 +301,11 @@ static void release_paused(struct engine *engine, struct thread *thread)
 {
 	if (engine->phase == ENGINE_DETACHING && thread_fault_waits(thread)) {
 		thread_resume(engine->proc, thread, 0);
+		return;
+	}
+	if (engine->phase == ENGINE_DETACHING && is_in_area_code(engine, thread)) {
+		thread_resume(engine->proc, thread, 0);
+		thread_interrupt(thread);
 		return;
 	}
 	if (engine->phase == ENGINE_DETACHING)
@@ -305,7 +323,7 @@ static void handle_stop(struct engine *engine, struct thread *thread, const stru
 		pass_signal(engine, thread, event->value);
 		break;
 	case EVENT_GROUP_STOP:
-		if (engine->phase == ENGINE_DETACHING)
+		if (engine->phase == ENGINE_DETACHING && thread != engine->keeper)
 			release_paused(engine, thread); /* the kernel keeps the group stop */
 		else
 			thread_listen(engine->proc, thread);

@@ -41,6 +41,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
+#include "tracer/probe/protect.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
 #include "tracer/remote/event.h"
@@ -68,6 +69,8 @@ static void on_forget(void *ctx, struct thread *thread)
 
 	if (engine->held == thread)
 		engine->held = NULL;
+	if (engine->keeper == thread)
+		engine->keeper = NULL;
 	if (engine->live.thread == thread)
 		engine->live.thread = NULL;
 	if (tracee)
@@ -252,6 +255,11 @@ pid_t engine_pid(const struct engine *engine)
 	return engine->proc->pid;
 }
 
+const char *engine_unprotected(const struct engine *engine)
+{
+	return engine->unprotected[0] ? engine->unprotected : NULL;
+}
+
 static void release_at_exec(struct engine *engine)
 {
 	struct thread *thread = engine->held;
@@ -267,6 +275,8 @@ static int start(struct engine *engine)
 	uint64_t start_ns = engine_now_ns();
 	bool first = engine->phase == ENGINE_ATTACHED;
 
+	if (first)
+		protect_start(engine);
 	libraries_watch(engine);
 	int r = engine_arm(engine);
 

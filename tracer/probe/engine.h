@@ -99,6 +99,11 @@ int engine_spawn(char *const argv[], const struct engine_ops *ops, void *ctx, st
 
 pid_t engine_pid(const struct engine *engine);
 
+/**
+ * Why the target could die if we are killed with -9, or NULL if it could not: known when engine_run() has armed.
+ */
+const char *engine_unprotected(const struct engine *engine);
+
 struct probe_options {
 	bool stack;       /**< copy the stack at entry, for a backtrace */
 	bool nested_only; /**< record a call only inside another recorded call of its thread */

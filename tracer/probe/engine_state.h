@@ -23,6 +23,7 @@
 #include "tracer/remote/proc.h"
 
 struct event;
+struct rcall;
 struct site;
 struct site_table;
 struct slots;
@@ -87,6 +88,9 @@ struct engine {
 	struct loader loader;
 	struct site *loader_site; /**< NULL: libraries are watched by polling */
 	bool watches_libraries, libraries_pending; /**< pending: the owner wants to be asked again */
+	bool protected;          /**< the handler is in the target: protect.h */
+	char unprotected[128];   /**< why not */
+	struct thread *keeper;   /**< while detaching: who is let go last, and takes the handler out; or NULL */
 	uint64_t libraries_seen_ns, libraries_hash;
 
 	enum target_end end;
@@ -133,6 +137,8 @@ void budget_check(struct engine *engine, const struct site *site, uint64_t now_n
 /* arm.c */
 /** Plant the int3s of probes that were added since. */
 int engine_arm(struct engine *engine);
+/** Have system calls made, by whatever thread may make them now. */
+int engine_rcall(struct engine *engine, int (*what)(struct engine *engine, const struct rcall *call, void *arg), void *arg);
 /** Make room for slots near a range. */
 int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n);
 /** Make room near every module, if calls may have to be caught where they return to. */

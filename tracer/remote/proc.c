@@ -97,6 +97,26 @@ size_t proc_count(const struct proc *proc)
 	return HASH_COUNT(proc->threads);
 }
 
+int proc_status(pid_t tid, const char *field, int base, uint64_t *ret)
+{
+	char path[64], text[8192], line[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	snprintf(line, sizeof(line), "\n%s:", field);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	const char *at = strstr(text, line);
+
+	if (!at)
+		return -ENOENT;
+	*ret = strtoull(at + strlen(line), NULL, base);
+	return 0;
+}
+
 char proc_state(pid_t pid, pid_t tid)
 {
 	char path[64], text[512];

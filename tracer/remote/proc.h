@@ -68,6 +68,12 @@ int proc_find_live(struct proc *proc);
 /** Its address space; -ESRCH when nobody lives in it. */
 int proc_maps(struct proc *proc, struct maps *ret);
 
+/**
+ * The number behind "FIELD:" in /proc/TID/status (proc_pid_status(5)), written in `base`; -ENOENT if it is not there, the
+ * first one if there are several.
+ */
+int proc_status(pid_t tid, const char *field, int base, uint64_t *ret);
+
 /** State letter in /proc/PID/task/TID/stat: R S D T t Z X; 0 if it is gone. */
 char proc_state(pid_t pid, pid_t tid);
 bool proc_is_dead(char state); /**< gone, or a zombie */

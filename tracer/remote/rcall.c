@@ -3,9 +3,9 @@
  *
  * The thread is stopped, gets a stack image (sigframe.c), and by ONE PTRACE_SETREGS starts at
  * `syscall; ret` with mmap's arguments.  It needs us no more: dying before SETREGS means nothing
- * happened, dying after it means one page more.  SIGTRAP is not blocked meanwhile (a hit with
- * SIGTRAP blocked makes the kernel reset the process' handler).  The result is read from the
- * address space: the page is there, or the thread has left the image without it.
+ * happened, dying after it means that the call is made.  SIGTRAP is not blocked meanwhile (a hit with
+ * SIGTRAP blocked makes the kernel reset the process' handler).  Nothing comes back but what the call does: the page is
+ * there, the signal is caught; or the thread has left the image without that.
  *
  * A thread inside a system call that was stopped comes back to it by the kernel's restart rules,
  * which regs_settle() plays through.  One kind has no way back: where the kernel keeps the state of
@@ -51,8 +51,9 @@ static void sleep_us(long us)
 struct request {
 	const struct rcall *call;
 	struct gadgets gadgets;
-	uint64_t addr;
-	size_t len;
+	uint64_t nr, args[6];
+	bool (*is_made)(const struct request *request); /* its effect is there */
+	int (*outcome)(const struct request *request);  /* it was made, or never will be: 0 or an error with its text */
 };
 
 /* A filter may kill the process for a call it does not like: ask it first. */
@@ -67,7 +68,7 @@ static int check_filters(const struct thread *thread, const struct user_regs_str
 	data.nr = SYS_rt_sigreturn;
 	if (r == 0)
 		r = seccomp_check(thread, &data);
-	return r == -EACCES ? err_set(-ENOTSUP, "the process' seccomp filter forbids mapping executable memory") : r;
+	return r == -EACCES ? err_set(-ENOTSUP, "the process' seccomp filter forbids what is needed (mmap, rt_sigaction)") : r;
 }
 
 static int start_call(const struct request *request, struct thread *thread, const struct user_regs_struct *back,
@@ -77,13 +78,13 @@ static int start_call(const struct request *request, struct thread *thread, cons
 
 	regs.rip = request->gadgets.syscall_ret;
 	regs.orig_rax = (uint64_t)-1;
-	regs.rax = SYS_mmap;
-	regs.rdi = request->addr;
-	regs.rsi = request->len;
-	regs.rdx = PROT_READ | PROT_EXEC;
-	regs.r10 = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-	regs.r8 = (uint64_t)-1;
-	regs.r9 = 0;
+	regs.rax = request->nr;
+	regs.rdi = request->args[0];
+	regs.rsi = request->args[1];
+	regs.rdx = request->args[2];
+	regs.r10 = request->args[3];
+	regs.r8 = request->args[4];
+	regs.r9 = request->args[5];
 	int r = check_filters(thread, &regs);
 
 	if (r == 0)
@@ -92,36 +93,6 @@ static int start_call(const struct request *request, struct thread *thread, cons
 		return r;
 	regs.rsp = *ret_rsp;
 	return thread_set_regs(thread, &regs);
-}
-
-static bool is_mapped(const struct rcall *call, uint64_t addr)
-{
-	uint8_t byte;
-
-	return rmem_read(call->proc, addr, &byte, 1) == 1;
-}
-
-/*
- * Whether what is there now is what we asked for; the kernel may have joined it with a neighbour of
- * the same kind.
- */
-static int check_mapping(const struct rcall *call, uint64_t addr, size_t len)
-{
-	struct maps maps;
-	int r = proc_maps(call->proc, &maps);
-
-	if (r < 0)
-		return r;
-	const struct mapping *m = maps_find(&maps, addr);
-	bool ours = m && m->executable && !m->writable && !m->inode && m->hi >= addr + len;
-
-	if (!m)
-		r = err_set(-EACCES, "the process may not map executable memory (seccomp filter, SELinux execmem, or "
-				     "a limit on its address space)");
-	else if (!ours)
-		r = -EEXIST;
-	maps_free(&maps);
-	return r;
 }
 
 /*
@@ -150,14 +121,14 @@ static int wait_for_result(const struct request *request, pid_t tid, uint64_t im
 	for (int us = 0; us < RESULT_WAIT_MS * 1000; us += 100) {
 		struct thread *thread = proc_thread(call->proc, tid);
 
-		if (is_mapped(call, request->addr))
-			return check_mapping(call, request->addr, request->len);
+		if (request->is_made(request))
+			return request->outcome(request);
 		if (!thread)
 			return -ESRCH;
 		call->serve(call->ctx, thread);
 		call->serve(call->ctx, NULL);
 		if (us && us % (CHECK_EVERY_MS * 1000) == 0 && !is_under_way(call, tid, image_rsp))
-			return check_mapping(call, request->addr, request->len);
+			return request->outcome(request);
 		sleep_us(100);
 	}
 	return err_set(-ETIMEDOUT, "thread %d did not make the system call", (int)tid);
@@ -182,8 +153,7 @@ static int try_thread(const struct request *request, pid_t tid, bool with_harm)
 		return r;
 	if (r < 0)
 		return -EAGAIN; /* no room below its stack, or it is gone */
-	log_debug("rcall", "thread %d maps %zu bytes at %#lx", (int)tid, request->len,
-		  (unsigned long)request->addr);
+	log_debug("rcall", "thread %d makes system call %lu", (int)tid, (unsigned long)request->nr);
 	return wait_for_result(request, tid, rsp);
 }
 
@@ -225,7 +195,7 @@ static int use_held(const struct request *request)
 		if (event.kind == EVENT_TRAP && thread_get_regs(thread, &regs) == 0 &&
 		    regs.rip == call->back->rip + 1 && regs.rsp == call->back->rsp) {
 			call->proc->stopped = thread;
-			return check_mapping(call, request->addr, request->len);
+			return request->outcome(request);
 		}
 		if (event.kind != EVENT_NONE)
 			call->serve(call->ctx, thread);
@@ -237,20 +207,18 @@ static int use_held(const struct request *request)
 	return err_set(-ETIMEDOUT, "thread %d did not come back from a system call", (int)tid);
 }
 
-int rcall_map(const struct rcall *call, uint64_t addr, size_t len)
+static int make_call(struct request *request)
 {
-	struct request request = { .call = call, .addr = addr, .len = len };
-	int r = gadgets_find(call->proc, &request.gadgets);
+	const struct rcall *call = request->call;
+	int r = gadgets_find(call->proc, &request->gadgets);
 
-	if (is_mapped(call, addr))
-		return -EEXIST;
 	if (r < 0)
 		return err_set(-ENOTSUP, "no code to make a system call with was found in process %d",
 			       (int)call->proc->pid);
 	if (call->held)
-		return use_held(&request);
+		return use_held(request);
 	for (int pass = 0; pass < PASSES; pass++) {
-		r = try_threads(&request, pass == PASSES - 1);
+		r = try_threads(request, pass == PASSES - 1);
 		if (r != -EAGAIN)
 			return r;
 		call->serve(call->ctx, NULL);
@@ -258,4 +226,118 @@ int rcall_map(const struct rcall *call, uint64_t addr, size_t len)
 	}
 	return err_set(-EAGAIN, "no thread of process %d can make a system call now (is it stopped?)",
 		       (int)call->proc->pid);
+}
+
+/* ---- mmap */
+
+static bool is_mapped(const struct request *request)
+{
+	uint8_t byte;
+
+	return rmem_read(request->call->proc, request->args[0], &byte, 1) == 1;
+}
+
+/*
+ * Whether what is there now is what we asked for; the kernel may have joined it with a neighbour of
+ * the same kind.
+ */
+static int check_mapping(const struct request *request)
+{
+	uint64_t addr = request->args[0], end = addr + request->args[1], prot = request->args[2];
+	struct maps maps;
+	int r = proc_maps(request->call->proc, &maps);
+
+	if (r < 0)
+		return r;
+	const struct mapping *m = maps_find(&maps, addr);
+	bool ours = m && m->executable == !!(prot & PROT_EXEC) && m->writable == !!(prot & PROT_WRITE) && !m->inode &&
+		    m->hi >= end;
+
+	if (!m)
+		r = err_set(-EACCES, "the process may not map executable memory (seccomp filter, SELinux execmem, or "
+				     "a limit on its address space)");
+	else if (!ours)
+		r = -EEXIST;
+	maps_free(&maps);
+	return r;
+}
+
+int rcall_map(const struct rcall *call, uint64_t addr, size_t len, int prot)
+{
+	struct request request = {
+		.call = call, .nr = SYS_mmap, .is_made = is_mapped, .outcome = check_mapping,
+		.args = { addr, len, (uint64_t)prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1 },
+	};
+
+	return is_mapped(&request) ? -EEXIST : make_call(&request);
+}
+
+/* ---- rt_sigaction */
+
+enum { SIGSET_SIZE = 8 }; /* the kernel's */
+
+static struct request action_request(const struct rcall *call, int sig, uint64_t action, uint64_t old)
+{
+	return (struct request){ .call = call, .nr = SYS_rt_sigaction, .args = { (uint64_t)sig, action, old, SIGSET_SIZE } };
+}
+
+static bool is_caught(const struct request *request)
+{
+	uint64_t caught = 0;
+
+	proc_status(request->call->proc->live, "SigCgt", 16, &caught);
+	return caught >> (request->args[0] - 1) & 1;
+}
+
+static int check_caught(const struct request *request)
+{
+	return is_caught(request) ? 0 : err_set(-EACCES, "the process may not catch signal %d", (int)request->args[0]);
+}
+
+int rcall_catch_signal(const struct rcall *call, int sig, uint64_t action)
+{
+	struct request request = action_request(call, sig, action, 0);
+
+	request.is_made = is_caught;
+	request.outcome = check_caught;
+	return make_call(&request);
+}
+
+static bool is_written(const struct request *request)
+{
+	uint64_t handler = 0;
+
+	rmem_read(request->call->proc, request->args[2], &handler, sizeof(handler));
+	return handler != 0;
+}
+
+static int check_written(const struct request *request)
+{
+	return is_written(request) ? 0 : err_set(-EACCES, "the process may not ask for its signal handlers");
+}
+
+int rcall_get_action(const struct rcall *call, int sig, uint64_t to)
+{
+	struct request request = action_request(call, sig, 0, to);
+
+	request.is_made = is_written;
+	request.outcome = check_written;
+	return make_call(&request);
+}
+
+int rcall_set_action_and_detach(const struct rcall *call, struct thread *thread, int sig, uint64_t action)
+{
+	struct request request = action_request(call, sig, action, 0);
+	struct user_regs_struct back;
+	uint64_t rsp;
+	int r = gadgets_find(call->proc, &request.gadgets);
+
+	thread_undo_eintr(thread);
+	if (r == 0)
+		r = thread_get_regs(thread, &back);
+	if (r == 0 && !regs_settle(&back))
+		r = -EAGAIN;
+	if (r == 0)
+		r = start_call(&request, thread, &back, &rsp);
+	return r == 0 ? thread_detach(call->proc, thread, 0) : -EAGAIN;
 }

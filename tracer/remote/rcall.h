@@ -1,5 +1,7 @@
 /**
- * A system call made by the traced process for us: mapping a page of executable memory.
+ * System calls made by the traced process for us: mapping memory, catching a signal.
+ *
+ * Safe whenever we die: the thread that makes the call is set up by one PTRACE_SETREGS and restores itself.
  */
 #ifndef REMOTE_RCALL_H
 #define REMOTE_RCALL_H
@@ -20,24 +22,36 @@ struct rcall {
 	void (*serve)(void *ctx, struct thread *thread);
 	void *ctx;
 	/**
-	 * A stopped thread that makes the call, instead of one chosen by rcall_map(); or NULL.  It
-	 * comes back to registers `back`, at whose rip there must be an int3: it is held there when
-	 * rcall_map() returns 0.
+	 * A stopped thread that makes the call, instead of one chosen by us; or NULL.  It
+	 * comes back to registers `back`, at whose rip there must be an int3: it is held there on success.
 	 */
 	struct thread *held;
 	const struct user_regs_struct *back;
 };
 
 /**
- * Map `len` bytes, readable and executable, anonymous and private, at exactly `addr`, which must be
- * free.
+ * Map `len` bytes with protection `prot` (PROT_…), anonymous and private, at exactly `addr`, which must be free.
  *
- * Safe whenever we die: the thread that makes the call is set up by one PTRACE_SETREGS and restores
- * itself. -ENOTSUP: it cannot be done in this process (no code for it, or a seccomp filter).
+ * -ENOTSUP: it cannot be done in this process (no code for it, or a seccomp filter).
  * -EEXIST: somebody was faster, choose another address.  -EACCES: the process may not map such
  * memory.  -EAGAIN: no thread could be used (all are stopped by job control, or do not answer).
  * -ETIMEDOUT: it did not answer; `held` may be lost.
  */
-int rcall_map(const struct rcall *call, uint64_t addr, size_t len);
+int rcall_map(const struct rcall *call, uint64_t addr, size_t len, int prot);
+
+/**
+ * Have `sig`, which is not caught, caught: `action` is the address of the action in the process (rt_sigaction(2)).
+ * Errors as rcall_map(); -EACCES: it was refused.
+ */
+int rcall_catch_signal(const struct rcall *call, int sig, uint64_t action);
+
+/** Have the action of `sig`, which is caught, written to `to`: 32 bytes in the process that hold zeros before. */
+int rcall_get_action(const struct rcall *call, int sig, uint64_t to);
+
+/**
+ * Detach from a thread that stands in an EVENT_PAUSED stop; the first thing it does is to set the action of `sig`.
+ * -EAGAIN if it cannot do that without harm: it is still attached then.
+ */
+int rcall_set_action_and_detach(const struct rcall *call, struct thread *thread, int sig, uint64_t action);
 
 #endif

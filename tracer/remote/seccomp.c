@@ -6,6 +6,7 @@
 #include "tracer/remote/seccomp.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -153,23 +154,6 @@ uint32_t seccomp_run(const struct sock_filter *program, size_t n, const struct s
 	return SECCOMP_RET_KILL_PROCESS;
 }
 
-/* The mode in /proc/TID/status (proc_pid_status(5)); -1 if it is not there. */
-static int seccomp_mode(pid_t tid)
-{
-	char path[64], line[256];
-	int mode = -1;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	FILE *f = fopen(path, "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Seccomp: %d", &mode) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return mode;
-}
-
 /* 1: allowed, 0: there is no such filter. */
 static int check_one(const struct thread *thread, long i, const struct seccomp_data *data)
 {
@@ -187,9 +171,10 @@ static int check_one(const struct thread *thread, long i, const struct seccomp_d
 
 int seccomp_check(const struct thread *thread, const struct seccomp_data *data)
 {
-	int mode = seccomp_mode(thread->tid);
+	uint64_t mode = SECCOMP_MODE_DISABLED;
 
-	if (mode <= SECCOMP_MODE_DISABLED)
+	proc_status(thread->tid, "Seccomp", 10, &mode);
+	if (mode == SECCOMP_MODE_DISABLED)
 		return 0; /* also in kernels without seccomp */
 	if (mode == SECCOMP_MODE_STRICT)
 		return -EACCES;
@@ -200,4 +185,11 @@ int seccomp_check(const struct thread *thread, const struct seccomp_data *data)
 			return r;
 	}
 	return -EACCES;
+}
+
+int seccomp_check_number(const struct thread *thread, int nr)
+{
+	struct seccomp_data data = { .nr = nr, .arch = AUDIT_ARCH_X86_64 };
+
+	return seccomp_check(thread, &data);
 }

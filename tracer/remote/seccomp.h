@@ -18,6 +18,9 @@ struct thread;
  */
 int seccomp_check(const struct thread *thread, const struct seccomp_data *data);
 
+/** The same for a system call whose arguments are not known yet: all 0. */
+int seccomp_check_number(const struct thread *thread, int nr);
+
 /**
  * Run one filter (seccomp(2), classic BPF): its action, or SECCOMP_RET_KILL_PROCESS for a program
  * that makes no sense.

@@ -46,18 +46,10 @@ const long seize_options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_T
 /* The tracing thread: proc_pid_status(5), "TracerPid". */
 static pid_t tracer_of(pid_t tid)
 {
-	char path[64], line[256];
-	int tracer = 0;
+	uint64_t tracer = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	FILE *f = fopen(path, "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "TracerPid: %d", &tracer) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return tracer;
+	proc_status(tid, "TracerPid", 10, &tracer);
+	return (pid_t)tracer;
 }
 
 /* 1 if it was seized, 0 if there is nothing to do. */

@@ -1,10 +1,7 @@
 #include "tracer/remote/thread.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -151,32 +148,21 @@ static bool waits_for_ever(const struct user_regs_struct *regs)
 /*
  * Unblocked signals that wait, for the thread itself and for its process; all if that is not known.
  */
-static void waiting_signals(pid_t tid, unsigned long long *own, unsigned long long *shared)
+static void waiting_signals(pid_t tid, uint64_t *own, uint64_t *shared)
 {
-	char path[64], text[4096];
-	unsigned long long blocked = 0;
+	uint64_t blocked = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	const char *a = strstr(text, "\nSigPnd:"), *b = strstr(text, "\nShdPnd:"), *c = strstr(text, "\nSigBlk:");
-
-	*own = *shared = ~0ull;
-	if (a && b && c && sscanf(a, "\nSigPnd: %llx", own) == 1 && sscanf(b, "\nShdPnd: %llx", shared) == 1 &&
-	    sscanf(c, "\nSigBlk: %llx", &blocked) == 1) {
-		*own &= ~blocked;
-		*shared &= ~blocked;
-	}
+	if (proc_status(tid, "SigPnd", 16, own) < 0 || proc_status(tid, "ShdPnd", 16, shared) < 0 ||
+	    proc_status(tid, "SigBlk", 16, &blocked) < 0)
+		*own = *shared = ~0ull;
+	*own &= ~blocked;
+	*shared &= ~blocked;
 }
 
 bool thread_fault_waits(const struct thread *thread)
 {
 	static const int faults[] = { SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
-	unsigned long long own, shared;
+	uint64_t own, shared;
 
 	waiting_signals(thread->tid, &own, &shared);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
@@ -187,7 +173,7 @@ bool thread_fault_waits(const struct thread *thread)
 
 static bool signal_waits(pid_t tid)
 {
-	unsigned long long own, shared;
+	uint64_t own, shared;
 
 	waiting_signals(tid, &own, &shared);
 	return own || shared;

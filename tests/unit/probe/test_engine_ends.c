@@ -1,7 +1,6 @@
 /*
  * How targets end, stop, are started, and load libraries, while they are traced.
  */
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -113,8 +113,8 @@ static bool is_stopped(const struct victim *victim)
  */
 static void check_stopped(const struct victim *victim)
 {
-	for (int i = 0; i < 5000 && !is_stopped(victim); i++)
-		sched_yield();
+	for (int i = 0; i < 30000 && !is_stopped(victim); i++)
+		usleep(1000);
 	assert_true(is_stopped(victim));
 }
 

@@ -162,7 +162,7 @@ static void remote_mmap(void **state)
 	for (int i = 0; i < 100; i++) {
 		uint64_t loops = page->loops;
 
-		if (rcall_map(&call, addr - (uint64_t)i * 4 * PAGE, 2 * PAGE) < 0)
+		if (rcall_map(&call, addr - (uint64_t)i * 4 * PAGE, 2 * PAGE, PROT_READ | PROT_EXEC) < 0)
 			fail_msg("%s", err_text());
 		while (page->loops < loops + 10)
 			sched_yield();
@@ -175,7 +175,7 @@ static void remote_mmap(void **state)
 	assert_true(m->readable && m->executable && !m->writable && !m->shared && m->hi - m->lo == 2 * PAGE);
 	maps_free(&maps);
 	/* taken already */
-	assert_int_equal(rcall_map(&call, addr, 2 * PAGE), -EEXIST);
+	assert_int_equal(rcall_map(&call, addr, 2 * PAGE, PROT_READ | PROT_EXEC), -EEXIST);
 	finish_child(proc, false);
 }
 
@@ -201,7 +201,7 @@ static void remote_mmap_sleeping(void **state)
 	struct rcall call = { .proc = proc, .serve = serve };
 
 	(void)state;
-	if (rcall_map(&call, free_address(proc), PAGE) < 0)
+	if (rcall_map(&call, free_address(proc), PAGE, PROT_READ | PROT_EXEC) < 0)
 		fail_msg("%s", err_text());
 	finish_child(proc, false);
 }

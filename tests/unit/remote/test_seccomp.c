@@ -156,7 +156,7 @@ static void deadly_filter(void **state)
 	struct rcall call = { .proc = proc, .serve = serve };
 
 	maps_free(&maps);
-	assert_int_equal(rcall_map(&call, addr, 4096), -ENOTSUP);
+	assert_int_equal(rcall_map(&call, addr, 4096, PROT_READ | PROT_EXEC), -ENOTSUP);
 	assert_non_null(strstr(err_text(), "seccomp"));
 	int before = *word;
 

@@ -1,0 +1,213 @@
+/*
+ * When the handler may be installed, and how it goes
+ *
+ *	OFF --start--> ON --stop--> STOPPED --end--> OFF
+ *
+ *	OFF      SIGTRAP's action is the process' own
+ *	ON       ours is installed, and slots install it again where the kernel has reset it
+ *	STOPPED  ours may be installed; nobody installs it again, but a thread may be about to
+ *
+ * Ours takes the place of SIG_DFL and SIG_IGN only, and does for other traps what these would have done.  A process that handles
+ * SIGTRAP itself keeps its handler, and is not protected: engine->unprotected tells.  So is one whose seccomp filters do not
+ * allow rt_sigaction; where they do not allow what restoring the text takes, the handler only helps threads on.
+ *
+ * A handler that is there may be one that a killed tracer left.  Its address says so, for which a thread of the process has to ask.
+ *
+ * Between the check in a slot and its system call a thread may be preempted, and install the handler late.  So it is taken out by
+ * the last thread that is traced, when all others have been seen outside of that code.
+ */
+#include "tracer/probe/protect.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "tracer/base/err.h"
+#include "tracer/base/log.h"
+#include "tracer/probe/areas.h"
+#include "tracer/probe/engine_state.h"
+#include "tracer/probe/slots.h"
+#include "tracer/remote/pause.h"
+#include "tracer/remote/rcall.h"
+#include "tracer/remote/rmem.h"
+#include "tracer/remote/seccomp.h"
+#include "tracer/remote/thread.h"
+
+enum { PAGE = 4096, SA_RESTORER_FLAG = 0x04000000, GONE_WAIT_MS = 100 };
+
+/* What the handler calls to restore the text, and what it cannot do without. */
+static const int repair_calls[] = { SYS_open, SYS_pread64, SYS_pwrite64, SYS_close },
+		 vital_calls[] = { SYS_rt_sigaction, SYS_rt_sigreturn, SYS_getpid, SYS_gettid, SYS_rt_tgsigqueueinfo };
+
+static int give_up(struct engine *engine, const char *why)
+{
+	snprintf(engine->unprotected, sizeof(engine->unprotected), "%s", why);
+	return -ENOTSUP;
+}
+
+static bool are_allowed(const struct thread *thread, const int *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (seccomp_check_number(thread, calls[i]) < 0)
+			return false;
+	return true;
+}
+
+/* Ask the filters of the thread that minds it least; all threads of a process are taken to have the same. */
+static int check_filters(struct engine *engine, struct area_header *common)
+{
+	struct candidate list[CANDIDATES_MAX];
+	struct thread *thread = engine->held;
+	uint64_t mode = 0;
+
+	proc_status(engine->proc->live, "Seccomp", 10, &mode);
+	common->may_repair = 1;
+	if (!mode)
+		return 0;
+	size_t n = thread ? 0 : pause_candidates(engine->proc, list);
+
+	for (size_t i = 0; i < n && !thread; i++) {
+		thread = proc_thread(engine->proc, list[i].tid);
+		thread = thread && pause_thread(engine->proc, thread) ? thread : NULL;
+	}
+	if (!thread)
+		return give_up(engine, "no thread can be asked for its seccomp filters");
+	common->may_repair = are_allowed(thread, repair_calls, sizeof(repair_calls) / sizeof(repair_calls[0]));
+	bool can = are_allowed(thread, vital_calls, sizeof(vital_calls) / sizeof(vital_calls[0]));
+
+	if (thread != engine->held)
+		pause_end(engine->proc, thread);
+	return can ? 0 : give_up(engine, "its seccomp filter does not allow a signal handler");
+}
+
+static int update(struct engine *engine)
+{
+	struct thread *paused = pause_for_writing(engine->proc);
+	int r = areas_update(slots_areas(engine->slots));
+
+	pause_end(engine->proc, paused);
+	return r < 0 ? give_up(engine, strerror(-r)) : 0;
+}
+
+/* Have a page mapped for the answer, and ask. */
+static int ask_action(struct engine *engine, const struct rcall *call, void *arg)
+{
+	const struct area *area = slots_areas(engine->slots)->list.items;
+	struct maps maps;
+	int r = proc_maps(engine->proc, &maps);
+
+	if (r < 0)
+		return r;
+	uint64_t page = areas_choose_address(&maps, area->lo, area->lo + area->size, PAGE);
+
+	maps_free(&maps);
+	r = page ? rcall_map(call, page, PAGE, PROT_READ | PROT_WRITE) : -ENOTSUP;
+	if (r == 0)
+		r = rcall_get_action(call, SIGTRAP, page);
+	return r == 0 && rmem_read(engine->proc, page, arg, sizeof(uint64_t)) != sizeof(uint64_t) ? -EFAULT : r;
+}
+
+/* SIGTRAP is caught: by a handler that a killed tracer left? */
+static int check_handler(struct engine *engine, const struct area_header *common)
+{
+	uint64_t handler = 0;
+
+	if (common->ours.handler && engine_rcall(engine, ask_action, &handler) == 0 && handler == common->ours.handler)
+		return 0;
+	return give_up(engine, "it handles SIGTRAP itself");
+}
+
+static int catch(struct engine *engine, const struct rcall *call, void *arg)
+{
+	const struct area *area = slots_areas(engine->slots)->list.items;
+
+	(void)arg;
+	return rcall_catch_signal(call, SIGTRAP, area->lo + offsetof(struct area_header, ours));
+}
+
+static int install(struct engine *engine, struct areas *areas, bool ignored)
+{
+	const struct area *area = areas->list.items;
+
+	areas->common.before = (struct kernel_action){ .handler = (uint64_t)(ignored ? SIG_IGN : SIG_DFL) };
+	/* All signals are blocked in it: no other handler runs while SIGTRAP is (SA_NODEFER: it is not). */
+	areas->common.ours = (struct kernel_action){
+		.handler = area_entry(area, inside_handler),
+		.flags = SA_SIGINFO | SA_RESTORER_FLAG | SA_NODEFER | SA_ONSTACK,
+		.restorer = area_entry(area, inside_restorer),
+		.mask = ~0ull & ~(1ull << (SIGTRAP - 1)),
+	};
+	int r = update(engine);
+
+	if (r == 0 && engine_rcall(engine, catch, NULL) < 0)
+		r = give_up(engine, err_text());
+	return r;
+}
+
+static int protect(struct engine *engine)
+{
+	struct areas *areas = slots_areas(engine->slots);
+	uint64_t caught = 0, ignored = 0, bit = 1ull << (SIGTRAP - 1);
+	uint64_t near = engine->maps.n ? engine->maps.items[0].lo : 0;
+
+	if (!areas->list.n && engine_reserve(engine, near, near, 1) < 0)
+		return give_up(engine, err_text());
+	proc_status(engine->proc->live, "SigCgt", 16, &caught);
+	proc_status(engine->proc->live, "SigIgn", 16, &ignored);
+	int r = check_filters(engine, &areas->common);
+
+	if (r == 0)
+		r = caught & bit ? check_handler(engine, &areas->common) : install(engine, areas, ignored & bit);
+	if (r == 0) {
+		areas->common.heals = 1;
+		r = update(engine);
+	}
+	return r;
+}
+
+void protect_start(struct engine *engine)
+{
+	engine->protected = protect(engine) == 0;
+	if (!engine->protected)
+		log_debug("protect", "no handler in the process: %s", engine->unprotected);
+}
+
+void protect_stop(struct engine *engine)
+{
+	if (!engine->protected)
+		return;
+	slots_areas(engine->slots)->common.heals = 0;
+	update(engine);
+}
+
+/* The thread has to run for it; a bound, as others may find the process as it was. */
+static void wait_until_gone(struct engine *engine)
+{
+	static const struct timespec pause = { 0, 200 * 1000 };
+	uint64_t caught = 1ull << (SIGTRAP - 1);
+
+	for (int i = 0; i < GONE_WAIT_MS * 5 && caught >> (SIGTRAP - 1) & 1; i++) {
+		nanosleep(&pause, NULL);
+		if (proc_status(engine->proc->pid, "SigCgt", 16, &caught) < 0)
+			return;
+	}
+}
+
+void protect_end(struct engine *engine, struct thread *thread)
+{
+	const struct area *area = slots_areas(engine->slots)->list.items;
+	struct rcall call = { .proc = engine->proc };
+	uint64_t before = area->lo + offsetof(struct area_header, before);
+	int r = rcall_set_action_and_detach(&call, thread, SIGTRAP, before);
+
+	if (r < 0) {
+		log_debug("protect", "the handler stays installed");
+		thread_detach(engine->proc, thread, 0);
+		return;
+	}
+	wait_until_gone(engine);
+}

@@ -1,0 +1,23 @@
+/**
+ * The handler of SIGTRAP in the traced process, with which it outlives a tracer that is killed (inside.c).
+ */
+#ifndef PROBE_PROTECT_H
+#define PROBE_PROTECT_H
+
+struct engine;
+struct thread;
+
+/**
+ * Install it, before the first int3.  Where that cannot be, engine->unprotected says why; tracing is possible all the same.
+ */
+void protect_start(struct engine *engine);
+
+/** The text is restored: from now on nothing installs the handler again. */
+void protect_stop(struct engine *engine);
+
+/**
+ * Detach from the last thread, which takes the handler out on its way.  It stays installed, and harmless, where that cannot be.
+ */
+void protect_end(struct engine *engine, struct thread *thread);
+
+#endif
