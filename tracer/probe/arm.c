@@ -33,6 +33,9 @@ static int read_code(void *ctx, uint64_t addr, void *buf, size_t len)
 
 static void serve(void *ctx, struct thread *thread)
 {
+	struct engine *engine = ctx;
+
+	guardian_beat(&engine->guardian);
 	if (thread)
 		engine_serve_quietly(ctx, thread);
 	else

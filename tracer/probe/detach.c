@@ -130,6 +130,8 @@ static int let_all_go(struct engine *engine)
 	while (proc_count(engine->proc)) {
 		uint64_t now_ns = engine_now_ns();
 
+		guardian_beat(&engine->guardian);
+
 		if (now_ns - start_ns > keeper_patience_ns)
 			engine->keeper = NULL; /* let go like others: the handler stays */
 		if (now_ns - start_ns > patience_ns)
@@ -166,6 +168,16 @@ static void forget_all(struct engine *engine)
 		proc_forget(engine->proc, thread);
 }
 
+/* What could not be restored is left to the guardian, and stays in the journal. */
+static void dismiss_guardian(struct engine *engine)
+{
+	bool clean = !engine->sites || !site_count_armed(engine->sites) || engine->end != TARGET_RUNNING;
+
+	guardian_stop(&engine->guardian, clean);
+	if (clean)
+		journal_remove(&engine->journal);
+}
+
 int engine_detach(struct engine *engine)
 {
 	uint64_t start_ns = engine_now_ns();
@@ -185,6 +197,7 @@ int engine_detach(struct engine *engine)
 	if (r < 0 && !site_count_armed(engine->sites))
 		r = 0;
 	forget_all(engine);
+	dismiss_guardian(engine);
 	engine->phase = ENGINE_DETACHED;
 	engine->stats.threads = 0;
 	engine->stats.detach_ns = engine_now_ns() - start_ns;

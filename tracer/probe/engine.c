@@ -14,8 +14,13 @@
  *	hit.c          from a hit to calls, with callstack.c; outbox.c keeps what is to be told until the thread runs again
  *	libraries.c    dlopen and dlclose, with loader.c
  *	detach.c       leaving
+ *	protect.c      what is left to the target, should we be killed
  *
  * What keeps the target unharmed, also if we are killed at any moment:
+ *   - a handler of SIGTRAP in the target does for a thread that hits an int3 what we would have done, and restores the text:
+ *     protect.c, inside.c
+ *   - what was changed is in a journal before it is changed (journal.c); a guardian restores it (guardian.c), or a later
+ *     virtrace does (repair.c)
  *   - a stop is only looked at (WNOWAIT), never consumed: event.c
  *   - PTRACE_SINGLESTEP is never used: the kernel leaves the trap flag set when a tracer dies,
  *     which kills the target
@@ -26,7 +31,10 @@
  *
  * A limit of this back end: an int3 hit by a thread that has SIGTRAP blocked makes the kernel reset
  * the process' SIGTRAP handler and unblock the signal (kernel/signal.c, force_sig_info_to_task),
- * also under a tracer.  A program that handles SIGTRAP itself loses its handler then.
+ * also under a tracer.  A program that handles SIGTRAP itself loses its handler then.  (Ours is installed again by the
+ * slot; a thread that is in just that stop when we are killed still dies of it.)  And a child that was forked just before we
+ * are killed, and resets its handlers before it hits a site, is reached by the guardian only if that is later than the
+ * guardian wakes.
  */
 #include "tracer/probe/engine.h"
 
@@ -42,6 +50,7 @@
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/protect.h"
+#include "tracer/probe/repair.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
 #include "tracer/remote/event.h"
@@ -52,6 +61,7 @@
 #include "tracer/remote/thread.h"
 
 static const uint64_t idle_at_least_ns = 250 * 1000 * 1000;
+enum { GUARDIAN_TRIES = 300 };
 static const uint64_t vfork_patience_ns = 100 * 1000 * 1000, seize_patience_ns = 10000ull * 1000 * 1000;
 
 uint64_t engine_now_ns(void)
@@ -87,6 +97,7 @@ static int engine_new(pid_t pid, const struct engine_ops *ops, void *ctx, struct
 		return err_set(-ENOMEM, "out of memory");
 	engine->ops = ops;
 	engine->ctx = ctx;
+	engine->journal.fd = -1;
 	engine->last_serve_ns = engine_now_ns();
 	int r = proc_open(pid, &engine->proc);
 
@@ -117,6 +128,7 @@ void engine_free(struct engine *engine)
 	array_free(&engine->probes);
 	site_table_free(engine->sites);
 	slots_free(engine->slots);
+	journal_close(&engine->journal);
 	outbox_fini(&engine->outbox);
 	maps_free(&engine->maps);
 	free(engine->scratch_saved);
@@ -145,8 +157,47 @@ static int look_around(struct engine *engine)
 	if (r == 0)
 		r = slots_open(engine->proc, &engine->slots);
 	if (r == 0)
-		r = site_table_new(engine->proc, engine->slots, &engine->sites);
+		r = site_table_new(engine->proc, engine->slots, &engine->journal, &engine->sites);
 	return r;
+}
+
+/* A killed virtrace has left it: put right what it tells of. */
+static int repair_stale(struct engine *engine)
+{
+	struct repair_result result;
+	struct journal stale;
+	int r = journal_open(engine->proc->pid, &stale);
+
+	if (r == 0)
+		r = repair_process(engine->proc, stale.file, &result);
+	if (r < 0)
+		return r;
+	engine->stats.repaired += result.restored;
+	if (!result.failed) {
+		journal_remove(&stale);
+		return 0;
+	}
+	journal_close(&stale);
+	return err_set(-EIO, "%zu places that a killed virtrace left cannot be restored", result.failed);
+}
+
+/* The journal, and who reads it if we are killed; before anything is done to the process. */
+static int take_precautions(struct engine *engine)
+{
+	static const struct timespec pause = { 0, 10 * 1000 * 1000 };
+	int r = -EAGAIN;
+
+	/* A guardian that is at work removes its journal when it is done. */
+	for (int i = 0; i < GUARDIAN_TRIES && (r == -EAGAIN || r == -EBUSY || r == -ENOENT); i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		r = journal_create(engine->proc->pid, &engine->journal);
+		if (r == -EEXIST) {
+			r = repair_stale(engine);
+			r = r == 0 ? -EAGAIN : r;
+		}
+	}
+	return r < 0 ? r : guardian_start(&engine->journal, engine->proc->mem_fd, &engine->guardian);
 }
 
 /* Let go what was seized, and keep the message of what went wrong first. */
@@ -171,6 +222,7 @@ static int seize_all(struct engine *engine)
 	struct seize_result result;
 
 	for (;;) {
+		guardian_beat(&engine->guardian);
 		int r = seize_pass(engine->proc, &result);
 		uint64_t now_ns = engine_now_ns();
 
@@ -201,7 +253,9 @@ int engine_attach(pid_t pid, const struct engine_ops *ops, void *ctx, struct eng
 		r = engine_new(pid, ops, ctx, &engine);
 	if (r < 0)
 		return r;
-	r = seize_all(engine);
+	r = take_precautions(engine);
+	if (r == 0)
+		r = seize_all(engine);
 	if (r == 0)
 		r = look_around(engine);
 	if (r < 0)
@@ -219,6 +273,10 @@ static int hold_at_exec(struct engine *engine, pid_t pid)
 
 	if (!thread)
 		return err_set(-ENOMEM, "out of memory");
+	int r = take_precautions(engine);
+
+	if (r < 0)
+		return r;
 	engine->held = thread;
 	engine->held_at_exec = true;
 	engine->proc->stopped = thread;
@@ -303,6 +361,7 @@ static int step(struct engine *engine)
 	struct event event;
 	int r = event_next(engine->proc, true, &event);
 
+	guardian_beat(&engine->guardian);
 	if (r < 0)
 		return err_set(r, "process %d is not traced by us any more", (int)engine->proc->pid);
 	engine_handle(engine, &event);

@@ -15,7 +15,9 @@
 #include "tracer/base/array.h"
 #include "tracer/probe/callstack.h"
 #include "tracer/probe/engine.h"
+#include "tracer/probe/guardian.h"
 #include "tracer/probe/insn.h"
+#include "tracer/probe/journal.h"
 #include "tracer/probe/loader.h"
 #include "tracer/probe/outbox.h"
 #include "tracer/remote/live.h"
@@ -68,6 +70,8 @@ struct engine {
 	const struct engine_ops *ops;
 	void *ctx;
 	enum engine_phase phase;
+	struct journal journal;
+	struct guardian guardian;
 	struct slots *slots;
 	struct site_table *sites;
 	ARRAY(struct probe *) probes;

@@ -172,6 +172,8 @@ static int protect(struct engine *engine)
 void protect_start(struct engine *engine)
 {
 	engine->protected = protect(engine) == 0;
+	if (engine->guardian.shared)
+		engine->guardian.shared->fragile = !engine->protected;
 	if (!engine->protected)
 		log_debug("protect", "no handler in the process: %s", engine->unprotected);
 }

@@ -10,7 +10,7 @@
  * Only one byte is ever written, by one pwrite() or one word by PTRACE_POKETEXT: other processors
  * see the old or the new instruction, never a mixture (Intel SDM volume 3, 8.1.3, and what the
  * kernel's own int3 patching relies on).  The undo information, slot->orig, is in the process
- * itself before the int3 is.
+ * itself and in the journal before the int3 is.
  */
 #include "tracer/probe/site.h"
 
@@ -22,7 +22,9 @@
 
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
+#include "tracer/probe/journal.h"
 #include "tracer/probe/slots.h"
+#include "tracer/remote/buildid.h"
 #include "tracer/remote/maps.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/rmem.h"
@@ -32,12 +34,13 @@ static const uint8_t int3 = 0xcc;
 struct site_table {
 	struct proc *proc;
 	struct slots *slots;
+	struct journal *journal;
 	struct site *sites;
 	ARRAY(struct site *) gone;
 	size_t n_armed;
 };
 
-int site_table_new(struct proc *proc, struct slots *slots, struct site_table **ret)
+int site_table_new(struct proc *proc, struct slots *slots, struct journal *journal, struct site_table **ret)
 {
 	struct site_table *table = calloc(1, sizeof(*table));
 
@@ -45,6 +48,7 @@ int site_table_new(struct proc *proc, struct slots *slots, struct site_table **r
 		return err_set(-ENOMEM, "out of memory");
 	table->proc = proc;
 	table->slots = slots;
+	table->journal = journal;
 	*ret = table;
 	return 0;
 }
@@ -115,15 +119,34 @@ static int find_slot(struct site_table *table, uint64_t addr, const uint8_t *exp
 	return r < 0 || !expect ? r : check_bytes(addr, there, *ret);
 }
 
-static void remember_mapping(struct site *site, const struct maps *maps)
+struct id_source {
+	struct proc *proc;
+	const struct maps *maps;
+};
+
+static size_t read_build_id(void *ctx, const struct mapping *m, uint8_t *id)
+{
+	const struct id_source *source = ctx;
+
+	return build_id_read(source->proc, source->maps, m, id, JOURNAL_ID_MAX);
+}
+
+static int remember(struct site_table *table, struct site *site, const struct maps *maps)
 {
 	const struct mapping *m = maps ? maps_find(maps, site->addr) : NULL;
+	struct id_source source = { table->proc, maps };
+	unsigned module = JOURNAL_NO_MODULE;
 
-	if (!m)
-		return;
-	site->dev = m->dev;
-	site->inode = m->inode;
-	site->text_base = m->lo - m->offset;
+	if (m) {
+		site->dev = m->dev;
+		site->inode = m->inode;
+		site->text_base = m->lo - m->offset;
+		module = journal_module(table->journal, m, read_build_id, &source);
+	}
+	int r = journal_add(table->journal, site->addr, site->slot->orig, site->slot->insn_len, module);
+
+	site->journal_index = r;
+	return r < 0 ? r : 0;
 }
 
 int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
@@ -145,11 +168,14 @@ int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect,
 		return err_set(-ENOMEM, "out of memory");
 	site->addr = addr;
 	site->slot = slot;
-	remember_mapping(site, maps);
-	HASH_ADD(hh, table->sites, addr, sizeof(site->addr), site);
-	if (!hash_added(site)) {
+	r = remember(table, site, maps);
+	if (r == 0) {
+		HASH_ADD(hh, table->sites, addr, sizeof(site->addr), site);
+		r = hash_added(site) ? 0 : err_set(-ENOMEM, "out of memory");
+	}
+	if (r < 0) {
 		site_free(site);
-		return err_set(-ENOMEM, "out of memory");
+		return r;
 	}
 	*ret = site;
 	return 0;
@@ -238,6 +264,7 @@ static void drop(struct site_table *table, struct site *site)
 		table->n_armed--;
 	site->armed = false;
 	site->gone = true;
+	journal_drop(table->journal, site->journal_index);
 	HASH_DEL(table->sites, site);
 	if (place)
 		*place = site; /* probes and calls may still point at it */

@@ -15,6 +15,7 @@
 #include "tracer/base/array.h"
 #include "tracer/base/hash.h"
 
+struct journal;
 struct maps;
 struct probe;
 struct proc;
@@ -36,12 +37,14 @@ struct site {
 	unsigned holds;
 	bool armed; /**< int3 is there */
 	bool gone;  /**< its module was unmapped: never written to again */
+	int journal_index;
 	uint64_t dev, inode, text_base; /**< of its mapping; text_base = address minus file offset */
 	ARRAY(struct role) roles;
 	UT_hash_handle hh;
 };
 
-int site_table_new(struct proc *proc, struct slots *slots, struct site_table **ret);
+/** Each site is noted in the journal before it can be armed. */
+int site_table_new(struct proc *proc, struct slots *slots, struct journal *journal, struct site_table **ret);
 /** Frees the records; disarms nothing. */
 void site_table_free(struct site_table *table);
 

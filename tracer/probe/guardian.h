@@ -1,0 +1,40 @@
+/**
+ * The guardian: a process that outlives the tracer and puts right what a killed or hung one leaves.
+ */
+#ifndef PROBE_GUARDIAN_H
+#define PROBE_GUARDIAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct journal;
+
+/** What both see. */
+struct guarded {
+	volatile uint64_t beat;      /**< rises while the tracer is alive and well */
+	volatile uint32_t dismissed; /**< the tracer has put everything right itself */
+	volatile uint32_t fragile;   /**< the target would not outlive the tracer: it has no handler */
+};
+
+struct guardian {
+	struct guarded *shared;
+	int life; /**< write end of a pipe: closed by the kernel when we are gone */
+};
+
+/**
+ * Start it for the process that `mem_fd` (an open /proc/PID/mem) and the journal belong to, before that is attached to.
+ * 0 or a negative errno.
+ */
+int guardian_start(const struct journal *journal, int mem_fd, struct guardian *ret);
+
+/** To be called every few ms while threads of the target may be stopped. */
+static inline void guardian_beat(const struct guardian *guardian)
+{
+	if (guardian->shared)
+		guardian->shared->beat++;
+}
+
+/** It has nothing to do any more (`clean`), or has to look whether there is. */
+void guardian_stop(struct guardian *guardian, bool clean);
+
+#endif
