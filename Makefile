@@ -7,6 +7,7 @@
 #   make tidy            clang-tidy and cppcheck
 #   make install         PREFIX=/usr/local, DESTDIR= respected
 #   make SAN=1 …         AddressSanitizer and UndefinedBehaviorSanitizer, objects in build-san/
+#   make KILL=1 …        with places to be killed at (tracer/base/killpoint.h), objects in build-kill/
 #   make CC=clang BUILD=build-clang …
 #
 # Objects are made below $(BUILD); the source tree stays clean.
@@ -15,7 +16,8 @@ VERSION := 0.1.0
 PREFIX  ?= /usr/local
 CC      ?= gcc
 SAN     ?=
-BUILD   ?= build$(if $(SAN),-san)
+KILL    ?=
+BUILD   ?= build$(if $(SAN),-san)$(if $(KILL),-kill)
 
 CFLAGS  ?= -O2 -g
 # a comma that may stand in an argument of a make function
@@ -25,7 +27,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 # A sanitizer finds more at -O1, and alone decides what a stack looks like.
 ALLCFLAGS := -std=gnu17 $(WARN) $(CFLAGS) -I. -MMD -MP -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
              -DDATA_DIR='"$(PREFIX)/share/virtrace"' \
-             $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(,)undefined -fno-sanitize-recover=undefined)
+             $(if $(KILL),-DVIRTRACE_KILL_POINTS) $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(,)undefined -fno-sanitize-recover=undefined)
 LDFLAGS += $(if $(SAN),-fsanitize=address$(,)undefined)
 
 # Layers from the lowest to the highest; each may use itself and those before it in NEEDS_.
@@ -51,7 +53,7 @@ archives = $(foreach l,$1 $(NEEDS_$1),$(call archive,$l))
 src      = $(filter-out symbols/schema.c tracer/cmd/main.c,$(wildcard $(call folder,$1)/*.c))
 objs     = $(patsubst %.c,$(BUILD)/%.o,$1)
 
-.PHONY: all check check-targets bench tidy install clean
+.PHONY: all check check-kill check-targets bench tidy install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(BUILD)/virtrace
@@ -102,6 +104,14 @@ $(BUILD)/tests/unit/probe/test_engine%: $(BUILD)/tests/unit/probe/test_engine%.o
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(call libs_of,probe)
 -include $(BUILD)/tests/engine/harness.d
+
+# Killing virtrace (tests/kill/kill.c): with KILL=1 at every place there is, else at random moments.
+$(BUILD)/tests/kill/kill.o: ALLCFLAGS += -DVICTIM_DIR='"$(abspath $(BUILD))/tests/engine"' -DVIRTRACE='"$(abspath $(BUILD))/virtrace"'
+$(BUILD)/tests/kill/kill: $(BUILD)/tests/kill/kill.o $(BUILD)/tests/engine/harness.o $(call archives,probe) | $(VICTIMS) $(BUILD)/virtrace
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(call libs_of,probe)
+check-kill: $(BUILD)/tests/kill/kill
+	$(Q)./scripts/run-units $^
 # ----
 
 # ---- tests of reviewing: traces that are made, not recorded

@@ -64,53 +64,65 @@ void victim_wait(volatile uint32_t *word, uint32_t at_least)
 	}
 }
 
-static void fail_if_dead(pid_t pid)
+void victim_check_alive(const struct victim *victim)
 {
 	int status;
 
-	if (waitpid(pid, &status, WNOHANG | __WALL) == pid)
+	if (waitpid(victim->pid, &status, WNOHANG | __WALL) == victim->pid)
 		fail_msg("the victim died: status %#x", (unsigned)status);
 }
 
-/* One mapping against the file it is of. */
-static void check_mapping(int mem_fd, const struct mapping *m)
+/* One mapping against the file it is of; false with `what` if it differs. */
+static bool mapping_is_clean(int mem_fd, const struct mapping *m, char *what, size_t what_len)
 {
-	size_t len = m->hi - m->lo;
+	size_t len = m->hi - m->lo, at = 0;
 	uint8_t *memory = malloc(len), *file = calloc(1, len);
 	int fd = open(m->path, O_RDONLY | O_CLOEXEC);
-
 	ssize_t n_memory = pread(mem_fd, memory, len, (off_t)m->lo);
+	bool readable = fd >= 0 && n_memory == (ssize_t)len && pread(fd, file, len, (off_t)m->offset) > 0;
 
-	if (fd < 0 || n_memory != (ssize_t)len || pread(fd, file, len, (off_t)m->offset) <= 0) {
-		nap(100000);
-		fail_if_dead(running);
-		fail_msg("cannot compare %s: %zd of %zu bytes are readable", m->path, n_memory, len);
-	}
-	for (size_t i = 0; i < len; i++)
-		if (memory[i] != file[i])
-			fail_msg("%s+%#lx: %02x, was %02x", m->path, (unsigned long)(m->offset + i), memory[i],
-				 file[i]);
+	while (readable && at < len && memory[at] == file[at])
+		at++;
+	if (!readable)
+		snprintf(what, what_len, "cannot compare %s: %zd of %zu bytes are readable", m->path, n_memory, len);
+	else if (at < len)
+		snprintf(what, what_len, "%s+%#lx: %02x, was %02x", m->path, (unsigned long)(m->offset + at), memory[at],
+			 file[at]);
 	close(fd);
 	free(memory);
 	free(file);
+	return readable && at == len;
 }
 
-void victim_check_text(const struct victim *victim)
+bool victim_text_is_clean(const struct victim *victim, char *what, size_t what_len)
 {
 	char path[64];
 	struct maps maps;
+	bool clean = true;
 
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)victim->pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	fail_if_dead(victim->pid);
 	if (fd < 0 || maps_read(victim->pid, &maps) < 0)
 		fail_msg("cannot read the memory of %d", (int)victim->pid);
-	for (size_t i = 0; i < maps.n; i++)
+	for (size_t i = 0; clean && i < maps.n; i++)
 		if (maps.items[i].executable && maps.items[i].inode)
-			check_mapping(fd, &maps.items[i]);
+			clean = mapping_is_clean(fd, &maps.items[i], what, what_len);
 	close(fd);
 	maps_free(&maps);
+	return clean;
+}
+
+void victim_check_text(const struct victim *victim)
+{
+	char what[512];
+
+	victim_check_alive(victim);
+	if (victim_text_is_clean(victim, what, sizeof(what)))
+		return;
+	nap(100000);
+	victim_check_alive(victim);
+	fail_msg("%s", what);
 }
 
 struct victim victim_prepare(const char *name)

@@ -42,6 +42,10 @@ struct victim victim_prepare(const char *name);
 void victim_forget(struct victim *victim);
 /** Its text is what the files have: every executable file mapping, byte for byte. */
 void victim_check_text(const struct victim *victim);
+/** The same, without failing: false with what differs. */
+bool victim_text_is_clean(const struct victim *victim, char *what, size_t what_len);
+/** Fail if it has died. */
+void victim_check_alive(const struct victim *victim);
 void victim_wait(volatile uint32_t *word, uint32_t at_least);
 /** Number of lines in /proc/PID/maps. */
 size_t victim_count_maps(const struct victim *victim);

@@ -12,11 +12,15 @@
 #include "tracer/cmd/session_state.h"
 #include "tracer/cmd/target.h"
 
+/* Bound to a function of a library that is still loaded. */
 static bool is_bound(const struct session *session, const struct request *request)
 {
-	for (size_t i = 0; i < session->bindings.n; i++)
-		if (session->bindings.items[i].request == request)
+	for (size_t i = 0; i < session->bindings.n; i++) {
+		const struct binding *binding = &session->bindings.items[i];
+
+		if (binding->request == request && module_set_is_mapped(session->modules, binding->function->module))
 			return true;
+	}
 	return false;
 }
 
@@ -137,6 +141,10 @@ int arming_add(struct session *session, size_t first)
 		if (r == -ENOTSUP) {
 			log_warn("%s cannot be traced: %s", binding->function->name, err_text());
 			r = 0;
+		} else if (r == -ENOENT) { /* unloaded since its symbols were read: it may come again */
+			log_info("waiting for %s: its library was just unloaded", binding->function->name);
+			r = module_set_refresh(session->modules);
+			session->n_pending++;
 		} else if (r < 0) {
 			err_context(r, "cannot trace %s", binding->function->name);
 		}

@@ -276,6 +276,14 @@ int module_set_refresh(struct module_set *set)
 	return r < 0 ? err_set(r, "out of memory") : (int)(set->n - before);
 }
 
+bool module_set_is_mapped(const struct module_set *set, const struct module *module)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->files[i]->module == module || set->files[i]->retired == module)
+			return !set->files[i]->gone;
+	return false;
+}
+
 int module_set_new(pid_t pid, const struct module_options *options, struct module_set **ret)
 {
 	struct module_set *set = calloc(1, sizeof(*set));

@@ -66,6 +66,9 @@ struct module_set;
 int module_set_new(pid_t pid, const struct module_options *options, struct module_set **ret);
 void module_set_free(struct module_set *set);
 
+/** Whether a module of the set was still mapped when it was last refreshed. */
+bool module_set_is_mapped(const struct module_set *set, const struct module *module);
+
 /** Read the maps again, after dlopen, dlclose or exec; returns how many new files there are. */
 int module_set_refresh(struct module_set *set);
 size_t module_set_files(const struct module_set *set, struct mapped_file *const **ret);

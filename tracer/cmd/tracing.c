@@ -165,7 +165,7 @@ static int arm(struct session *session)
 	pthread_mutex_lock(&session->symbols_lock);
 	int r = arming_add(session, 0);
 
-	if (!r && session->bindings.n && !session->probes.n)
+	if (!r && session->bindings.n && !session->probes.n && !session->n_pending)
 		r = err_set(-ENODATA, "no probe could be armed");
 	pthread_mutex_unlock(&session->symbols_lock);
 	if (r < 0)

@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/remote/maps.h"
 #include "tracer/remote/pause.h"
 #include "tracer/remote/proc.h"
@@ -234,10 +235,13 @@ static int fill(struct areas *areas)
 	header.used = area->used;
 	int r = rmem_write(areas->proc, area->lo + INSIDE_AT, __start_virtrace_inside, inside_len());
 
+	KILL_POINT("area-code");
 	if (r == 0)
 		r = rmem_write(areas->proc, area->lo, &header, sizeof(header));
+	KILL_POINT("area-header");
 	if (r == 0 && areas->list.n > 1)
 		r = link_areas(areas, area - 1, area->lo);
+	KILL_POINT("area-linked");
 	return r < 0 ? err_set(r, "cannot write to memory of the process: %s", strerror(-r)) : 0;
 }
 
@@ -273,6 +277,8 @@ int areas_append(struct areas *areas, struct area *area, const void *content, si
 {
 	uint32_t used = area->used + (uint32_t)len;
 	int r = rmem_write(areas->proc, area->lo + area->used, content, len);
+
+	KILL_POINT("slot-written");
 
 	if (r == 0)
 		r = rmem_write(areas->proc, area->lo + offsetof(struct area_header, used), &used, sizeof(used));

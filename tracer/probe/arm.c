@@ -102,7 +102,7 @@ static int module_span(const struct maps *maps, uint64_t addr, uint64_t *ret_lo,
 	const struct mapping *m = maps_find(maps, addr), *end = maps->items + maps->n;
 
 	if (!m)
-		return err_set(-ENOTSUP, "there is no code mapped at %#lx", (unsigned long)addr);
+		return err_set(-ENOENT, "there is no code mapped at %#lx any more", (unsigned long)addr);
 	const struct mapping *first = m, *last = m;
 
 	while (first > maps->items && first[-1].inode == m->inode && first[-1].dev == m->dev)

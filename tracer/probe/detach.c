@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/areas.h"
 #include "tracer/probe/engine_state.h"
@@ -51,6 +52,7 @@ static int restore_text(struct engine *engine)
 	int r = site_disarm_all(engine->sites);
 
 	pause_end(engine->proc, paused);
+	KILL_POINT("detach-restored");
 	return r;
 }
 
@@ -109,15 +111,24 @@ static bool let_keeper_go(struct engine *engine)
 
 	if (!stop_keeper(engine))
 		return false;
-	if (thread_get_regs(thread, &regs) == 0 && areas_has_code(slots_areas(engine->slots), regs.rip)) {
-		thread_resume(engine->proc, thread, 0);
-		return false;
+	if (thread_get_regs(thread, &regs) == 0 && !areas_has_code(slots_areas(engine->slots), regs.rip)) {
+		if (engine_leave_slot(engine, &regs))
+			thread_set_regs(thread, &regs);
+		if (protect_end(engine, thread)) {
+			proc_forget(engine->proc, thread);
+			return true;
+		}
 	}
-	if (engine_leave_slot(engine, &regs))
-		thread_set_regs(thread, &regs);
-	protect_end(engine, thread);
-	proc_forget(engine->proc, thread);
-	return true;
+	thread_resume(engine->proc, thread, 0);
+	return false;
+}
+
+/* It is let go like others; the handler stays, and is harmless. */
+static void give_up_keeper(struct engine *engine)
+{
+	if (engine->keeper)
+		log_debug("detach", "the handler of SIGTRAP stays in process %d", (int)engine->proc->pid);
+	engine->keeper = NULL;
 }
 
 static int let_all_go(struct engine *engine)
@@ -127,13 +138,14 @@ static int let_all_go(struct engine *engine)
 
 	choose_keeper(engine);
 	ask_all(engine);
+	KILL_POINT("detach-asked");
 	while (proc_count(engine->proc)) {
 		uint64_t now_ns = engine_now_ns();
 
 		guardian_beat(&engine->guardian);
 
 		if (now_ns - start_ns > keeper_patience_ns)
-			engine->keeper = NULL; /* let go like others: the handler stays */
+			give_up_keeper(engine);
 		if (now_ns - start_ns > patience_ns)
 			return err_set(-ETIMEDOUT, "%zu threads do not answer: they go free when virtrace ends",
 				       proc_count(engine->proc));
@@ -173,9 +185,11 @@ static void dismiss_guardian(struct engine *engine)
 {
 	bool clean = !engine->sites || !site_count_armed(engine->sites) || engine->end != TARGET_RUNNING;
 
-	guardian_stop(&engine->guardian, clean);
+	KILL_POINT("detach-done");
 	if (clean)
 		journal_remove(&engine->journal);
+	KILL_POINT("journal-removed");
+	guardian_stop(&engine->guardian, clean);
 }
 
 int engine_detach(struct engine *engine)

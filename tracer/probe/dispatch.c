@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/areas.h"
 #include "tracer/probe/engine_state.h"
@@ -61,6 +62,7 @@ static void release(struct engine *engine, struct thread *thread, int sig)
 	}
 	if (thread_detach(engine->proc, thread, sig) == 0)
 		proc_forget(engine->proc, thread);
+	KILL_POINT("thread-detached");
 }
 
 bool engine_leave_slot(struct engine *engine, struct user_regs_struct *regs)
@@ -148,7 +150,9 @@ static void pass_site(struct engine *engine, struct thread *thread, const struct
 	bool straight = engine->phase == ENGINE_DETACHING && !site_find(engine->sites, site->addr - 1);
 
 	thread_set_rip(thread, straight ? site->addr : site->slot->addr);
+	KILL_POINT("hit-moved");
 	release(engine, thread, 0);
+	KILL_POINT("hit-resumed");
 }
 
 static void handle_hit(struct engine *engine, struct thread *thread, struct site *site,
@@ -164,6 +168,7 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 	if (recorded) {
 		engine->stats.hits++;
 		hit_record(engine, thread, site, regs, now_ns);
+		KILL_POINT("hit-read");
 	}
 	pass_site(engine, thread, site);
 	if (recorded) {
@@ -171,6 +176,7 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 
 		count_stop(engine, site, held_ns);
 		hit_deliver(engine);
+		KILL_POINT("hit-told");
 		refill(site);
 		budget_check(engine, site, now_ns, held_ns);
 	}
@@ -194,8 +200,11 @@ static void handle_trap(struct engine *engine, struct thread *thread)
 {
 	uint64_t now_ns = engine_now_ns();
 	struct user_regs_struct regs;
+
+	KILL_POINT("hit-seen");
 	struct site *site = site_of(engine, thread, &regs);
 
+	KILL_POINT("hit-known");
 	if (site)
 		handle_hit(engine, thread, site, &regs, now_ns);
 	else
@@ -215,13 +224,16 @@ static bool receive(struct engine *engine, struct thread *thread, const struct e
 		engine_tracee(thread); /* made now, not at its first hit */
 	if (thread->kind == THREAD_OWN || thread->kind == THREAD_SHARER)
 		return true;
+	KILL_POINT("child-seen");
 	if (thread->kind == THREAD_FORKED && engine->sites) {
 		int r = site_clean_child(engine->sites, thread->tid);
 
 		if (r < 0 && r != -ESRCH)
 			log_debug("fork", "cannot clean child %d: %s", (int)thread->tid, strerror(-r));
 	}
+	KILL_POINT("child-cleaned");
 	thread_detach(engine->proc, thread, sig);
+	KILL_POINT("child-detached");
 	proc_forget(engine->proc, thread);
 	return false;
 }
@@ -335,6 +347,7 @@ static void handle_stop(struct engine *engine, struct thread *thread, const stru
 		release_paused(engine, thread);
 		break;
 	case EVENT_NEW_TASK:
+		KILL_POINT("fork-seen");
 		expect_task(engine, thread);
 		release(engine, thread, 0);
 		break;

@@ -47,6 +47,7 @@
 #include <unistd.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/protect.h"
@@ -197,7 +198,11 @@ static int take_precautions(struct engine *engine)
 			r = r == 0 ? -EAGAIN : r;
 		}
 	}
-	return r < 0 ? r : guardian_start(&engine->journal, engine->proc->mem_fd, &engine->guardian);
+	KILL_POINT("journal-made");
+	if (r == 0)
+		r = guardian_start(&engine->journal, engine->proc->mem_fd, &engine->guardian);
+	KILL_POINT("guardian-started");
+	return r;
 }
 
 /* Let go what was seized, and keep the message of what went wrong first. */
@@ -256,6 +261,7 @@ int engine_attach(pid_t pid, const struct engine_ops *ops, void *ctx, struct eng
 	r = take_precautions(engine);
 	if (r == 0)
 		r = seize_all(engine);
+	KILL_POINT("seized-all");
 	if (r == 0)
 		r = look_around(engine);
 	if (r < 0)

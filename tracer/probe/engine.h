@@ -118,7 +118,7 @@ struct probe_options {
  * (in ops->modules: before the calling thread does), so no event of this probe comes before.  The plan and its module
  * must stay until engine_free().
  * A function that cannot be traced gives -ENOTSUP with a reason (foreign breakpoint there, instruction that cannot run out of
- * line, no address space near); the target is unchanged then.
+ * line, no address space near), one whose module is not mapped any more gives -ENOENT; the target is unchanged then.
  */
 int engine_add_probe(struct engine *engine, const struct plan *plan, const struct probe_options *options,
 		     void *user, struct probe **ret);

@@ -1,21 +1,25 @@
 /*
  * The guardian
  *
- *	WATCHING --the pipe is closed--> REPAIRING --all is clean--> gone
- *	    |                               ^
- *	    +--the tracer hangs: killed-----+
+ *	WATCHING --the tracer is about to end--> REPAIRING --all is clean--> gone
+ *	    |                                       ^
+ *	    +--the tracer hangs: killed-------------+
  *
  * It is forked before anything is done to the target, has a session of its own, so that no terminal and no job control reaches
- * it, blocks every signal, and asks not to be chosen when memory runs out.  It sleeps in poll() on a pipe whose other end only the
- * tracer has.  From the start on it allocates nothing: it has the target's memory open, and the journal mapped.
+ * it, blocks every signal, and asks not to be chosen when memory runs out.  From the start on it allocates nothing: it has the
+ * target's memory open, and the journal mapped.
+ *
+ * It traces the tracing thread, for its exit only (lifeline.c).  A tracer that is killed so is held before the kernel lets go what it
+ * traces: threads that stand at a site still stand there, children that were just forked are still in their first stop.  The
+ * text of all of them is restored, then the tracer may die.  Children are looked for until nothing new is found, as a fork may be
+ * under way.  Where the guardian may not trace the tracer, it learns of its end from a pipe whose other end only the tracer
+ * has: a little late, and the handler in the target comes first.
  *
  * A tracer hangs if its heartbeat stands still for HUNG_ROUNDS of the guardian's own wake-ups, and a thread of the target is stopped
  * by it.  Wake-ups are counted, not time: on a machine that was suspended both have slept.  A hung tracer is killed, which the
  * target's handler makes harmless; where there is none (`fragile`), a tracer that was only stopped is continued first.
  *
- * In a killed tracer's place the handler in the target has most often restored the text when the guardian comes to it.  It
- * is the second net: for a target that hits no site for a long time, and for children that were forked with int3s in their memory
- * and have not been cleaned.  What it cannot restore stays in the journal, for `virtrace repair`.
+ * What it cannot restore stays in the journal, for `virtrace repair`.
  */
 #include "tracer/probe/guardian.h"
 
@@ -28,6 +32,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,13 +41,16 @@
 #include "tracer/base/err.h"
 #include "tracer/probe/journal.h"
 #include "tracer/probe/repair.h"
+#include "tracer/remote/lifeline.h"
+#include "tracer/remote/proc.h"
 
 enum {
 	ROUND_MS = 100,
 	HUNG_ROUNDS = 20,
-	REPAIR_PASSES = 50, REPAIR_PAUSE_MS = 20,
-	LIFE_FD = 0, MEM_FD = 1, JOURNAL_FD = 2, /* all that it keeps open */
+	REPAIR_PASSES = 50, REPAIR_PAUSE_MS = 2,
+	READY_WAIT_MS = 2000, GONE_WAIT_MS = 1000,
 };
+enum { LIFE_FD, MEM_FD, JOURNAL_FD, CHILD_FD, N_FDS }; /* all that it keeps open */
 
 static const struct journal *journal;
 static struct guarded *shared;
@@ -137,32 +145,58 @@ static void end_hang(int times)
 	kill(tracer, shared->fragile && times == 1 ? SIGCONT : SIGKILL);
 }
 
-/* Until nobody has the other end of the pipe. */
-static void watch(void)
+static void look_for_hang(void)
 {
-	struct pollfd life = { .fd = LIFE_FD, .events = POLLIN };
-	uint64_t last_beat = 0;
-	int rounds = 0, hangs = 0;
+	static uint64_t last_beat;
+	static int rounds, hangs;
+	uint64_t beat = shared->beat;
+
+	rounds = beat == last_beat ? rounds + 1 : 0;
+	last_beat = beat;
+	if (rounds < HUNG_ROUNDS)
+		return;
+	if (for_each_thread(is_stopped_by_tracer))
+		end_hang(++hangs);
+	rounds = 0;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* Until the tracer is about to end, or has ended, or says that it is done. */
+static void watch(pid_t tracer, bool traced)
+{
+	struct pollfd files[] = { { .fd = LIFE_FD, .events = POLLIN }, { .fd = CHILD_FD, .events = POLLIN } };
+	uint64_t next_ms = now_ms() + ROUND_MS;
+	struct signalfd_siginfo info;
 
 	for (;;) {
-		int n = poll(&life, 1, ROUND_MS);
-		uint64_t beat = shared->beat;
+		uint64_t now = now_ms();
 
-		if (n > 0 && life.revents)
+		poll(files, 2, now < next_ms ? (int)(next_ms - now) : 0);
+		if (files[1].revents & POLLIN && read(CHILD_FD, &info, sizeof(info)) < 0)
 			return;
-		rounds = beat == last_beat ? rounds + 1 : 0;
-		last_beat = beat;
-		if (rounds < HUNG_ROUNDS)
+		if (traced && lifeline_next(tracer) != LIFELINE_NOTHING)
+			return;
+		if (files[0].revents)
+			return;
+		if (now_ms() < next_ms)
 			continue;
-		if (for_each_thread(is_stopped_by_tracer))
-			end_hang(++hangs);
-		rounds = 0;
+		look_for_hang();
+		next_ms = now_ms() + ROUND_MS;
 	}
 }
 
 /* ---- repairing */
 
-static bool repair_child(long pid)
+static size_t n_restored;
+
+static void repair_child(long pid)
 {
 	struct repair_result result;
 	char path[64];
@@ -171,10 +205,10 @@ static bool repair_child(long pid)
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		return false;
+		return;
 	repair_sites(journal->file, fd, NULL, NULL, &result);
+	n_restored += result.restored;
 	close(fd);
-	return false;
 }
 
 /* Children that one thread has made: /proc/PID/task/TID/children. */
@@ -193,21 +227,34 @@ static bool repair_children(const char *task_path, long tid)
 static bool repair(void)
 {
 	static const struct timespec pause = { 0, REPAIR_PAUSE_MS * 1000000L };
-	struct repair_result result = { .failed = 1 };
+	struct repair_result result;
 
-	for (int i = 0; i < REPAIR_PASSES && (result.failed || result.restored); i++) {
-		if (i)
-			nanosleep(&pause, NULL);
+	for (int i = 0; i < REPAIR_PASSES; i++) {
 		repair_sites(journal->file, MEM_FD, NULL, NULL, &result);
+		n_restored = result.restored;
 		for_each_thread(repair_children);
+		if (i && !n_restored && !result.failed)
+			return true;
+		nanosleep(&pause, NULL);
 	}
 	return !result.failed;
 }
 
-static void __attribute__((noreturn)) run(void)
+static void __attribute__((noreturn)) run(pid_t tracer)
 {
-	watch();
-	if (!shared->dismissed && repair())
+	static const struct timespec pause = { 0, 100 * 1000 };
+
+	while (!shared->may_watch)
+		nanosleep(&pause, NULL);
+	bool traced = lifeline_attach(tracer) == 0;
+
+	shared->watches = 1;
+	watch(tracer, traced);
+	bool clean = shared->dismissed || repair();
+
+	if (traced)
+		lifeline_let_go(tracer);
+	if (!shared->dismissed && clean)
 		unlink(journal->path);
 	_exit(0);
 }
@@ -229,31 +276,69 @@ static void leave_alone(void)
 		_exit(1);
 }
 
-/* Keep three files, at 0, 1 and 2, and nothing of the terminal. */
+/* Keep these, from 0 on, and nothing of the terminal. */
 static void keep_files(int life, int mem)
 {
-	int files[] = { life, mem, journal->fd };
+	int files[N_FDS] = { [LIFE_FD] = life, [MEM_FD] = mem, [JOURNAL_FD] = journal->fd };
+	sigset_t child;
 
-	for (int i = 0; i < 3; i++)
-		files[i] = fcntl(files[i], F_DUPFD, 3);
-	for (int i = 0; i < 3; i++)
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	files[CHILD_FD] = signalfd(-1, &child, SFD_CLOEXEC);
+	for (int i = 0; i < N_FDS; i++)
+		files[i] = fcntl(files[i], F_DUPFD, N_FDS);
+	for (int i = 0; i < N_FDS; i++)
 		if (files[i] < 0 || dup2(files[i], i) < 0)
 			_exit(1);
-	if (syscall(SYS_close_range, 3, ~0u, 0) == 0)
+	if (syscall(SYS_close_range, N_FDS, ~0u, 0) == 0)
 		return;
-	for (int fd = 3; fd < 1024; fd++) /* before Linux 5.9 */
+	for (int fd = N_FDS; fd < 1024; fd++) /* before Linux 5.9 */
 		close(fd);
 }
 
 /* In a child: its child becomes the guardian, which so is no child of the tracer's, whose waits see none but the target. */
-static void __attribute__((noreturn)) become(int life, int mem)
+static void __attribute__((noreturn)) become(pid_t tracer, int life, int mem)
 {
 	setsid();
-	if (fork() != 0)
+	pid_t pid = fork();
+
+	if (pid != 0) {
+		shared->guardian = pid;
 		_exit(0);
+	}
 	keep_files(life, mem);
 	leave_alone();
-	run();
+	run(tracer);
+}
+
+static void wait_for(bool (*is_so)(void), int ms)
+{
+	static const struct timespec pause = { 0, 100 * 1000 };
+
+	for (int i = 0; i < ms * 10 && !is_so(); i++)
+		nanosleep(&pause, NULL);
+}
+
+static bool is_ready(void)
+{
+	return shared->watches;
+}
+
+static bool is_untraced(void)
+{
+	uint64_t tracer = 0;
+
+	proc_status(gettid(), "TracerPid", 10, &tracer);
+	return (pid_t)tracer != shared->guardian;
+}
+
+/* It may trace us, where that takes a permission (prctl(2), PR_SET_PTRACER), and does from the moment that this returns. */
+static void let_it_watch(void)
+{
+	prctl(PR_SET_PTRACER, (unsigned long)shared->guardian, 0, 0, 0);
+	shared->may_watch = 1;
+	wait_for(is_ready, READY_WAIT_MS);
+	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
 }
 
 int guardian_start(const struct journal *its_journal, int mem_fd, struct guardian *ret)
@@ -264,19 +349,21 @@ int guardian_start(const struct journal *its_journal, int mem_fd, struct guardia
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED || pipe2(ends, O_CLOEXEC) < 0)
 		return err_set(-errno, "cannot start the guardian: %s", strerror(errno));
-	pid_t child = fork();
+	pid_t tracer = gettid(), child = fork();
 
 	if (child == 0)
-		become(ends[0], mem_fd);
+		become(tracer, ends[0], mem_fd);
 	int error = errno;
 
 	close(ends[0]);
-	if (child < 0) {
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	if (child < 0 || shared->guardian <= 0) {
 		close(ends[1]);
 		munmap(shared, sizeof(*shared));
 		return err_set(-error, "cannot start the guardian: %s", strerror(error));
 	}
-	waitpid(child, NULL, 0);
+	let_it_watch();
 	*ret = (struct guardian){ .shared = shared, .life = ends[1] };
 	return 0;
 }
@@ -287,6 +374,7 @@ void guardian_stop(struct guardian *guardian, bool clean)
 		return;
 	guardian->shared->dismissed = clean;
 	close(guardian->life);
+	wait_for(is_untraced, GONE_WAIT_MS);
 	munmap(guardian->shared, sizeof(*guardian->shared));
 	*guardian = (struct guardian){ 0 };
 }

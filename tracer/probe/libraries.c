@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
@@ -108,6 +109,7 @@ void libraries_changed(struct engine *engine, struct thread *thread, const struc
 {
 	struct site *site = engine->loader_site;
 
+	KILL_POINT("dlopen-held");
 	engine->held = thread;
 	engine->held_regs = *regs;
 	if (is_consistent(engine) && refresh(engine))
@@ -115,6 +117,7 @@ void libraries_changed(struct engine *engine, struct thread *thread, const struc
 	if (!engine->held)
 		return;
 	engine->held = NULL;
+	KILL_POINT("dlopen-armed");
 	thread_set_rip(thread, site->slot->addr);
 	thread_resume(engine->proc, thread, 0);
 }

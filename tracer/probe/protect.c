@@ -27,6 +27,7 @@
 #include <time.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/areas.h"
 #include "tracer/probe/engine_state.h"
@@ -143,8 +144,10 @@ static int install(struct engine *engine, struct areas *areas, bool ignored)
 	};
 	int r = update(engine);
 
+	KILL_POINT("handler-described");
 	if (r == 0 && engine_rcall(engine, catch, NULL) < 0)
 		r = give_up(engine, err_text());
+	KILL_POINT("handler-installed");
 	return r;
 }
 
@@ -184,6 +187,7 @@ void protect_stop(struct engine *engine)
 		return;
 	slots_areas(engine->slots)->common.heals = 0;
 	update(engine);
+	KILL_POINT("handler-stopped");
 }
 
 /* The thread has to run for it; a bound, as others may find the process as it was. */
@@ -199,17 +203,15 @@ static void wait_until_gone(struct engine *engine)
 	}
 }
 
-void protect_end(struct engine *engine, struct thread *thread)
+bool protect_end(struct engine *engine, struct thread *thread)
 {
 	const struct area *area = slots_areas(engine->slots)->list.items;
 	struct rcall call = { .proc = engine->proc };
 	uint64_t before = area->lo + offsetof(struct area_header, before);
-	int r = rcall_set_action_and_detach(&call, thread, SIGTRAP, before);
 
-	if (r < 0) {
-		log_debug("protect", "the handler stays installed");
-		thread_detach(engine->proc, thread, 0);
-		return;
-	}
+	if (rcall_set_action_and_detach(&call, thread, SIGTRAP, before) < 0)
+		return false;
+	KILL_POINT("handler-leaves");
 	wait_until_gone(engine);
+	return true;
 }

@@ -4,6 +4,8 @@
 #ifndef PROBE_PROTECT_H
 #define PROBE_PROTECT_H
 
+#include <stdbool.h>
+
 struct engine;
 struct thread;
 
@@ -16,8 +18,9 @@ void protect_start(struct engine *engine);
 void protect_stop(struct engine *engine);
 
 /**
- * Detach from the last thread, which takes the handler out on its way.  It stays installed, and harmless, where that cannot be.
+ * Detach from the last thread, which is paused; it takes the handler out on its way.  False if it cannot do that now without harm:
+ * then it is still attached.
  */
-void protect_end(struct engine *engine, struct thread *thread);
+bool protect_end(struct engine *engine, struct thread *thread);
 
 #endif

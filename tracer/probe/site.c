@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/journal.h"
 #include "tracer/probe/slots.h"
@@ -146,6 +147,7 @@ static int remember(struct site_table *table, struct site *site, const struct ma
 	int r = journal_add(table->journal, site->addr, site->slot->orig, site->slot->insn_len, module);
 
 	site->journal_index = r;
+	KILL_POINT("site-noted");
 	return r < 0 ? r : 0;
 }
 
@@ -201,6 +203,7 @@ int site_hold(struct site_table *table, struct site *site)
 		if (r < 0)
 			return err_set(r, "cannot write to the text at %#lx: %s", (unsigned long)site->addr,
 				       strerror(-r));
+		KILL_POINT("site-armed");
 		site->armed = true;
 		table->n_armed++;
 	}
@@ -218,6 +221,7 @@ static int disarm(struct site_table *table, struct site *site)
 	if (rmem_read_text(table->proc, site->addr, &there, 1) == 1 && there == int3) {
 		int r = rmem_write(table->proc, site->addr, site->slot->orig, 1);
 
+		KILL_POINT("site-restored");
 		if (r < 0)
 			return r;
 	}

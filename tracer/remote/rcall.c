@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/remote/event.h"
 #include "tracer/remote/maps.h"
@@ -89,10 +90,13 @@ static int start_call(const struct request *request, struct thread *thread, cons
 
 	if (r == 0)
 		r = sigframe_write(request->call->proc, thread, back, &request->gadgets, ret_rsp);
+	KILL_POINT("rcall-frame");
 	if (r < 0)
 		return r;
 	regs.rsp = *ret_rsp;
-	return thread_set_regs(thread, &regs);
+	r = thread_set_regs(thread, &regs);
+	KILL_POINT("rcall-set");
+	return r;
 }
 
 /*
@@ -144,11 +148,13 @@ static int try_thread(const struct request *request, pid_t tid, bool with_harm)
 
 	if (!thread || !pause_thread(call->proc, thread))
 		return -EAGAIN;
+	KILL_POINT("rcall-paused");
 	thread_undo_eintr(thread);
 	bool usable = thread_get_regs(thread, &back) == 0 && (regs_settle(&back) || with_harm);
 	int r = usable ? start_call(request, thread, &back, &rsp) : -EAGAIN;
 
 	thread_resume(call->proc, thread, 0);
+	KILL_POINT("rcall-resumed");
 	if (r == -ENOTSUP)
 		return r;
 	if (r < 0)

@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/remote/gate.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/thread.h"
@@ -72,6 +73,7 @@ static int seize(struct proc *proc, pid_t tid, enum thread_kind kind)
 						   (int)proc->pid, strerror(error));
 		}
 	}
+	KILL_POINT("seize");
 	struct thread *thread = proc_add_thread(proc, tid, kind);
 
 	if (!thread)

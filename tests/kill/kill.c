@@ -1,0 +1,370 @@
+/*
+ * virtrace is killed: the target must not notice.
+ *
+ * `virtrace record` is run on a victim and killed, at each of the places a test build has for it (VIRTRACE_KILL_AT), or at random
+ * moments.  After each kill the victim lives, all its threads go on with right results, its children end with the right codes,
+ * its text is what the files have within a second, and the trace is readable, with every call up to its end.
+ *
+ * VIRTRACE_KILLS: how often at each place; VIRTRACE_RANDOM_KILLS: how often at random.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/engine/harness.h"
+#include "tracer/probe/journal.h"
+
+/* Where to be killed, and up to which passing of it. */
+struct place {
+	const char *name;
+	unsigned most;
+};
+
+static const struct place attaching[] = {
+	{ "journal-made", 1 }, { "guardian-started", 1 }, { "seize", 3 }, { "seized-all", 1 },
+	{ "rcall-paused", 2 }, { "rcall-frame", 2 }, { "rcall-set", 2 }, { "rcall-resumed", 2 },
+	{ "area-code", 1 }, { "area-header", 1 }, { "area-linked", 1 },
+	{ "handler-described", 1 }, { "handler-installed", 1 }, { "slot-written", 6 }, { "site-noted", 12 }, { "site-armed", 12 },
+};
+static const struct place hitting[] = {
+	{ "hit-seen", 400 }, { "hit-known", 400 }, { "hit-read", 400 }, { "hit-moved", 400 }, { "hit-resumed", 400 },
+	{ "hit-told", 400 }, { "fork-seen", 3 }, { "child-seen", 3 }, { "child-cleaned", 3 }, { "child-detached", 3 },
+};
+static const struct place leaving[] = {
+	{ "site-restored", 12 }, { "detach-restored", 1 }, { "handler-stopped", 1 }, { "detach-asked", 1 },
+	{ "thread-detached", 6 }, { "handler-leaves", 1 }, { "detach-done", 1 }, { "journal-removed", 1 },
+};
+static const struct place loading[] = {
+	{ "dlopen-held", 4 }, { "dlopen-armed", 4 }, { "site-armed", 8 }, { "site-noted", 8 },
+};
+
+static const char *const hot_probes[] = {
+	"-e", "f_push n", "-e", "f_rip n", "-e", "f_tail n", "-e", "f_deep n", "-e", "f_rets n", "-e", "f_call n", NULL,
+};
+static const char *const plug_probes[] = { "-e", "lib_plug!f_plug n", NULL };
+
+enum { HOT = 3, TEXT_PATIENCE_MS = 1000, PATIENCE_MS = 30000 };
+static char trace[64];
+
+static unsigned times(const char *name, unsigned by_default)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned)atoi(text) : by_default;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void nap_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* `virtrace record` on the victim: until it is killed, or for `seconds`.  With `started` waits until it says that it records. */
+static pid_t start_record(const struct victim *victim, const char *const *probes, const char *at, const char *seconds,
+			  bool started)
+{
+	const char *argv[32] = { "virtrace", "record", "--force", "-o", trace, "-d", seconds, "-p" };
+	char pid_text[16];
+	size_t n = 8;
+
+	snprintf(pid_text, sizeof(pid_text), "%d", (int)victim->pid);
+	argv[n++] = pid_text;
+	for (size_t i = 0; probes[i]; i++)
+		argv[n++] = probes[i];
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, 1);
+		if (started)
+			dup2(ends[1], 2);
+		else if (!getenv("VIRTRACE_KILL_VERBOSE"))
+			dup2(null, 2);
+		if (at)
+			setenv("VIRTRACE_KILL_AT", at, 1);
+		execv(VIRTRACE, (char *const *)argv);
+		_exit(127);
+	}
+	close(ends[1]);
+	FILE *said = fdopen(ends[0], "r");
+	char line[256];
+
+	while (started && fgets(line, sizeof(line), said) && !strstr(line, "recording"))
+		;
+	fclose(said);
+	return pid;
+}
+
+static void remove_trace(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", trace);
+	assert_int_equal(system(command), 0);
+}
+
+/* Every thread of the victim goes on. */
+static void check_goes_on(const struct victim *victim, const char *at)
+{
+	uint64_t end = now_ms() + PATIENCE_MS, before[VICTIM_THREADS];
+
+	for (unsigned i = 0; i < victim->shared->n_threads; i++)
+		before[i] = victim->shared->threads[i].rounds;
+	for (unsigned i = 0; i < victim->shared->n_threads; i++) {
+		while (victim->shared->threads[i].rounds < before[i] + 2) {
+			victim_check_alive(victim);
+			if (now_ms() > end)
+				fail_msg("killed at %s: thread %u does not go on", at, i);
+			nap_ms(1);
+		}
+	}
+	if (victim->shared->bad)
+		fail_msg("killed at %s: the victim says: %s", at, victim->shared->what);
+}
+
+static void check_text_soon(const struct victim *victim, const char *at)
+{
+	uint64_t end = now_ms() + TEXT_PATIENCE_MS;
+	char what[512];
+
+	while (!victim_text_is_clean(victim, what, sizeof(what))) {
+		victim_check_alive(victim);
+		if (now_ms() > end)
+			fail_msg("killed at %s, a second later: %s", at, what);
+		nap_ms(5);
+	}
+}
+
+/*
+ * Read by babeltrace2: it takes it, and the serial numbers of f_rets rise by one in each thread.  How many events there are tells
+ * that this is no empty truth.
+ */
+static long check_trace(const char *at)
+{
+	static const char script[] =
+		"babeltrace2 %s 2>&1 >%s.txt | grep -v 'discarded' >%s.err; [ -s %s.err ] && exit 1; "
+		"awk '/ f_rets: / { match($0, /tid = [0-9]+/); t = substr($0, RSTART + 6, RLENGTH - 6);"
+		"  match($0, /value = { [0-9]+/); v = substr($0, RSTART + 10, RLENGTH - 10) + 0;"
+		"  if (t in last && v != last[t] + 1) { print \"gap\", t, last[t], v; bad = 1 } last[t] = v } "
+		"END { print NR > \"%s.n\"; exit bad }' %s.txt";
+	char command[1024], path[96];
+	long n = -1;
+
+	snprintf(path, sizeof(path), "%s/metadata", trace);
+	if (access(path, F_OK) < 0)
+		return 0;
+	snprintf(command, sizeof(command), script, trace, trace, trace, trace, trace, trace);
+	if (system(command) != 0)
+		fail_msg("killed at %s: the trace %s is not right", at, trace);
+	snprintf(path, sizeof(path), "%s.n", trace);
+	FILE *f = fopen(path, "r");
+
+	assert_true(f && fscanf(f, "%ld", &n) == 1);
+	fclose(f);
+	return n;
+}
+
+/* The guardian has put its journal away. */
+static void check_journal_gone(const struct victim *victim, const char *at)
+{
+	uint64_t end = now_ms() + PATIENCE_MS;
+	char directory[96], path[160];
+
+	assert_int_equal(journal_directory(directory, sizeof(directory)), 0);
+	snprintf(path, sizeof(path), "%s/%d.%llu", directory, (int)victim->pid,
+		 (unsigned long long)process_start_time(victim->pid));
+	while (access(path, F_OK) == 0) {
+		if (now_ms() > end)
+			fail_msg("killed at %s: %s stays", at, path);
+		nap_ms(1);
+	}
+}
+
+static long check_all(const struct victim *victim, const char *at)
+{
+	victim_check_alive(victim);
+	check_text_soon(victim, at);
+	check_goes_on(victim, at);
+	check_journal_gone(victim, at);
+	return check_trace(at);
+}
+
+/* Whether SIGTRAP is caught, as the kernel says. */
+static bool catches_sigtrap(const struct victim *victim)
+{
+	char path[64], line[256];
+	unsigned long long caught = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)victim->pid);
+	FILE *f = fopen(path, "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "SigCgt: %llx", &caught);
+	if (f)
+		fclose(f);
+	return caught >> (SIGTRAP - 1) & 1;
+}
+
+/* An undisturbed recording afterwards finds everything in order, and leaves it so. */
+static void finish_well(struct victim *victim, const char *const *probes)
+{
+	pid_t pid = start_record(victim, probes, NULL, "0.2", false);
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(check_all(victim, "the end") > 100);
+	assert_false(catches_sigtrap(victim));
+	victim->shared->stop = 1;
+	victim_wait(&victim->shared->done, 1);
+	victim_finish(victim);
+	remove_trace();
+}
+
+static void kill_at(struct victim *victim, const struct place *place, const char *const *probes)
+{
+	char at[64];
+	int status;
+
+	snprintf(at, sizeof(at), "%s:%ld", place->name, 1 + random() % place->most);
+	pid_t pid = start_record(victim, probes, at, "2", false);
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		fail_msg("%s was not passed: status %#x", at, (unsigned)status);
+	if (!strcmp(place->name, "journal-made"))
+		check_goes_on(victim, at); /* nothing is changed; the journal stays until somebody looks into it */
+	else
+		check_all(victim, at);
+}
+
+static void kill_at_places(const struct place *places, size_t n)
+{
+	unsigned rounds = times("VIRTRACE_KILLS", 1);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *const args[] = { "3", "flvs", NULL };
+		struct victim victim = victim_start("load", args, HOT);
+
+		for (unsigned k = 0; k < rounds; k++)
+			kill_at(&victim, &places[i], hot_probes);
+		finish_well(&victim, hot_probes);
+	}
+}
+
+static void while_attaching(void **state)
+{
+	(void)state;
+	kill_at_places(attaching, sizeof(attaching) / sizeof(attaching[0]));
+}
+
+static void at_a_hit(void **state)
+{
+	(void)state;
+	kill_at_places(hitting, sizeof(hitting) / sizeof(hitting[0]));
+}
+
+static void while_leaving(void **state)
+{
+	(void)state;
+	kill_at_places(leaving, sizeof(leaving) / sizeof(leaving[0]));
+}
+
+/* A library comes and goes while we are killed. */
+static void at_dlopen(void **state)
+{
+	const char *const args[] = { VICTIM_DIR "/lib_plug", NULL };
+	unsigned rounds = times("VIRTRACE_KILLS", 1);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(loading) / sizeof(loading[0]); i++) {
+		struct victim victim = victim_start("plugs", args, 1);
+
+		victim.shared->step = 1;
+		for (unsigned k = 0; k < rounds; k++) {
+			uint64_t loads = victim.shared->loads;
+
+			kill_at(&victim, &loading[i], plug_probes);
+			while (victim.shared->loads < loads + 2) {
+				victim_check_alive(&victim);
+				nap_ms(1);
+			}
+		}
+		finish_well(&victim, plug_probes);
+	}
+}
+
+static void at_random(void **state)
+{
+	unsigned rounds = times("VIRTRACE_RANDOM_KILLS", 15);
+	const char *const args[] = { "3", "flvsSt", NULL };
+	struct victim victim = victim_start("load", args, HOT);
+	long most = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < rounds; k++) {
+		/* Attaching, for the most part; and recording. */
+		pid_t pid = start_record(&victim, hot_probes, NULL, "100", k % 2);
+		int status;
+
+		nap_ms(random() % 150);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, SIGKILL);
+		long n = check_all(&victim, "random");
+
+		most = n > most ? n : most;
+	}
+	assert_true(most > 500);
+	finish_well(&victim, hot_probes);
+}
+
+#ifdef VIRTRACE_KILL_POINTS
+static const bool has_places = true;
+#else
+static const bool has_places = false;
+#endif
+
+int main(void)
+{
+	const struct CMUnitTest places[] = {
+		cmocka_unit_test(while_attaching),
+		cmocka_unit_test(at_a_hit),
+		cmocka_unit_test(while_leaving),
+		cmocka_unit_test(at_dlopen),
+	};
+	const struct CMUnitTest moments[] = {
+		cmocka_unit_test(at_random),
+	};
+
+	snprintf(trace, sizeof(trace), "/tmp/virtrace-kill-%d", (int)getpid());
+	srandom((unsigned)getpid());
+	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));
+	return has_places ? cmocka_run_group_tests(places, NULL, NULL) : cmocka_run_group_tests(moments, NULL, NULL);
+}
