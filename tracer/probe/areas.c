@@ -43,7 +43,7 @@ static const char area_magic[16] = "virtrace slots\n";
 
 static size_t inside_len(void)
 {
-	return (size_t)(__stop_virtrace_inside - __start_virtrace_inside);
+	return (uintptr_t)__stop_virtrace_inside - (uintptr_t)__start_virtrace_inside;
 }
 
 static uint64_t distance(uint64_t a, uint64_t b)
@@ -59,7 +59,7 @@ bool areas_in_reach(uint64_t addr, uint64_t len, uint64_t lo, uint64_t hi)
 
 uint64_t area_entry(const struct area *area, const char *entry)
 {
-	return area->lo + INSIDE_AT + (uint64_t)(entry - __start_virtrace_inside);
+	return area->lo + INSIDE_AT + ((uintptr_t)entry - (uintptr_t)__start_virtrace_inside);
 }
 
 bool areas_has_code(const struct areas *areas, uint64_t addr)

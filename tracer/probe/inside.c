@@ -51,7 +51,7 @@ INLINE bool rest_is_there(const struct slot_header *slot, const volatile uint8_t
 	return true;
 }
 
-INLINE const struct slot_header *slot_at(const struct area_header *area, uint32_t at)
+INLINE const struct slot_header *slot_at(const struct area_header *area, uint64_t at)
 {
 	const struct slot_header *slot = (const void *)((const char *)area + at);
 	bool fits = at + sizeof(*slot) <= area->used && slot->size >= sizeof(*slot) && slot->size <= area->used - at;
@@ -59,34 +59,39 @@ INLINE const struct slot_header *slot_at(const struct area_header *area, uint32_
 	return fits ? slot : NULL;
 }
 
-INLINE const struct area_header *next_of(const struct area_header *area, unsigned *n)
+INLINE const struct slot_header *next_slot(const struct area_header *area, const struct slot_header *slot)
+{
+	return slot_at(area, (uint64_t)((const char *)slot - (const char *)area) + slot->size);
+}
+
+/* `n` counts them: what is damaged must not make us go round for ever. */
+INLINE const struct area_header *next_area(const struct area_header *area, unsigned *n)
 {
 	return ++*n < AREAS_MAX ? (const void *)area->next : NULL;
 }
 
-#define EACH_AREA(area, first) \
-	(unsigned n_areas_ = 0, *once_ = &n_areas_; once_; once_ = NULL) \
-	for (const struct area_header *area = first; area; area = next_of(area, &n_areas_))
-#define EACH_SLOT(slot, area) \
-	(const struct slot_header *slot = slot_at(area, AREA_FIRST); slot; \
-	 slot = slot_at(area, (uint32_t)((const char *)slot - (const char *)area) + slot->size))
+INLINE void repair_area(const struct area_header *area, long fd)
+{
+	uint8_t there[INSN_MAX + 1];
+
+	for (const struct slot_header *slot = slot_at(area, AREA_FIRST); slot; slot = next_slot(area, slot)) {
+		long n = call4(SYS_pread64, fd, (long)there, slot->insn_len, (long)slot->site);
+
+		if (n == slot->insn_len && there[0] == 0xcc && rest_is_there(slot, there))
+			call4(SYS_pwrite64, fd, (long)slot->orig, 1, (long)slot->site);
+	}
+}
 
 INLINE void repair(const struct area_header *first)
 {
 	long fd = call4(SYS_open, (long)first->mem_path, RDWR_CLOEXEC, 0, 0);
-	uint8_t there[INSN_MAX + 1];
-	uint32_t yes = 1;
+	const uint32_t yes = 1;
+	unsigned n = 0;
 
 	if (fd < 0)
 		return;
-	for EACH_AREA(area, first) {
-		for EACH_SLOT(slot, area) {
-			long n = call4(SYS_pread64, fd, (long)there, slot->insn_len, (long)slot->site);
-
-			if (n == slot->insn_len && there[0] == 0xcc && rest_is_there(slot, there))
-				call4(SYS_pwrite64, fd, (long)slot->orig, 1, (long)slot->site);
-		}
-	}
+	for (const struct area_header *area = first; area; area = next_area(area, &n))
+		repair_area(area, fd);
 	call4(SYS_pwrite64, fd, (long)&yes, sizeof(yes), (long)&first->repaired);
 	call4(SYS_close, fd, 0, 0, 0);
 }
@@ -106,22 +111,31 @@ INLINE void chain(const struct area_header *area, siginfo_t *info)
 
 enum found { NOT_OURS, IN_AREA, AT_SITE, HIT };
 
+INLINE enum found find_in(const struct area_header *area, uint64_t rip, const struct slot_header **ret)
+{
+	enum found found = rip - (uint64_t)area < area->size ? IN_AREA : NOT_OURS;
+
+	for (const struct slot_header *slot = slot_at(area, AREA_FIRST); slot; slot = next_slot(area, slot)) {
+		if (slot->site == rip - 1 && rest_is_there(slot, (const uint8_t *)slot->site)) {
+			*ret = slot;
+			return HIT;
+		}
+		if (slot->site == rip)
+			found = AT_SITE;
+	}
+	return found;
+}
+
 /* What a thread that stopped at `rip` was doing; HIT: its slot. */
 INLINE enum found find(const struct area_header *first, uint64_t rip, const struct slot_header **ret)
 {
 	enum found found = NOT_OURS;
+	unsigned n = 0;
 
-	for EACH_AREA(area, first) {
-		if (rip - (uint64_t)area < area->size)
-			return IN_AREA;
-		for EACH_SLOT(slot, area) {
-			if (slot->site == rip - 1 && rest_is_there(slot, (const uint8_t *)slot->site)) {
-				*ret = slot;
-				return HIT;
-			}
-			if (slot->site == rip)
-				found = AT_SITE;
-		}
+	for (const struct area_header *area = first; area && found != HIT; area = next_area(area, &n)) {
+		enum found here = find_in(area, rip, ret);
+
+		found = here > found ? here : found;
 	}
 	return found;
 }

@@ -12,12 +12,11 @@
 static void repair_site(const struct journal_site *site, int mem_fd, struct repair_result *ret)
 {
 	uint8_t there[INSN_MAX];
+	bool mapped = pread(mem_fd, there, site->len, (off_t)site->addr) == site->len;
 
-	if (pread(mem_fd, there, site->len, (off_t)site->addr) != site->len)
-		ret->changed++;
-	else if (!memcmp(there, site->orig, site->len))
+	if (mapped && !memcmp(there, site->orig, site->len))
 		ret->clean++;
-	else if (there[0] != 0xcc || memcmp(there + 1, site->orig + 1, site->len - 1u) != 0)
+	else if (!mapped || there[0] != 0xcc || memcmp(there + 1, site->orig + 1, site->len - 1u) != 0)
 		ret->changed++;
 	else if (pwrite(mem_fd, site->orig, 1, (off_t)site->addr) == 1)
 		ret->restored++;
@@ -53,11 +52,11 @@ struct check {
 static bool is_same(void *ctx, unsigned index)
 {
 	const struct check *check = ctx;
-	const struct journal_module *module = &check->file->modules[index];
 	uint8_t id[JOURNAL_ID_MAX];
 
-	if (index == JOURNAL_NO_MODULE)
+	if (index >= JOURNAL_MODULES_MAX)
 		return true;
+	const struct journal_module *module = &check->file->modules[index];
 	const struct mapping *m = maps_find(&check->maps, module->lo);
 
 	if (!m || m->lo != module->lo || m->offset != module->offset)
