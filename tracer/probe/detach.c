@@ -131,9 +131,19 @@ static void give_up_keeper(struct engine *engine)
 	engine->keeper = NULL;
 }
 
+/* Who, of those left, does not answer: for people. */
+static int no_answer(struct engine *engine)
+{
+	const struct thread *thread = engine->proc->threads;
+	char state = proc_state(thread->tid, thread->tid);
+
+	return err_set(-ETIMEDOUT, "%zu threads do not answer, thread %d in state %c: they go free when virtrace ends",
+		       proc_count(engine->proc), (int)thread->tid, state ? state : '?');
+}
+
 static int let_all_go(struct engine *engine)
 {
-	uint64_t start_ns = engine_now_ns(), asked_ns = start_ns;
+	uint64_t start_ns = engine_now_ns(), asked_ns = start_ns, answered_ns = start_ns;
 	struct event event;
 
 	choose_keeper(engine);
@@ -143,18 +153,18 @@ static int let_all_go(struct engine *engine)
 		uint64_t now_ns = engine_now_ns();
 
 		guardian_beat(&engine->guardian);
-
 		if (now_ns - start_ns > keeper_patience_ns)
 			give_up_keeper(engine);
-		if (now_ns - start_ns > patience_ns)
-			return err_set(-ETIMEDOUT, "%zu threads do not answer: they go free when virtrace ends",
-				       proc_count(engine->proc));
+		if (now_ns - answered_ns > patience_ns)
+			return no_answer(engine);
 		if (engine->keeper && proc_count(engine->proc) == 1 && let_keeper_go(engine))
 			break;
 		if (event_next(engine->proc, true, &event) < 0)
 			break; /* nothing is ours any more */
 		restore_rest(engine, event.tid);
 		engine_handle(engine, &event);
+		if (event.kind != EVENT_NONE)
+			answered_ns = now_ns;
 		if (event.kind != EVENT_NONE || now_ns - asked_ns < ask_again_ns)
 			continue;
 		ask_all(engine);
