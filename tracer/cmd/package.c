@@ -74,6 +74,8 @@ int package_debug_command(const char *path, char *buf, size_t len)
 {
 	char package[256];
 
+	if (strpbrk(path, "*?[\\")) /* dpkg-query would take it for a pattern, and answer for other files */
+		return -ENOENT;
 	if (debian_package(path, package, sizeof(package)) == 0)
 		snprintf(buf, len, "apt install %s-dbgsym   (from the debug archive of your release)", package);
 	else if (rpm_package(path, package, sizeof(package)) == 0)
