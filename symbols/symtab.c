@@ -131,7 +131,7 @@ size_t symtab_at(struct module *module, uint64_t addr, const struct symbol **ret
 
 	while (first && symtab->list.items[first - 1].addr == addr)
 		first--;
-	*ret = symtab->list.items + first;
+	*ret = end > first ? &symtab->list.items[first] : NULL;
 	return end - first;
 }
 
