@@ -11,7 +11,16 @@ struct arena_block {
 	_Alignas(max_align_t) unsigned char data[];
 };
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1 /* as gcc says it */
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+enum { BLOCK_SIZE = 1 }; /* a block for each object: the sanitizer sees where it ends */
+#else
 enum { BLOCK_SIZE = 16 * 1024 };
+#endif
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
