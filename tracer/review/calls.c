@@ -253,7 +253,7 @@ static void settle_waiting(struct calls *calls, struct thread *thread,
 		if (event->depth > top->call.depth || is_sibling)
 			return;
 		thread->waiting = top->below;
-		if (entered && top->call.parent == event->call) {
+		if (entered && top->call.parent == event->call && top->call.depth > event->depth) {
 			unlink_call(&top->call);
 			link_call(&top->call, &entered->call);
 			entered->size += top->size;
@@ -316,9 +316,17 @@ static struct held *new_call(struct calls *calls, const struct trace_event *even
 	return held;
 }
 
-static int on_entry(struct calls *calls, const struct trace_event *event, struct thread *thread)
+/* A caller is not deeper than what it called: links that say otherwise could make a circle. */
+static struct held *find_parent(struct calls *calls, const struct trace_event *event)
 {
 	struct held *parent = event->parent ? find_call(calls, event->parent) : NULL;
+
+	return parent && parent->call.depth <= event->depth ? parent : NULL;
+}
+
+static int on_entry(struct calls *calls, const struct trace_event *event, struct thread *thread)
+{
+	struct held *parent = find_parent(calls, event);
 	struct held *held = new_call(calls, event, thread);
 
 	if (!held)

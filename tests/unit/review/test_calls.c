@@ -126,6 +126,9 @@ static const struct {
 	{ "its own parent", "E 1 1 0 7 10 R 1 1 0 7 20", "1", false, 0 },
 	{ "each other's parents", "E 1 2 1 7 10 E 2 1 2 7 20 R 2 1 2 7 30 R 1 2 1 7 40", "1(2)",
 	  false, 0 },
+	{ "a circle, deferred", "E 3 5 2 7 10 R 3 5 2 7 20 E 5 3 1 7 30 R 5 3 1 7 40", "5(3)", true, 0 },
+	{ "a circle of four, deferred",
+	  "E 3 5 2 7 10 E 4 3 3 7 11 R 3 5 2 7 20 E 5 4 1 7 30 R 5 4 1 7 40", "5(3(4open))", true, 0 },
 	{ "its own parent, deferred", "E 1 1 0 7 10 R 1 1 0 7 20", "1", true, 0 },
 	/* Deferred: the outer call's events come behind those of the calls it made. */
 	{ "deferred",
