@@ -371,7 +371,9 @@ static int on_end(struct calls *calls, const struct trace_event *event, struct t
 	struct held *held = find_call(calls, event->call);
 
 	settle_waiting(calls, thread, event, NULL);
-	if (!held || held->has_ended) {
+	/* The values of a return are of its probe's schema: whoever asks for those of the call relies on it. */
+	if (!held || held->has_ended ||
+	    (event->kind == TRACE_RETURN && event->probe != held->call.probe)) {
 		calls->summary.orphans++;
 		return 0;
 	}

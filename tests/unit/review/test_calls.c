@@ -19,6 +19,7 @@
 #include "tracer/trace/writer.h"
 
 static const struct trace_probe probe = { .function = "f", .module = "m" };
+static const struct trace_probe other = { .function = "g", .module = "m" };
 
 /* A source that reads the script. */
 struct script {
@@ -35,6 +36,7 @@ static int next_event(void *ctx, struct trace_event *ret)
 		int closed;
 	} kinds[] = {
 		{ 'E', TRACE_ENTRY, 0 },	      { 'R', TRACE_RETURN, 0 },
+		{ 'r', TRACE_RETURN, 0 },
 		{ 'U', TRACE_CLOSED, CLOSED_UNWOUND }, { 'O', TRACE_CLOSED, CLOSED_OPEN },
 		{ 'X', TRACE_CLOSED, CLOSED_EXITED },	      { 'L', TRACE_CLOSED, CLOSED_LOST },
 	};
@@ -60,7 +62,7 @@ static int next_event(void *ctx, struct trace_event *ret)
 	ret->depth = depth;
 	ret->tid = tid;
 	ret->time_ns = time;
-	ret->probe = &probe;
+	ret->probe = letter == 'r' ? &other : &probe;
 	script->values = *node_of(STRUCT(0, NULL), "");
 	ret->values = ret->kind == TRACE_CLOSED ? NULL : &script->values;
 	return 1;
@@ -122,6 +124,7 @@ static const struct {
 	{ "return without entry", "R 1 0 0 7 10 E 2 0 0 7 20 R 2 0 0 7 30", "2", false, 1 },
 	{ "returned twice", "E 1 0 0 7 10 R 1 0 0 7 20 E 2 0 0 7 30 R 2 0 0 7 40 R 2 0 0 7 50",
 	  "1 2", false, 1 },
+	{ "return of another function", "E 1 0 0 7 10 r 1 0 0 7 20", "1open", false, 1 },
 	{ "same number twice", "E 1 0 0 7 10 E 1 0 0 7 20 R 1 0 0 7 30", "1open 1", false, 0 },
 	{ "its own parent", "E 1 1 0 7 10 R 1 1 0 7 20", "1", false, 0 },
 	{ "each other's parents", "E 1 2 1 7 10 E 2 1 2 7 20 R 2 1 2 7 30 R 1 2 1 7 40", "1(2)",
