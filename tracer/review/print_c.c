@@ -20,7 +20,7 @@
 #include "tracer/trace/value.h"
 
 enum {
-	TEXT_FILL_MAX = 1 << 20, /* NULs behind a text that a trace may make us print */
+	TEXT_FILL_MAX = 64 << 10, /* NULs behind a text that a trace may make us print: the largest object */
 	REPEAT_WEIGHT = 10,      /* gdb counts a run as that many elements */
 	X87_SIZE = 10,
 };
