@@ -170,24 +170,36 @@ static void put_current(struct ctf *ctf)
 	ctf->current = NULL;
 }
 
-static int next_batch(struct ctf *ctf)
+/** The error that is kept, which it is no more. */
+static int fail_kept(struct ctf *ctf)
 {
 	const bt_error *error = ctf->error;
 
 	ctf->error = NULL;
-	if (error)
-		return fail_with(error, "the trace is damaged");
-	switch (bt_graph_run_once(ctf->graph)) {
+	return fail_with(error, "the trace is damaged");
+}
+
+static int next_batch(struct ctf *ctf)
+{
+	if (ctf->error)
+		return fail_kept(ctf);
+	bt_graph_run_once_status status = bt_graph_run_once(ctf->graph);
+
+	/*
+	 * Whatever the status: there may be an error behind some good messages, which come first,
+	 * and of a packet that ends within an event babeltrace2 2.0 says END and leaves an error.
+	 * One that is left makes the next call of the library abort.
+	 */
+	ctf->error = bt_current_thread_take_error();
+	switch (status) {
 	case BT_GRAPH_RUN_ONCE_STATUS_OK:
 	case BT_GRAPH_RUN_ONCE_STATUS_AGAIN:
-		/* An error behind some good messages: these first. */
-		ctf->error = bt_current_thread_take_error();
 		return 0;
 	case BT_GRAPH_RUN_ONCE_STATUS_END:
-		ctf->ended = true;
-		return 0;
+		ctf->ended = !ctf->error;
+		return ctf->error ? fail_kept(ctf) : 0;
 	default:
-		return fail("the trace is damaged");
+		return fail_kept(ctf);
 	}
 }
 
@@ -244,5 +256,6 @@ void ctf_close(struct ctf *ctf)
 	if (ctf->error)
 		bt_error_release(ctf->error);
 	bt_graph_put_ref(ctf->graph);
+	bt_current_thread_clear_error();
 	free(ctf);
 }
