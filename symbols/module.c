@@ -22,9 +22,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "symbols/dwarf.h"
@@ -159,6 +161,16 @@ static int read_headers(struct module *module, uint64_t start, uint64_t offset)
 	return r;
 }
 
+static int open_file(struct module *module, const char *path)
+{
+	struct stat st;
+
+	module->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a FIFO is not waited for */
+	if (module->fd < 0 || fstat(module->fd, &st) < 0)
+		return err_set(-errno, "cannot open %s: %s", module->path, strerror(errno));
+	return S_ISREG(st.st_mode) ? 0 : err_set(-EBADMSG, "%s is not an ELF file", module->path);
+}
+
 int module_open(const char *path, const char *name, uint64_t start, uint64_t offset,
 		const struct module_options *options, struct module **ret)
 {
@@ -178,12 +190,9 @@ int module_open(const char *path, const char *name, uint64_t start, uint64_t off
 		r = err_set(-ENOMEM, "out of memory");
 		goto fail;
 	}
-	module->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (module->fd < 0) {
-		r = -errno;
-		err_set(r, "cannot open %s: %s", name, strerror(-r));
+	r = open_file(module, path);
+	if (r < 0)
 		goto fail;
-	}
 	r = read_headers(module, start, offset);
 	if (r < 0)
 		goto fail;
@@ -248,6 +257,37 @@ static void watch_progress(struct module *module)
 	}
 }
 
+/* Whether DIR/SUBDIR/NAME is something that open() may wait at, or that acts when it is opened. */
+static bool is_trap(const char *dir, size_t dir_len, const char *subdir, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return snprintf(path, sizeof(path), "%.*s/%s/%s", (int)dir_len, dir, subdir, name) < PATH_MAX &&
+	       stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+/*
+ * libdwfl opens what it finds at a name that a hostile file chose (.gnu_debuglink, or dwz' alternate
+ * file), beside that file: whoever owns the place could have put a FIFO there, at which it would wait
+ * for ever.
+ */
+static bool is_safe(const struct module *module, const char *link)
+{
+	const char *name = module_name(module), *dir = name == module->path ? "." : module->path;
+	size_t dir_len = name == module->path ? 1 : (size_t)(name - module->path);
+	char own[NAME_MAX + 1];
+	const char *const names[] = { link, own };
+
+	snprintf(own, sizeof(own), "%s.debug", name);
+	for (size_t i = 0; i < 2; i++) {
+		if (names[i] && (is_trap(dir, dir_len, ".", names[i]) || is_trap(dir, dir_len, ".debug", names[i]) ||
+				 is_trap("", 0, ".", names[i])))
+			return false;
+	}
+	return true;
+}
+
 /* libdwfl's standard search, with debuginfod only if it is wanted. */
 static int find_debuginfo(Dwfl_Module *mod, void **userdata, const char *modname, Dwarf_Addr base,
 			  const char *file, const char *link, GElf_Word crc, char **ret)
@@ -257,6 +297,10 @@ static int find_debuginfo(Dwfl_Module *mod, void **userdata, const char *modname
 	const char *urls = getenv(variable);
 	char *hidden = NULL;
 
+	if (!is_safe(module, link)) {
+		log_debug("symbols", "%s: its debug file is none", module->path);
+		return -1;
+	}
 	if (urls && urls[0] && module->options.no_debuginfod) {
 		hidden = strdup(urls);
 		if (!hidden)

@@ -1,6 +1,7 @@
 #include "tracer/trace/directory.h"
 
 #include "tracer/base/err.h"
+#include "tracer/base/file.h"
 #include "tracer/trace/packet.h"
 
 #include <dirent.h>
@@ -195,37 +196,9 @@ int directory_sync(int dirfd, const char *name)
 
 int directory_get(int dirfd, const char *name, size_t max, char **text_ret, size_t *len_ret)
 {
-	/* O_NONBLOCK: an untrusted directory may have a FIFO of this name. */
-	int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-	char *text = NULL;
-	size_t len = 0;
-	int r = 0;
+	int r = file_read(dirfd, name, max, text_ret, len_ret);
 
-	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : fail(errno, "open", name);
-	if (fstat(fd, &st) < 0)
-		r = fail(errno, "read", name);
-	else if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uint64_t)st.st_size > max)
-		r = err_set(-EBADMSG, "%s is not a file of a trace", name);
-	else if (!(text = malloc((size_t)st.st_size + 1)))
-		r = err_set(-ENOMEM, "no memory");
-	while (r == 0 && len < (size_t)st.st_size) {
-		ssize_t n = read(fd, text + len, (size_t)st.st_size - len);
-
-		if (n == 0)
-			break;
-		if (n < 0 && errno != EINTR)
-			r = fail(errno, "read", name);
-		len += n > 0 ? (size_t)n : 0;
-	}
-	close(fd);
-	if (r < 0) {
-		free(text);
-		return r;
-	}
-	text[len] = '\0';
-	*text_ret = text;
-	*len_ret = len;
-	return 0;
+	if (r == -EBADMSG)
+		return err_set(r, "%s is not a file of a trace", name);
+	return r < 0 && r != -ENOENT ? fail(-r, "read", name) : r;
 }
