@@ -21,7 +21,7 @@
 enum {
 	TEXT_HEAD = 1 + sizeof(uint32_t), /* status and length in front of a text */
 	TEXT_CHUNK = 16 * 1024,           /* of a text, read at a time */
-	BYTES_MAX = 64 * 1024,            /* of what should be text and is none: readers keep a field for each byte */
+	BYTES_MAX = UINT16_MAX,           /* of what should be text and is none: readers keep a field for each byte */
 };
 
 struct fetch {

@@ -22,7 +22,7 @@
  *	option(x)   u8 status, then what the status says:  OK CUT: x;  UNREADABLE: u64 address;  BYTES,
  *	            BYTES_CUT (text only): bytes;  others: nothing
  *	text        u32 len, len bytes of valid UTF-8 without NUL          (STRING: its characters)
- *	bytes       u32 len, len bytes                                     (when they are not such text)
+ *	bytes       u16 len, u16 0, len bytes                              (when they are not such text)
  *	            TEXT: trailing NULs of char[N] are not stored; CUT and BYTES_CUT if `stored` < `count` and no NUL
  *	            is among the stored ones
  */

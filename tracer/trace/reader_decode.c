@@ -68,10 +68,10 @@ static const bt_field_class *element_class(const bt_field_class *class)
 	return bt_field_class_array_borrow_element_field_class_const(class);
 }
 
-/** struct { n of so many bits; element items[n] } */
-static bool is_sequence(const bt_field_class *class, uint64_t bits)
+/** struct { u16 n; element items[n] } */
+static bool is_sequence(const bt_field_class *class)
 {
-	return is_struct(class, 2) && is_integer(member_class(class, 0), false, bits) &&
+	return is_struct(class, 2) && is_integer(member_class(class, 0), false, 16) &&
 	       bt_field_class_get_type(member_class(class, 1)) ==
 		       BT_FIELD_CLASS_TYPE_DYNAMIC_ARRAY_WITH_LENGTH_FIELD;
 }
@@ -91,9 +91,14 @@ static bool is_text(const bt_field_class *class)
 	       bt_field_class_get_type(member_class(class, 1)) == BT_FIELD_CLASS_TYPE_STRING;
 }
 
+/** struct { u16 n; u16 zero; u8 items[n] } */
 static bool is_bytes(const bt_field_class *class)
 {
-	return is_sequence(class, 32) && is_integer(element_class(member_class(class, 1)), false, 8);
+	return is_struct(class, 3) && is_integer(member_class(class, 0), false, 16) &&
+	       is_integer(member_class(class, 1), false, 16) &&
+	       bt_field_class_get_type(member_class(class, 2)) ==
+		       BT_FIELD_CLASS_TYPE_DYNAMIC_ARRAY_WITH_LENGTH_FIELD &&
+	       is_integer(element_class(member_class(class, 2)), false, 8);
 }
 
 /** Members `first` and the next of a struct: status and variant. */
@@ -191,7 +196,7 @@ bool decode_check(const struct schema *s, const bt_field_class *class)
 			return decode_check(s->target, element_class(class));
 		break;
 	case SCHEMA_SEQUENCE:
-		if (is_sequence(class, 16))
+		if (is_sequence(class))
 			return decode_check(s->target, element_class(member_class(class, 1)));
 		break;
 	case SCHEMA_BYTES:
@@ -276,7 +281,7 @@ static int decode_text_option(const bt_field *field, uint64_t first, struct aren
 		return decode_text(option, ret);
 	case STATUS_BYTES:
 	case STATUS_BYTES_CUT:
-		return decode_bytes(member(option, 1), arena, ret);
+		return decode_bytes(member(option, 2), arena, ret);
 	case STATUS_NULL:
 	case STATUS_UNREADABLE:
 	case STATUS_OPTIMIZED_OUT:

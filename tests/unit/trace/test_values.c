@@ -87,7 +87,7 @@ static const struct value_case cases[] = {
 	{ "unreadable string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\x03\x21\0\0\0\0\0\0\0"),
 	  "value = { { address = 0x21 } }", "<unreadable 0x20>" },
 	{ "bytes for a string", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\x05\x03\0\0\0\xff\0x"),
-	  "value = { { len = 3, items = [ [0] = 0xFF, [1] = 0x0, [2] = 0x78 ] } }", "0x20 ff0078" },
+	  "value = { { len = 3, zero = 0, items = [ [0] = 0xFF, [1] = 0x0, [2] = 0x78 ] } }", "0x20 ff0078" },
 	{ "cut bytes", { .kind = SCHEMA_STRING, .size = 8 }, B("\x20\0\0\0\0\0\0\0\x06\x01\0\0\0\xff"),
 	  "status = ( \"bytes_cut\" : container = 6 )", "0x20 ff~" },
 	{ "text", { .kind = SCHEMA_TEXT, .size = 16, .count = 16 }, B("\0\x03\0\0\0abc"), TEXT_OF(3, "abc"), "\"abc\"" },
@@ -421,7 +421,7 @@ static void test_long_texts(void **state)
 		b.len = 0;
 		put_int(&b, STATUS_OK, 1);
 		put_int(&b, 0x1000, 8);
-		put_text(&b, i % 2 ? STATUS_BYTES : STATUS_OK, text, i % 2 ? 65536 : sizeof(text));
+		put_text(&b, i % 2 ? STATUS_BYTES : STATUS_OK, text, i % 2 ? UINT16_MAX : sizeof(text));
 		assert_int_equal(trace_entry(w, class, &context, b.data, b.len, NULL, 0, 0), 0);
 	}
 	trace_close(w);
@@ -433,7 +433,7 @@ static void test_long_texts(void **state)
 		struct trace_event event = next_event(rd);
 
 		assert_int_equal(event.values->items[0].status, i % 2 ? STATUS_BYTES : STATUS_OK);
-		assert_int_equal(event.values->items[0].len, i % 2 ? 65536 : sizeof(text));
+		assert_int_equal(event.values->items[0].len, i % 2 ? UINT16_MAX : sizeof(text));
 		assert_memory_equal(event.values->items[0].bytes, text, event.values->items[0].len);
 	}
 	reader_close(rd);
