@@ -28,6 +28,9 @@ struct packet_header {
 	uint64_t events_discarded;
 };
 
+/** No file is larger: 4 MiB, or what its only event needs, whose payload is at most that. */
+enum { PACKET_BYTES_MAX = 16 * 1024 * 1024 };
+
 #define PACKET_MAGIC    0xc1fc1fc1u
 #define PACKET_PREFIX   "stream_" /* then the packet's number in 6 or more digits */
 #define PACKET_TEMP     ".stream.tmp"

@@ -54,7 +54,7 @@ static enum file_state check_header(int fd, const uint8_t uuid[16], struct packe
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > PACKET_BYTES_MAX ||
 	    pread(fd, ret, sizeof(*ret), 0) != sizeof(*ret) || !header_valid(ret, uuid))
 		return FILE_WRONG;
 	uint64_t bits = (uint64_t)st.st_size * 8, claimed = ret->packet_size;
