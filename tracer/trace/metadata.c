@@ -491,15 +491,14 @@ int metadata_text(struct metadata *md, char **text_ret, size_t *len_ret)
 
 int metadata_check(const char *text, size_t len)
 {
-	static const char line[] = "/* checksum 0123456789abcdef */\n";
-	char expected[sizeof(line)];
+	char expected[METADATA_CHECKSUM_LEN + 1];
 
-	if (len < sizeof(line) - 1)
+	if (len < METADATA_CHECKSUM_LEN)
 		return err_set(-EBADMSG, "the metadata is cut");
-	len -= sizeof(line) - 1;
+	len -= METADATA_CHECKSUM_LEN;
 	snprintf(expected, sizeof(expected), "/* checksum %016" PRIx64 " */\n",
 		 checksum(text, len));
-	if (memcmp(text + len, expected, sizeof(line) - 1) != 0)
+	if (memcmp(text + len, expected, METADATA_CHECKSUM_LEN) != 0)
 		return err_set(-EBADMSG, "the metadata is damaged, or not written by virtrace");
 	return 0;
 }

@@ -19,6 +19,9 @@ void metadata_free(struct metadata *metadata);
 int metadata_add_class(struct metadata *metadata, unsigned id, const char *name, const char *module,
 		       const struct schema *payload);
 
+/** The last line, a comment. */
+enum { METADATA_CHECKSUM_LEN = sizeof("/* checksum 0123456789abcdef */\n") - 1 };
+
 /** The whole text as it is now; free() it. */
 int metadata_text(struct metadata *metadata, char **text_ret, size_t *len_ret);
 

@@ -1,6 +1,13 @@
 #include "tracer/trace/metadata_head.h"
 
+#include <ctype.h>
 #include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+static const char env_begin[] =
+	"/* CTF 1.8 */\n\nenv {\n\ttracer_name = \"virtrace\";\n\ttracer_version = \"";
+static const char env_end[] = "\";\n};\n\n";
 
 #define TEXT_VARIANT                                                                              \
 	"variant <status> {\n"                                                                    \
@@ -82,9 +89,7 @@ void metadata_print_head(FILE *out, const uint8_t u[16], int64_t offset_ns)
 		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
 		 u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14],
 		 u[15]);
-	fprintf(out, "/* CTF 1.8 */\n\n");
-	fprintf(out, "env {\n\ttracer_name = \"virtrace\";\n\ttracer_version = \"%s\";\n};\n\n",
-		VERSION);
+	fprintf(out, "%s" VERSION "%s", env_begin, env_end);
 	fprintf(out,
 		"clock {\n\tname = monotonic;\n"
 		"\tdescription = \"CLOCK_MONOTONIC of the traced host\";\n"
@@ -99,4 +104,26 @@ void metadata_print_head(FILE *out, const uint8_t u[16], int64_t offset_ns)
 		fprintf(out, alias, bits, "false", 16, "hex", bits);
 	}
 	fprintf(out, declarations, uuid);
+}
+
+/** Whether `part` stands at `*at`, which is then behind it. */
+static bool skip(const char *text, size_t len, size_t *at, const char *part)
+{
+	size_t n = strlen(part);
+
+	if (len - *at < n || memcmp(text + *at, part, n) != 0)
+		return false;
+	*at += n;
+	return true;
+}
+
+size_t metadata_head_env(const char *text, size_t len)
+{
+	size_t at = 0;
+
+	if (!skip(text, len, &at, env_begin))
+		return 0;
+	while (at < len && (isalnum((unsigned char)text[at]) || (text[at] && strchr(".+~-", text[at]))))
+		at++;
+	return skip(text, len, &at, env_end) ? at : 0;
 }

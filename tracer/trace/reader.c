@@ -4,6 +4,7 @@
 #include "tracer/base/arena.h"
 #include "tracer/base/err.h"
 #include "tracer/trace/class.h"
+#include "tracer/trace/description.h"
 #include "tracer/trace/directory.h"
 #include "tracer/trace/metadata.h"
 #include "tracer/trace/reader_bt.h"
@@ -44,19 +45,6 @@ static int get_file(int dirfd, const char *name, size_t max, char **text_ret, si
 	return r == -ENOENT ? err_set(-EBADMSG, "the trace is damaged: it has no %s", name) : r;
 }
 
-static int check_metadata(int dirfd)
-{
-	char *text;
-	size_t len;
-	int r = get_file(dirfd, METADATA_FILE, METADATA_MAX, &text, &len);
-
-	if (r == 0) {
-		r = metadata_check(text, len);
-		free(text);
-	}
-	return r;
-}
-
 int reader_load_schema(struct reader *rd)
 {
 	char *text;
@@ -70,6 +58,48 @@ int reader_load_schema(struct reader *rd)
 		r = schema_json_parse(text, len, &rd->arena, &rd->doc);
 		free(text);
 	}
+	return r;
+}
+
+/** Make the metadata again, and see whether the trace's is the same: see description.c. */
+static int match_metadata(const struct schema_json_doc *doc, const char *text, size_t len)
+{
+	struct description *description;
+	int r = description_new(doc->uuid, doc->offset_ns, &description);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < doc->n_probes && r == 0; i++)
+		r = description_add(description, doc->probes[i].desc, doc->probes[i].class);
+	if (r == -EINVAL || r == -E2BIG)
+		r = err_context(-EBADMSG, "the trace is damaged");
+	if (r == 0)
+		r = description_match(description, text, len);
+	description_free(description);
+	return r;
+}
+
+int reader_check_metadata(struct reader *rd, int (*load_schema)(struct reader *rd))
+{
+	struct stat st = { 0 };
+	char *text;
+	size_t len;
+
+	/* It is replaced as a whole. Should it be between here and babeltrace2's look at it, then by its writer. */
+	if (fstatat(rd->dirfd, METADATA_FILE, &st, 0) == 0 && reader_same_file(&st, &rd->metadata_file))
+		return load_schema(rd);
+	int r = get_file(rd->dirfd, METADATA_FILE, METADATA_MAX, &text, &len);
+
+	if (r < 0)
+		return r;
+	r = metadata_check(text, len);
+	if (r == 0)
+		r = load_schema(rd);
+	if (r == 0)
+		r = match_metadata(&rd->doc, text, len);
+	if (r == 0)
+		rd->metadata_file = st;
+	free(text);
 	return r;
 }
 
@@ -162,9 +192,7 @@ static int load(struct reader *rd, int dirfd, const char *dir)
 	int r = check_trace_directory(dirfd, dir);
 
 	if (r == 0)
-		r = check_metadata(dirfd);
-	if (r == 0)
-		r = reader_load_schema(rd);
+		r = reader_check_metadata(rd, reader_load_schema);
 	if (r == 0)
 		r = reader_load_info(rd);
 	if (r == 0)

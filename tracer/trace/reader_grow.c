@@ -24,9 +24,7 @@ static int reload_schema(struct reader *rd)
 	struct stat st;
 
 	/* it is replaced as a whole; what is parsed stays in the arena */
-	if (fstatat(rd->dirfd, SCHEMA_FILE, &st, 0) == 0 && st.st_ino == rd->schema_file.st_ino &&
-	    st.st_mtim.tv_sec == rd->schema_file.st_mtim.tv_sec &&
-	    st.st_mtim.tv_nsec == rd->schema_file.st_mtim.tv_nsec)
+	if (fstatat(rd->dirfd, SCHEMA_FILE, &st, 0) == 0 && reader_same_file(&st, &rd->schema_file))
 		return 0;
 	int r = reader_load_schema(rd);
 
@@ -85,9 +83,11 @@ int reader_grow(struct reader *rd, bool *is_finished_ret)
 	/* with the packet before, that tells how much was lost since then */
 	r = view_open(rd->dir, rd->dirfd, rd->doc.uuid, at ? at - 1 : 0, &view);
 	if (r == 0)
+		r = reader_check_metadata(rd, reload_schema);
+	if (r == 0)
 		r = ctf_open(view.path, &ctf);
 	if (r == 0)
-		r = reload_schema(rd);
+		r = reload_schema(rd); /* of what may have come to the metadata meanwhile */
 	if (r < 0) {
 		ctf_close(ctf);
 		view_close(&view);

@@ -46,7 +46,7 @@ struct reader {
 	/* for reader_grow() */
 	char *dir;
 	int dirfd;
-	struct stat schema_file;             /**< when it was read */
+	struct stat schema_file, metadata_file; /**< when they were read */
 	uint64_t packets;                    /**< of the view that were read to their end */
 	uint64_t packet_events, last_events; /**< of the packet being read, and of the one before */
 	uint64_t told, last_told;            /**< how much of their loss was told */
@@ -54,9 +54,21 @@ struct reader {
 	uint64_t skip_events;                /**< of the packet behind them */
 };
 
+/** Whether a file, which is replaced as a whole, is the one it was. */
+static inline bool reader_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /** Read the files again. 0, or a negative errno with a message: then nothing has changed. */
 int reader_load_info(struct reader *rd);
 int reader_load_schema(struct reader *rd);
+/**
+ * Whether babeltrace2 may be given the trace's metadata, see description.c; `load_schema` is called
+ * behind the reading of the metadata, which so has no class that schema.json lacks.
+ */
+int reader_check_metadata(struct reader *rd, int (*load_schema)(struct reader *rd));
 /** Probe `index` of `rd->doc` with its classes, into `rd->probes`, which has room for it. */
 int reader_add_probe(struct reader *rd, size_t index);
 

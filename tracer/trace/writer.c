@@ -1,14 +1,12 @@
 #include "tracer/trace/writer.h"
 
 #include "symbols/schema.h"
-#include "tracer/base/arena.h"
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/base/utf8.h"
 #include "tracer/trace/class.h"
+#include "tracer/trace/description.h"
 #include "tracer/trace/directory.h"
-#include "tracer/trace/metadata.h"
-#include "tracer/trace/names.h"
 #include "tracer/trace/packet.h"
 #include "tracer/trace/schema_json.h"
 
@@ -46,19 +44,15 @@ struct __attribute__((packed)) event_header {
 };
 
 struct class_info {
-	const char *name;
 	bool has_stack, deferred;
-	bool described; /**< metadata and schema.json have it */
 };
 
 struct trace_writer {
 	char *path;
 	int dirfd;
-	struct arena arena;
-	struct metadata *metadata;
+	struct description *description;
 	struct schema_json *schemas;
 	struct packets *packets;
-	struct name *names; /**< of the classes */
 	ARRAY(struct class_info) classes;
 	size_t n_committed;
 };
@@ -96,27 +90,21 @@ static void make_uuid(uint8_t uuid[16])
 }
 
 /** Take the next class number; `desc`: of a probe's class, NULL for those that every trace has. */
-static bool class_new(struct trace_writer *w, const char *name, const struct trace_probe_desc *desc)
+static bool class_new(struct trace_writer *w, const struct trace_probe_desc *desc)
 {
-	struct class_info *info = name_set_add(&w->names, name) ? array_push(&w->classes) : NULL;
+	struct class_info *info = array_push(&w->classes);
 
 	if (!info)
 		return false;
-	*info = (struct class_info){ name, desc && desc->has_stack, desc && desc->deferred, !desc };
+	*info = (struct class_info){ desc && desc->has_stack, desc && desc->deferred };
 	return true;
 }
 
 static int add_builtins(struct trace_writer *w)
 {
-	for (enum trace_class i = 0; i < CLASS_BUILTIN_COUNT; i++) {
-		const char *name = class_builtin_name(i);
-		int r = metadata_add_class(w->metadata, i, name, NULL, class_builtin_schema(i));
-
-		if (r < 0)
-			return r;
-		if (!class_new(w, name, NULL))
+	for (enum trace_class i = 0; i < CLASS_BUILTIN_COUNT; i++)
+		if (!class_new(w, NULL))
 			return err_set(-ENOMEM, "no memory");
-	}
 	return 0;
 }
 
@@ -124,11 +112,9 @@ static void writer_free(struct trace_writer *w)
 {
 	if (w->dirfd >= 0)
 		close(w->dirfd);
-	metadata_free(w->metadata);
+	description_free(w->description);
 	schema_json_free(w->schemas);
-	name_set_free(&w->names);
 	array_free(&w->classes);
-	arena_free(&w->arena);
 	free(w->path);
 	free(w);
 }
@@ -144,7 +130,7 @@ int trace_create(const char *dir, bool force, const char *info, struct trace_wri
 	w->dirfd = -1;
 	w->path = strdup(dir);
 	make_uuid(uuid);
-	int r = w->path ? metadata_new(uuid, offset, &w->metadata) : err_set(-ENOMEM, "no memory");
+	int r = w->path ? description_new(uuid, offset, &w->description) : err_set(-ENOMEM, "no memory");
 
 	if (r == 0)
 		r = schema_json_new(uuid, offset, &w->schemas);
@@ -169,26 +155,6 @@ int trace_create(const char *dir, bool force, const char *info, struct trace_wri
 	return 0;
 }
 
-/**
- * FUNCTION; or MODULE!FUNCTION if another probe's is called so; or that with a number, for two
- * static ones in a module.
- */
-static const char *class_name(struct trace_writer *w, const struct trace_probe_desc *desc)
-{
-	const char *slash = strrchr(desc->module, '/');
-	const char *name = arena_strdup(&w->arena, desc->function);
-
-	if (!name || !name_set_has(w->names, name))
-		return name;
-	const char *base =
-		arena_printf(&w->arena, "%s!%s", slash ? slash + 1 : desc->module, desc->function);
-
-	name = base;
-	for (unsigned i = 2; name && name_set_has(w->names, name); i++)
-		name = arena_printf(&w->arena, "%s#%u", base, i);
-	return name;
-}
-
 int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)
 {
 	unsigned id = (unsigned)w->classes.n;
@@ -196,31 +162,15 @@ int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)
 	assert(desc->n_return_sites <= UINT16_MAX);
 	if (id + 1 > UINT16_MAX)
 		return err_set(-E2BIG, "too many probes for one trace");
-	const char *entry_name = class_name(w, desc);
-	const char *return_name = entry_name ? arena_printf(&w->arena, "%s:return", entry_name)
-					     : NULL;
-	const struct schema *entry =
-		class_entry_schema(&w->arena, desc->entry, desc->has_stack, desc->deferred);
-	const struct schema *ret =
-		class_return_schema(&w->arena, desc->ret, desc->return_sites, desc->n_return_sites);
+	int r = description_add(w->description, desc, id);
 
-	if (!return_name || !entry || !ret)
-		return err_set(-ENOMEM, "no memory");
-	/*
-	 * Both numbers are taken even if what follows fails: the metadata may have one of the
-	 * classes then.
-	 */
-	if (!class_new(w, entry_name, desc) || !class_new(w, return_name, desc))
-		return err_set(-ENOMEM, "no memory");
-	int r = metadata_add_class(w->metadata, id, entry_name, desc->module, entry);
-
-	if (r == 0)
-		r = metadata_add_class(w->metadata, id + 1, return_name, desc->module, ret);
 	if (r == 0)
 		r = schema_json_add(w->schemas, desc, id);
 	if (r < 0)
-		return err_context(r, "%s", desc->function);
-	w->classes.items[id].described = w->classes.items[id + 1].described = true;
+		return r;
+	for (int i = 0; i < 2; i++)
+		if (!class_new(w, desc))
+			return err_set(-ENOMEM, "no memory");
 	return (int)id;
 }
 
@@ -233,7 +183,7 @@ int trace_commit(struct trace_writer *w)
 	if (r == 0)
 		r = directory_put(w->dirfd, SCHEMA_FILE, schema, schema_len);
 	if (r == 0)
-		r = metadata_text(w->metadata, &metadata, &metadata_len);
+		r = description_text(w->description, &metadata, &metadata_len);
 	if (r == 0)
 		r = directory_put(w->dirfd, METADATA_FILE, metadata, metadata_len);
 	free(schema);
@@ -282,9 +232,8 @@ static int event_write(struct trace_writer *w, const struct event *event)
 	 * One event of a class that the metadata does not have would make the whole trace
 	 * unreadable.
 	 */
-	if (event->header.id >= w->n_committed || !w->classes.items[event->header.id].described)
-		return err_set(-EINVAL, "event class %s is not in the trace",
-			       w->classes.items[event->header.id].name);
+	if (event->header.id >= w->n_committed)
+		return err_set(-EINVAL, "event class %u is not in the trace", event->header.id);
 	return packets_append(w->packets, event->header.timestamp, event->parts, event->n);
 }
 

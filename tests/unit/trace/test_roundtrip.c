@@ -99,9 +99,16 @@ static struct schema *random_schema(unsigned depth)
 		s->count = s->stored + below(2);
 		s->target = random_schema(depth + 1);
 		break;
-	case SCHEMA_SEQUENCE:
+	case SCHEMA_SEQUENCE: {
+		static const struct schema byte = { .kind = SCHEMA_INT, .ctype = "char", .size = 1 };
+		uint64_t size;
+
 		s->target = random_schema(depth + 1);
+		/* Of what has no bytes a sequence cannot be. */
+		if (schema_fixed_size(s->target, &size) && !size)
+			s->target = &byte;
 		break;
+	}
 	case SCHEMA_BYTES:
 		s->size = below(20);
 		s->is_float = below(2);
