@@ -5,6 +5,8 @@
 #   make check-targets   compare with gdb what is recorded of the target programs
 #   make bench           measure side by side with gdb, bpftrace and others (tests/bench)
 #   make tidy            clang-tidy and cppcheck
+#   make fuzz            hostile input for FUZZ_SECONDS each (60); FUZZ=NAME… only these of tests/fuzz
+#   make check-fuzz      what was found once, again
 #   make install         PREFIX=/usr/local, DESTDIR= respected
 #   make SAN=1 …         AddressSanitizer and UndefinedBehaviorSanitizer, objects in build-san/
 #   make KILL=1 …        with places to be killed at (tracer/base/killpoint.h), objects in build-kill/
@@ -17,18 +19,20 @@ PREFIX  ?= /usr/local
 CC      ?= gcc
 SAN     ?=
 KILL    ?=
-BUILD   ?= build$(if $(SAN),-san)$(if $(KILL),-kill)
-
-CFLAGS  ?= -O2 -g
 # a comma that may stand in an argument of a make function
 , := ,
+BUILD   ?= build$(if $(SAN),-san)$(if $(KILL),-kill)
+# Not for users: the sanitizers to build with, and whether the code is to be led by libFuzzer.
+SANITIZE := $(if $(SAN)$(FUZZER),address$(,)undefined)$(if $(FUZZER),$(,)fuzzer-no-link)
+
+CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
            -Wwrite-strings -Wvla -Werror
 # A sanitizer finds more at -O1, and alone decides what a stack looks like.
 ALLCFLAGS := -std=gnu17 $(WARN) $(CFLAGS) -I. -MMD -MP -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
              -DDATA_DIR='"$(PREFIX)/share/virtrace"' \
-             $(if $(KILL),-DVIRTRACE_KILL_POINTS) $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(,)undefined -fno-sanitize-recover=undefined)
-LDFLAGS += $(if $(SAN),-fsanitize=address$(,)undefined)
+             $(if $(KILL),-DVIRTRACE_KILL_POINTS) $(if $(SANITIZE),-O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined)
+LDFLAGS += $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # Layers from the lowest to the highest; each may use itself and those before it in NEEDS_.
 LAYERS  := base symbols remote probe trace review cmd
@@ -118,6 +122,20 @@ check-kill: $(BUILD)/tests/kill/kill
 $(BUILD)/tests/review/generate: $(BUILD)/tests/review/generate.o $(call archives,trace)
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs_of,trace)
+
+# ---- fuzzing: tests/fuzz/NAME.c, one program each; objects in build-fuzz/
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZ    ?= $(FUZZERS)
+FUZZ_SECONDS ?= 60
+fuzz check-fuzz:
+	$(Q)$(MAKE) CC=clang BUILD=build-fuzz FUZZER=1 fuzzers
+	$(Q)./scripts/fuzz $(if $(filter fuzz,$@),$(FUZZ_SECONDS),0) $(FUZZ)
+fuzzers: $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
+$(BUILD)/tests/fuzz/%.o: ALLCFLAGS += -DSAMPLE_DIR='"$(abspath $(BUILD))/tests/fuzz/samples"'
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(call archives,cmd)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call libs_of,cmd)
+.PHONY: fuzz check-fuzz fuzzers
 # ----
 
 check: $(UNIT)
