@@ -6,7 +6,7 @@
  * thread that hits it stops, is looked at, and goes on in the site's slot, where a copy of the
  * instruction followed by a jump back runs (slots.c, insn.c).  Other threads never stop for it,
  * none can slip through, and nothing is single-stepped.  A hit costs one stop: waitid, GETREGS,
- * GETSIGINFO, the reads of what is to be captured, POKEUSER rip, CONT.
+ * GETSIGINFO, the reads of what is to be captured (mostly one: ahead.c), POKEUSER rip, CONT.
  *
  *	engine.c       the loop, attaching
  *	arm.c          adding probes: scan.c finds the sites, site.c and slots.c make them
@@ -54,6 +54,7 @@
 #include "tracer/probe/repair.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
+#include "tracer/remote/ahead.h"
 #include "tracer/remote/event.h"
 #include "tracer/remote/gate.h"
 #include "tracer/remote/rmem.h"
@@ -109,7 +110,10 @@ static int engine_new(pid_t pid, const struct engine_ops *ops, void *ctx, struct
 	engine->proc->forget = on_forget;
 	engine->proc->ctx = engine;
 	engine->scratch_saved = calloc(1, sizeof(*engine->scratch_saved));
-	r = engine->scratch_saved ? outbox_init(&engine->outbox) : err_set(-ENOMEM, "out of memory");
+	if (engine->scratch_saved && ahead_new(&engine->ahead) == 0)
+		r = outbox_init(&engine->outbox);
+	else
+		r = err_set(-ENOMEM, "out of memory");
 	if (r < 0) {
 		engine_free(engine);
 		return r;
@@ -132,6 +136,7 @@ void engine_free(struct engine *engine)
 	journal_close(&engine->journal);
 	outbox_fini(&engine->outbox);
 	maps_free(&engine->maps);
+	ahead_free(engine->ahead);
 	free(engine->scratch_saved);
 	proc_close(engine->proc);
 	free(engine);
@@ -372,6 +377,7 @@ static int step(struct engine *engine)
 		return err_set(r, "process %d is not traced by us any more", (int)engine->proc->pid);
 	engine_handle(engine, &event);
 	uint64_t now_ns = engine_now_ns();
+
 
 	/* EVENT_NONE: nothing came for a tick.  Under load slow work gets its turn now and then. */
 	if (event.kind == EVENT_NONE || now_ns - engine->last_idle_ns > idle_at_least_ns)

@@ -24,6 +24,7 @@
 #include "tracer/remote/maps.h"
 #include "tracer/remote/proc.h"
 
+struct ahead;
 struct event;
 struct rcall;
 struct site;
@@ -81,6 +82,7 @@ struct engine {
 	struct saved *scratch_saved; /**< for plans that save nothing */
 	struct maps maps;   /**< snapshot: which stack an address is on */
 	struct live_frame live; /**< of the stop at hand */
+	struct ahead *ahead; /**< for its reads */
 
 	/**
 	 * A thread that is kept stopped while probes are added: at exec, or in the loader's hook.

@@ -28,6 +28,7 @@
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
+#include "tracer/remote/ahead.h"
 #include "tracer/remote/regs.h"
 #include "tracer/remote/rmem.h"
 
@@ -341,6 +342,8 @@ void hit_record(struct engine *engine, struct thread *thread, struct site *site,
 	live_frame_init(&engine->live, engine->proc, thread, regs);
 	engine->live.saw_code = note_code;
 	engine->live.ctx = engine;
+	engine->live.ahead = engine->ahead;
+	ahead_begin(engine->ahead, engine->proc, thread->tid, site->addr);
 	while ((call = callstack_returning(&tracee->calls, site, regs->rsp)))
 		return_call(engine, tracee, call, call->probe->n_return_sites - 1, now_ns);
 	end_gone_calls(engine, tracee, has_entry(site), now_ns);
@@ -351,6 +354,7 @@ void hit_record(struct engine *engine, struct thread *thread, struct site *site,
 	for (size_t i = site->roles.n; i-- > 0;)
 		if (site->roles.items[i].exit != ROLE_ENTRY && site->roles.items[i].probe->held)
 			leave(engine, tracee, site->roles.items[i].probe, site->roles.items[i].exit, now_ns);
+	ahead_end(engine->ahead);
 }
 
 /* A thread's name, when it is first seen and when it has changed. */

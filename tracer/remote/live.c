@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tracer/remote/ahead.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/regs.h"
 #include "tracer/remote/rmem.h"
@@ -12,6 +13,8 @@ static size_t read_mem(void *ctx, uint64_t addr, void *buf, size_t len)
 {
 	struct live_frame *live = ctx;
 
+	if (live->ahead)
+		return ahead_read(live->ahead, live->proc, addr, buf, len);
 	return rmem_read(live->proc, addr, buf, len);
 }
 
@@ -62,4 +65,5 @@ void live_frame_init(struct live_frame *live, struct proc *proc, struct thread *
 	live->regs = *regs;
 	live->has_fpregs = false;
 	live->saw_code = NULL;
+	live->ahead = NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "symbols/frame.h"
 
+struct ahead;
 struct proc;
 struct thread;
 
@@ -19,6 +20,7 @@ struct live_frame {
 	struct user_regs_struct regs;
 	struct user_fpregs_struct fpregs; /**< fetched when a vector register is first asked for */
 	bool has_fpregs;
+	struct ahead *ahead; /**< between ahead_begin() and ahead_end(), or NULL: nothing is read ahead */
 	void (*saw_code)(void *ctx, uint64_t addr); /**< or NULL */
 	void *ctx;
 };

@@ -11,6 +11,7 @@
  */
 #include "tracer/remote/rmem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -72,6 +73,20 @@ size_t rmem_read(struct proc *proc, uint64_t addr, void *buf, size_t len)
 		done += (size_t)n;
 	}
 	return done;
+}
+
+size_t rmem_read_pieces(struct proc *proc, const struct rmem_piece *pieces, size_t n, void *buf)
+{
+	struct iovec local = { buf, 0 }, remote[RMEM_PIECES];
+
+	assert(n <= RMEM_PIECES);
+	for (size_t i = 0; i < n; i++) {
+		remote[i] = (struct iovec){ (void *)pieces[i].addr, pieces[i].len };
+		local.iov_len += pieces[i].len;
+	}
+	ssize_t got = process_vm_readv(proc->live, &local, 1, remote, n, 0);
+
+	return got > 0 ? (size_t)got : 0;
 }
 
 static int poke(pid_t tid, uint64_t addr, const void *buf, size_t len)

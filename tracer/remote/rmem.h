@@ -16,6 +16,20 @@ struct proc;
  */
 size_t rmem_read(struct proc *proc, uint64_t addr, void *buf, size_t len);
 
+/** `len` bytes at `addr`, all in one page. */
+struct rmem_piece {
+	uint64_t addr;
+	uint32_t len;
+};
+
+enum { RMEM_PIECES = 8 };
+
+/**
+ * Read up to RMEM_PIECES pieces into `buf`, one behind the other, by one system call; how many bytes: it ends before the
+ * first piece that cannot be read.
+ */
+size_t rmem_read_pieces(struct proc *proc, const struct rmem_piece *pieces, size_t n, void *buf);
+
 /**
  * Read text, through /proc/PID/mem: of the memory the process had when it was opened, also if it
  * has executed another program since, and of a leader that has exited.
