@@ -42,6 +42,7 @@ struct proc {
 	struct thread *stopped; /**< a thread known to be in a ptrace stop, for POKETEXT; NULL for none */
 	struct thread *threads; /**< uthash by tid; may hold tasks that have exited unseen */
 	unsigned round, served, turns, patience; /**< fairness, see event.c */
+	unsigned blind; /**< waits that need not look first, see event.c */
 	void (*forget)(void *ctx, struct thread *thread); /**< called before a thread is forgotten; may be NULL */
 	void *ctx;
 };
