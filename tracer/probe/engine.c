@@ -57,6 +57,7 @@
 #include "tracer/remote/ahead.h"
 #include "tracer/remote/event.h"
 #include "tracer/remote/gate.h"
+#include "tracer/remote/placement.h"
 #include "tracer/remote/rmem.h"
 #include "tracer/remote/seize.h"
 #include "tracer/remote/spawn.h"
@@ -378,6 +379,10 @@ static int step(struct engine *engine)
 	engine_handle(engine, &event);
 	uint64_t now_ns = engine_now_ns();
 
+	if (event.kind == EVENT_NONE)
+		placement_idle(&engine->placement, now_ns);
+	else
+		placement_follow(&engine->placement, engine->proc->pid, event.tid, now_ns);
 
 	/* EVENT_NONE: nothing came for a tick.  Under load slow work gets its turn now and then. */
 	if (event.kind == EVENT_NONE || now_ns - engine->last_idle_ns > idle_at_least_ns)
@@ -400,7 +405,9 @@ enum target_end engine_run(struct engine *engine, uint64_t deadline_ns, int *sta
 
 	if (engine->end == TARGET_RUNNING && r == 0) {
 		engine->last_idle_ns = engine_now_ns();
+		placement_start(&engine->placement);
 		r = loop(engine, deadline_ns);
+		placement_stop(&engine->placement);
 		tick_stop();
 	}
 	engine->stop = 0;

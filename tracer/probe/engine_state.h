@@ -22,6 +22,7 @@
 #include "tracer/probe/outbox.h"
 #include "tracer/remote/live.h"
 #include "tracer/remote/maps.h"
+#include "tracer/remote/placement.h"
 #include "tracer/remote/proc.h"
 
 struct ahead;
@@ -83,6 +84,7 @@ struct engine {
 	struct maps maps;   /**< snapshot: which stack an address is on */
 	struct live_frame live; /**< of the stop at hand */
 	struct ahead *ahead; /**< for its reads */
+	struct placement placement; /**< of the thread that runs the engine */
 
 	/**
 	 * A thread that is kept stopped while probes are added: at exec, or in the loader's hook.
