@@ -21,66 +21,13 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "tracer/base/arena.h"
-#include "tracer/base/array.h"
 #include "tracer/base/err.h"
+#include "tracer/review/calls_state.h"
 #include "tracer/review/code.h"
 #include "tracer/review/value_copy.h"
 #include "tracer/trace/reader.h"
 #include "tracer/trace/value.h"
 #include "tracer/trace/writer.h"
-
-enum {
-	READY_MAX = 64 << 20,  /* bytes of complete trees that wait for an earlier one */
-	LOST_NOTES_MAX = 1000, /* reasons told apart */
-};
-
-enum tree_state { TREE_OPEN, TREE_WAITING, TREE_READY };
-
-struct held {
-	struct call call; /* first: a call is a pointer to it */
-	enum tree_state state; /* of the tree, if this is its outermost call */
-	size_t size;           /* bytes of it and of the calls it made that have ended */
-	size_t ready_size;     /* what a READY tree counts in calls.ready_size */
-	bool has_ended;
-	bool is_known; /* in calls.by_id */
-	void *entry, *ret, *stack;
-	struct held *below; /* of a WAITING tree: the next in its thread's stack */
-	UT_hash_handle hh;
-};
-
-struct thread {
-	pid_t tid;
-	const char *name;
-	struct held *waiting;
-	UT_hash_handle hh;
-};
-
-/* A text there is once. */
-struct word {
-	UT_hash_handle hh;
-	char text[];
-};
-
-struct calls {
-	calls_source_fn *source;
-	void *ctx;
-	bool deferred;
-	struct call top;
-	struct held *by_id;
-	struct held *delivered;
-	struct thread *threads;
-	struct word *words;
-	struct arena arena; /* threads, words */
-	struct code_map *code;
-	size_t ready_size;
-	bool draining; /* deliver what is READY, in front or not */
-	bool is_eager; /* always */
-	bool ended;
-	int end;
-	struct calls_summary summary;
-	ARRAY(struct lost_note) lost;
-};
 
 const char *call_outcome_name(enum call_outcome outcome)
 {
@@ -141,12 +88,7 @@ void call_walk(const struct call *root, const struct call_visitor *visitor, void
 	}
 }
 
-static struct held *held_of(const struct call *call)
-{
-	return (struct held *)call;
-}
-
-static void unlink_call(struct call *call)
+void calls_unlink(struct call *call)
 {
 	struct call *up = call->up;
 
@@ -179,8 +121,7 @@ static void free_call(struct calls *calls, struct held *held)
 	free(held);
 }
 
-/* Leaves first, without recursion. `root` is not linked any more. */
-static void free_tree(struct calls *calls, struct call *root)
+void calls_free_tree(struct calls *calls, struct call *root)
 {
 	struct call *call = root;
 
@@ -192,7 +133,7 @@ static void free_tree(struct calls *calls, struct call *root)
 			continue;
 		}
 		if (up)
-			unlink_call(call);
+			calls_unlink(call);
 		free_call(calls, held_of(call));
 		call = up;
 	}
@@ -254,7 +195,7 @@ static void settle_waiting(struct calls *calls, struct thread *thread,
 			return;
 		thread->waiting = top->below;
 		if (entered && top->call.parent == event->call && top->call.depth > event->depth) {
-			unlink_call(&top->call);
+			calls_unlink(&top->call);
 			link_call(&top->call, &entered->call);
 			entered->size += top->size;
 		} else {
@@ -420,7 +361,7 @@ static int on_frame(struct calls *calls, const struct trace_event *event)
 	return code_map_add(calls->code, event->addr, event->index, &place);
 }
 
-static int on_event(struct calls *calls, const struct trace_event *event)
+int calls_event(struct calls *calls, const struct trace_event *event)
 {
 	struct calls_summary *summary = &calls->summary;
 	struct thread *thread = find_thread(calls, event->tid);
@@ -481,12 +422,12 @@ void calls_free(struct calls *calls)
 	if (!calls)
 		return;
 	if (calls->delivered)
-		free_tree(calls, &calls->delivered->call);
+		calls_free_tree(calls, &calls->delivered->call);
 	while (calls->top.first) {
 		struct call *root = calls->top.first;
 
-		unlink_call(root);
-		free_tree(calls, root);
+		calls_unlink(root);
+		calls_free_tree(calls, root);
 	}
 	HASH_CLEAR(hh, calls->threads);
 	HASH_CLEAR(hh, calls->words);
@@ -495,99 +436,6 @@ void calls_free(struct calls *calls)
 	array_free(&calls->lost);
 	arena_free(&calls->arena);
 	free(calls);
-}
-
-void calls_set_eager(struct calls *calls)
-{
-	calls->is_eager = true;
-}
-
-/* The tree to deliver now, if any. */
-static struct held *next_ready(struct calls *calls)
-{
-	struct call *root = calls->top.first;
-
-	if (calls->ended)
-		return root ? held_of(root) : NULL;
-	if (calls->is_eager && !calls->ready_size)
-		return NULL;
-	calls->draining |= calls->is_eager || calls->ready_size > READY_MAX;
-	while (root && calls->draining && held_of(root)->state != TREE_READY)
-		root = root->next;
-	if (root && held_of(root)->state == TREE_READY)
-		return held_of(root);
-	calls->draining = false;
-	return NULL;
-}
-
-static void deliver(struct calls *calls, struct held *held)
-{
-	if (held->state == TREE_READY)
-		calls->ready_size -= held->ready_size;
-	unlink_call(&held->call);
-	held->call.parent = 0;
-	calls->delivered = held;
-}
-
-static bool count_open(void *ctx, const struct call *call)
-{
-	struct calls *calls = ctx;
-
-	calls->summary.open += call->outcome == OUTCOME_OPEN;
-	return true;
-}
-
-int calls_next(struct calls *calls, const struct call **ret)
-{
-	struct held *ready;
-
-	if (calls->delivered)
-		free_tree(calls, &calls->delivered->call);
-	calls->delivered = NULL;
-	while (!(ready = next_ready(calls)) && !calls->ended) {
-		struct trace_event event;
-		int r = calls->source(calls->ctx, &event);
-
-		if (r > 0)
-			r = on_event(calls, &event);
-		else
-			calls->ended = true;
-		if (r == -ENOMEM)
-			return err_set(r, "out of memory for calls that have not ended");
-		calls->end = r;
-	}
-	if (!ready)
-		return calls->end;
-	deliver(calls, ready);
-	call_walk(&ready->call, &(struct call_visitor){ count_open, NULL }, calls);
-	*ret = &ready->call;
-	return 1;
-}
-
-/* An event of a damaged trace may name a call that has ended long ago: it finds nothing. */
-static bool forget(void *ctx, const struct call *call)
-{
-	struct calls *calls = ctx;
-	struct held *held = held_of(call);
-
-	if (held->is_known)
-		HASH_DEL(calls->by_id, held);
-	held->is_known = false;
-	return true;
-}
-
-size_t calls_keep(struct calls *calls)
-{
-	struct held *kept = calls->delivered;
-
-	call_walk(&kept->call, &(struct call_visitor){ forget, NULL }, calls);
-	calls->delivered = NULL;
-	return kept->size;
-}
-
-void calls_drop(struct calls *calls, const struct call *root)
-{
-	free_tree(calls, &held_of(root)->call);
 }
 
 const struct calls_summary *calls_summary(const struct calls *calls)
