@@ -231,6 +231,12 @@ fi
 "$GENERATE" million 1000000
 "$VIRTRACE" tree million >out.txt 2>err.txt
 is "no progress where there is no terminal" "" "$(cat err.txt)"
+"$GENERATE" within 1000000 1 1 within
+small_enough "report of a call that makes a million" report within
+is "all of them are shown" 999999 "$(grep -c '^#[0-9]* .* [=<] ' out.txt)"
+small_enough "tree of a call that makes a million" tree within
+is "it is their way" 1 "$(grep -c '^ *[0-9]* *[0-9]* *1  qemuDomainGetBlockInfo$' out.txt)"
+is "and they are below it" 334482 "$(awk '/`- virDomainGetBlockInfo/ { print $3 }' out.txt)"
 small_enough "tree" tree --by disk million
 small_enough "stats" stats --hist --by disk million '$duration'
 small_enough "report --changed" report --changed '$duration' --by '$id / 2' million

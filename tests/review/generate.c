@@ -1,10 +1,10 @@
 /*
- * generate DIR [CALLS [VERSION [SEED]]]: a trace as a libvirtd's block-info calls would give, made without one: for
+ * generate DIR [CALLS [VERSION [SEED [WITHIN]]]]: a trace as a libvirtd's block-info calls would give, made without one: for
  * sizes that recording would take long for, and for times that are always the same.
  *
  * virDomainGetBlockInfo(disk) calls qemuDomainGetBlockInfo(path), which calls qemuDomainBlocksStatsGather(path) but
  * for a disk that is not there. VERSION 1 to 3: qemuBlockStats as three versions of libvirt might have it. The same
- * arguments give the same trace, but for its identifier.
+ * arguments give the same trace, but for its identifier. WITHIN: all calls are made by one, in one thread.
  */
 #include "symbols/schema.h"
 #include "tracer/base/err.h"
@@ -40,6 +40,7 @@ static struct trace_writer *writer;
 static int classes[N_PROBES];
 static unsigned version = 1;
 static uint64_t now = 1000000000, next_call = 1, random_state = 1;
+static uint64_t around; /* the call that makes all others; 0: none */
 static uint8_t buffer[4096];
 static size_t used;
 
@@ -141,10 +142,10 @@ static void add_probes(void)
 static struct event_context context_of(uint64_t call, uint64_t parent, unsigned depth)
 {
 	return (struct event_context){ .time_ns = now,
-				       .tid = FIRST_TID + (int)(call / 3 % N_THREADS),
+				       .tid = around ? FIRST_TID : FIRST_TID + (int)(call / 3 % N_THREADS),
 				       .call = call,
-				       .parent = parent,
-				       .depth = (uint16_t)depth };
+				       .parent = parent ? parent : around,
+				       .depth = (uint16_t)(around ? depth + 1 : depth) };
 }
 
 static void enter(int which, struct event_context *context)
@@ -223,11 +224,22 @@ int main(int argc, char **argv)
 	add_probes();
 	for (int i = 0; i < N_THREADS; i++)
 		check(trace_thread(writer, now, FIRST_TID + i, "rpc-libvirtd"));
+	struct event_context outermost = { .tid = FIRST_TID, .call = next_call };
+
+	if (argc > 5) {
+		put_text("all");
+		enter(MIDDLE, &outermost);
+		around = next_call++;
+	}
 	for (uint64_t i = 0; next_call + 3 <= calls + 1; i++) {
 		struct disk *disk = &disks[i % 97 == 50 ? 2 : i % 2];
 
 		run_disk(disk);
 		get_block_info(disk);
+	}
+	if (around) {
+		put_number(0, 4);
+		leave(MIDDLE, &outermost);
 	}
 	check(trace_close(writer));
 	return 0;

@@ -143,7 +143,9 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 static bool count_call(void *ctx, const struct call *call)
 {
 	struct pass *pass = ctx;
-	const struct call *caller = call == pass->top ? NULL : call->up;
+	bool has_caller = call != pass->top ||
+			  (call->is_part && selection_is_all(&pass->options->view.selection));
+	const struct call *caller = has_caller ? call->up : NULL;
 
 	pass->n_calls++;
 	if (pass->stats && !pass->error)

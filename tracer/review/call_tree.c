@@ -161,6 +161,7 @@ static uint64_t self_time(const struct call *call)
 {
 	uint64_t rest = call_duration(call);
 
+	rest -= call->parts_ns < rest ? call->parts_ns : rest;
 	for (const struct call *it = call->first; it; it = it->next) {
 		uint64_t ns = call_duration(it);
 
@@ -204,14 +205,37 @@ static void leave(void *ctx, const struct call *call)
 		tree->at = tree->at->up;
 }
 
+/* The way to a part; those on it are counted when they have ended. */
+static void find_way(struct call_tree *tree, const struct call *call)
+{
+	const struct call *way[CALL_TREE_DEPTH_MAX];
+	unsigned n = 0;
+
+	for (const struct call *up = call->up; up && n < CALL_TREE_DEPTH_MAX; up = up->up)
+		way[n++] = up;
+	while (n && !tree->below && !tree->error) {
+		struct call_node *node = find_node(tree, way[--n]);
+
+		if (node)
+			tree->at = node;
+		else
+			tree->below++;
+	}
+}
+
 int call_tree_add(struct call_tree *tree, const struct call *call)
 {
 	tree->at = &tree->root;
 	tree->below = 0;
 	tree->error = 0;
-	call_walk(call, &(struct call_visitor){ enter, leave }, tree);
+	if (call->is_part)
+		find_way(tree, call);
+	if (!tree->error)
+		call_walk(call, &(struct call_visitor){ enter, leave }, tree);
 	if (tree->error)
 		return err_set(tree->error, "out of memory for the call tree");
+	if (call->is_part)
+		return 0;
 	tree->root.calls++;
 	tree->root.total_ns += call_duration(call);
 	return 0;

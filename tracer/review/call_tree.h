@@ -51,7 +51,10 @@ void call_tree_free(struct call_tree *tree);
 typedef void call_slowest_fn(void *ctx, struct call_node *node, const struct call *call);
 void call_tree_watch(struct call_tree *tree, call_slowest_fn *watch, void *ctx);
 
-/** Add a call and all that it made.  0 or -ENOMEM. */
+/**
+ * Add a call and all that it made; a part (calls.h) below the calls that made it, to which these are
+ * added later.  0 or -ENOMEM.
+ */
 int call_tree_add(struct call_tree *tree, const struct call *call);
 
 /** Above all that was added; its children are the functions that were called from none. */

@@ -115,6 +115,7 @@ static void free_call(struct calls *calls, struct held *held)
 {
 	if (held->is_known)
 		HASH_DEL(calls->by_id, held);
+	calls->held_size -= held->own;
 	free(held->entry);
 	free(held->ret);
 	free(held->stack);
@@ -273,6 +274,8 @@ static int on_entry(struct calls *calls, const struct trace_event *event, struct
 	if (!held)
 		return -ENOMEM;
 	calls->summary.calls++;
+	held->own = held->size;
+	calls->held_size += held->own;
 	settle_waiting(calls, thread, event, held);
 	link_call(&held->call, parent ? &parent->call : &calls->top);
 	make_known(calls, held);
@@ -323,17 +326,25 @@ static int on_end(struct calls *calls, const struct trace_event *event, struct t
 	held->call.ended_ns = event->time_ns;
 	held->call.return_source = word(calls, event->return_source);
 	if (event->kind == TRACE_RETURN && event->values) {
-		held->call.ret = held->ret = value_copy(event->values, &held->size);
+		size_t size = 0;
+
+		held->call.ret = held->ret = value_copy(event->values, &size);
 		if (!held->ret)
 			return -ENOMEM;
+		held->own += size;
+		held->size += size;
+		calls->held_size += size;
 	}
 	calls->summary.unwound += held->call.outcome == OUTCOME_UNWOUND;
 	calls->summary.exited += held->call.outcome == OUTCOME_EXITED;
 	calls->summary.lost_returns += held->call.outcome == OUTCOME_LOST;
-	if (held->call.up == &calls->top)
+	calls->shed = NULL;
+	if (held->call.up == &calls->top) {
 		on_tree_end(calls, held, thread);
-	else
+	} else {
 		held_of(held->call.up)->size += held->size;
+		calls->shed = held;
+	}
 	return 0;
 }
 
@@ -421,8 +432,7 @@ void calls_free(struct calls *calls)
 {
 	if (!calls)
 		return;
-	if (calls->delivered)
-		calls_free_tree(calls, &calls->delivered->call);
+	calls_free_delivered(calls);
 	while (calls->top.first) {
 		struct call *root = calls->top.first;
 

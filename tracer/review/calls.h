@@ -4,6 +4,9 @@
  * The calls are delivered tree by tree, in the order in which they were entered, each tree when its
  * outermost call has ended; calls that never end come last.  No more is held than the trees that
  * are not complete, and a bounded amount of complete ones that wait for an earlier one to end.
+ *
+ * A call may make more calls than fit in memory, as a daemon's main loop does.  Then those that have
+ * ended are delivered before it, as parts: trees of their own, whose `up` is the call that made them.
  */
 #ifndef REVIEW_CALLS_H
 #define REVIEW_CALLS_H
@@ -45,6 +48,9 @@ struct call {
 
 	struct call *up, *first, *last; /**< caller; calls made, in order */
 	struct call *prev, *next;       /**< made by the same caller */
+	/** What it made that was delivered before it as parts: how many trees, and how long they took. */
+	uint64_t parts, parts_ns;
+	bool is_part; /**< it is the outermost call of such a tree */
 };
 
 const char *call_outcome_name(enum call_outcome outcome);

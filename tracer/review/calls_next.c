@@ -1,5 +1,9 @@
 /**
  * Delivering calls
+ *
+ * Once all that is held is more than HELD_MAX bytes, each call that ends within another one makes a part
+ * be shed: the eldest that has ended of those the outermost call made, or an inner one around it. An
+ * open call keeps what it has captured itself.
  */
 #include "tracer/review/calls.h"
 
@@ -9,9 +13,67 @@
 #include "tracer/review/calls_state.h"
 #include "tracer/trace/reader.h"
 
+/* Take back what was delivered; a part does not belong to the call that made it any more. */
+static struct held *take_delivered(struct calls *calls)
+{
+	struct held *held = calls->delivered;
+
+	if (calls->outermost)
+		calls->outermost->up = &calls->top;
+	calls->outermost = NULL;
+	calls->delivered = NULL;
+	if (held)
+		held->call.up = NULL;
+	return held;
+}
+
+void calls_free_delivered(struct calls *calls)
+{
+	struct held *held = take_delivered(calls);
+
+	if (held)
+		calls_free_tree(calls, &held->call);
+}
+
 void calls_set_eager(struct calls *calls)
 {
 	calls->is_eager = true;
+}
+
+/* What is to be delivered now of a call that has not ended, if any. */
+static struct held *next_part(struct calls *calls)
+{
+	struct held *shed = calls->shed;
+
+	if (!shed || calls->ended || calls->held_size <= HELD_MAX) {
+		calls->shed = NULL;
+		return NULL;
+	}
+	struct held *part = shed;
+	struct call *up = shed->call.up;
+	unsigned levels = 0;
+
+	for (; levels < SHED_LEVELS && up != &calls->top; levels++, up = up->up)
+		if (held_of(up->first)->has_ended)
+			part = held_of(up->first);
+	return levels < SHED_LEVELS ? part : NULL;
+}
+
+static void deliver_part(struct calls *calls, struct held *held)
+{
+	struct call *up = held->call.up;
+
+	held_of(up)->size -= held->size < held_of(up)->size ? held->size : held_of(up)->size;
+	up->parts++;
+	up->parts_ns += call_duration(&held->call);
+	calls_unlink(&held->call);
+	held->call.is_part = true;
+	held->call.up = up; /* to look at: up to the outermost one */
+	while (up->up != &calls->top)
+		up = up->up;
+	up->up = NULL;
+	calls->outermost = up;
+	calls->delivered = held;
 }
 
 /* The tree to deliver now, if any. */
@@ -49,14 +111,12 @@ static bool count_open(void *ctx, const struct call *call)
 	return true;
 }
 
-int calls_next(struct calls *calls, const struct call **ret)
+/* Read until there is something to deliver; false at the end, with `calls->end`. */
+static bool read_tree(struct calls *calls)
 {
-	struct held *ready;
+	struct held *ready, *part = NULL;
 
-	if (calls->delivered)
-		calls_free_tree(calls, &calls->delivered->call);
-	calls->delivered = NULL;
-	while (!(ready = next_ready(calls)) && !calls->ended) {
+	while (!(ready = next_ready(calls)) && !(part = next_part(calls)) && !calls->ended) {
 		struct trace_event event;
 		int r = calls->source(calls->ctx, &event);
 
@@ -64,15 +124,27 @@ int calls_next(struct calls *calls, const struct call **ret)
 			r = calls_event(calls, &event);
 		else
 			calls->ended = true;
-		if (r == -ENOMEM)
-			return err_set(r, "out of memory for calls that have not ended");
 		calls->end = r;
+		if (r == -ENOMEM) {
+			err_set(r, "out of memory for calls that have not ended");
+			return false;
+		}
 	}
-	if (!ready)
+	calls->shed = NULL; /* it may be in what is delivered */
+	if (ready)
+		deliver(calls, ready);
+	else if (part)
+		deliver_part(calls, part);
+	return ready || part;
+}
+
+int calls_next(struct calls *calls, const struct call **ret)
+{
+	calls_free_delivered(calls);
+	if (!read_tree(calls))
 		return calls->end;
-	deliver(calls, ready);
-	call_walk(&ready->call, &(struct call_visitor){ count_open, NULL }, calls);
-	*ret = &ready->call;
+	call_walk(&calls->delivered->call, &(struct call_visitor){ count_open, NULL }, calls);
+	*ret = &calls->delivered->call;
 	return 1;
 }
 
@@ -90,10 +162,9 @@ static bool forget(void *ctx, const struct call *call)
 
 size_t calls_keep(struct calls *calls)
 {
-	struct held *kept = calls->delivered;
+	struct held *kept = take_delivered(calls);
 
 	call_walk(&kept->call, &(struct call_visitor){ forget, NULL }, calls);
-	calls->delivered = NULL;
 	return kept->size;
 }
 

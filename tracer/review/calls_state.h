@@ -17,6 +17,8 @@
 
 enum {
 	READY_MAX = 64 << 20,  /* bytes of complete trees that wait for an earlier one */
+	SHED_LEVELS = 1000,    /* calls around one; more deeply nested ones are not shed */
+	HELD_MAX = 160 << 20,  /* bytes of all, before parts of trees are delivered */
 	LOST_NOTES_MAX = 1000, /* reasons told apart */
 };
 
@@ -25,7 +27,8 @@ enum tree_state { TREE_OPEN, TREE_WAITING, TREE_READY };
 struct held {
 	struct call call; /* first: a call is a pointer to it */
 	enum tree_state state; /* of the tree, if this is its outermost call */
-	size_t size;           /* bytes of it and of the calls it made that have ended */
+	size_t own;            /* bytes of it alone */
+	size_t size;           /* and of the calls it made that have ended */
 	size_t ready_size;     /* what a READY tree counts in calls.ready_size */
 	bool has_ended;
 	bool is_known; /* in calls.by_id */
@@ -59,6 +62,9 @@ struct calls {
 	struct arena arena; /* threads, words */
 	struct code_map *code;
 	size_t ready_size;
+	size_t held_size; /* of all calls */
+	struct call *outermost; /* of the part that was delivered */
+	struct held *shed; /* the call that ended last within another one; NULL: not since a delivery */
 	bool draining; /* deliver what is READY, in front or not */
 	bool is_eager; /* always */
 	bool ended;
@@ -79,5 +85,6 @@ int calls_event(struct calls *calls, const struct trace_event *event);
 void calls_unlink(struct call *call);
 /** Without recursion, leaves first.  `root` is not linked any more. */
 void calls_free_tree(struct calls *calls, struct call *root);
+void calls_free_delivered(struct calls *calls);
 
 #endif

@@ -218,6 +218,13 @@ static void put_outputs(struct show *show, const struct call *call)
 	page->hang = hang;
 }
 
+/* What it made that was delivered before it. */
+static void put_parts(struct show *show, const struct call *call)
+{
+	if (call->parts)
+		page_putf(&show->page, COLOUR_FAINT, "   made %" PRIu64 " calls more, above", call->parts);
+}
+
 static void show_leaf(struct show *show, const struct call *call)
 {
 	put_columns(show, call, call->entered_ns, call->outcome != OUTCOME_OPEN);
@@ -226,6 +233,7 @@ static void show_leaf(struct show *show, const struct call *call)
 	put_arguments(show, call);
 	put_outcome(show, call);
 	put_outputs(show, call);
+	put_parts(show, call);
 	page_newline(&show->page);
 }
 
@@ -235,6 +243,7 @@ static void show_enter(struct show *show, const struct call *call)
 	put_mark(show, '>');
 	put_name(show, COLOUR_NAME, call->probe->function);
 	put_arguments(show, call);
+	put_parts(show, call);
 	page_newline(&show->page);
 }
 
@@ -271,6 +280,7 @@ static void verbose_enter(struct show *show, const struct call *call)
 	if (call->probe->source)
 		put_place(show, "  ", call->probe->source);
 	put_place(show, "  ", last_part(call->probe->module));
+	put_parts(show, call);
 	page_newline(page);
 	if (call->entry)
 		show_fields(show, call->entry, NULL, NULL, indent_of(show) + VERBOSE_INDENT);
@@ -350,6 +360,8 @@ void show_tree(struct show *show, const struct call *root)
 {
 	show_day(show, root);
 	show->level = 0;
+	for (const struct call *up = root->is_part ? root->up : NULL; up; up = up->up)
+		show->level++;
 	call_walk(root, &(struct call_visitor){ enter, leave }, show);
 	if (show->verbose)
 		page_newline(&show->page);

@@ -77,6 +77,7 @@ struct trace_diff {
 	const struct call *root; /* of the tree being taken */
 	struct tree *tree;       /* the same; NULL: nothing of it waits yet */
 	int at;                  /* its side */
+	bool has_parts; /* what is being taken is not the whole tree (calls.h) */
 	int error;
 };
 
@@ -296,6 +297,7 @@ static bool count_call(void *ctx, const struct call *call)
 	struct trace_diff *diff = ctx;
 	struct function_sum *sum;
 
+	diff->has_parts |= call->parts || call->is_part;
 	HASH_FIND_STR(diff->functions, call->probe->function, sum);
 	if (!sum) {
 		sum = arena_alloc(&diff->arena, sizeof(*sum));
@@ -322,8 +324,9 @@ static int take_call(struct trace_diff *diff, const struct call *call)
 
 	if (r < 0)
 		return r;
+	diff->has_parts = false;
 	call_walk(call, &(struct call_visitor){ count_call, NULL }, diff);
-	struct lane *lane = find_lane(diff, call, key);
+	struct lane *lane = diff->has_parts ? NULL : find_lane(diff, call, key);
 
 	if (lane)
 		return pair_call(diff, lane, call);

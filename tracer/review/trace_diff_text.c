@@ -203,7 +203,7 @@ static void put_summary(struct show *show, const struct trace_diff_text *text,
 	if (!result->uncompared)
 		return;
 	page_putf(page, COLOUR_BAD,
-		  "# not compared: %" PRIu64 " calls, as too many waited for their counterparts",
+		  "# not compared: %" PRIu64 " calls: too many waited for their counterparts, or were made by one",
 		  result->uncompared);
 	page_newline(page);
 }

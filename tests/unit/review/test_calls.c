@@ -350,6 +350,120 @@ static void values_are_copied(void **state)
 	arena_free(&nodes);
 }
 
+/*
+ * A call that makes more calls than are held: an outermost one, one in it, and N in that, each of which makes one more.
+ */
+struct many {
+	unsigned n, step;
+	uint64_t next_id;
+	struct value_node values;
+};
+
+enum { MANY = 400000 };
+
+static int many_events(void *ctx, struct trace_event *ret)
+{
+	struct many *many = ctx;
+	unsigned step = many->step++;
+
+	*ret = (struct trace_event){ .tid = 1, .probe = &probe, .values = &many->values, .time_ns = step + 1 };
+	if (step < 2) { /* 1(2( */
+		ret->kind = TRACE_ENTRY;
+		ret->call = step + 1;
+		ret->parent = step;
+		ret->depth = step;
+		return 1;
+	}
+	if (many->n == MANY) { /* )) */
+		unsigned end = step - 4 * MANY - 2;
+
+		ret->kind = TRACE_RETURN;
+		ret->call = 2 - end;
+		ret->depth = 1 - end;
+		return end < 2;
+	}
+	switch ((step - 2) % 4) { /* N(N+1) */
+	case 0:
+	case 1:
+		ret->kind = TRACE_ENTRY;
+		ret->call = 3 + 2 * many->n + (step - 2) % 4;
+		ret->parent = (step - 2) % 4 ? ret->call - 1 : 2;
+		break;
+	case 2:
+	case 3:
+		ret->kind = TRACE_RETURN;
+		ret->call = 3 + 2 * many->n + 3 - (step - 2) % 4;
+		break;
+	}
+	ret->depth = 2 + (unsigned)((ret->call - 3) % 2);
+	many->n += (step - 2) % 4 == 3;
+	return 1;
+}
+
+static bool count_one(void *ctx, const struct call *call)
+{
+	(void)call;
+	++*(uint64_t *)ctx;
+	return true;
+}
+
+static void more_calls_than_are_held(void **state)
+{
+	struct many many = { 0 };
+	const struct call *root;
+	uint64_t parts = 0, calls_seen = 0, last_id = 2, parts_ns = 0;
+	int r;
+
+	(void)state;
+	many.values = *node_of(STRUCT(0, NULL), "");
+	struct calls *calls = calls_new(many_events, &many, false);
+
+	while ((r = calls_next(calls, &root)) == 1) {
+		call_walk(root, &(struct call_visitor){ count_one, NULL }, &calls_seen);
+		if (root->id == 1)
+			break;
+		parts++;
+		parts_ns += call_duration(root);
+		assert_true(root->is_part);
+		assert_true(root->id > last_id);
+		last_id = root->id;
+		assert_int_equal(root->parent, 2);
+		assert_int_equal(root->up->id, 2);
+		assert_int_equal(root->up->up->id, 1);
+		assert_null(root->up->up->up);
+		assert_true(root->up->outcome == OUTCOME_OPEN);
+		assert_int_equal(root->first->id, root->id + 1);
+		assert_ptr_equal(root->first->up, root);
+	}
+	assert_int_equal(r, 1);
+	assert_true(parts > MANY / 10);
+	assert_int_equal(calls_seen, 2 + 2 * MANY);
+	assert_false(root->is_part);
+	assert_int_equal(root->parts, 0);
+	assert_int_equal(root->first->parts, parts);
+	assert_int_equal(root->first->parts_ns, parts_ns);
+	assert_null(root->up);
+	assert_int_equal(calls_next(calls, &root), 0);
+	assert_int_equal(calls_summary(calls)->calls, 2 + 2 * MANY);
+	assert_int_equal(calls_summary(calls)->open, 0);
+	calls_free(calls);
+
+	/* kept, and given up half way */
+	many = (struct many){ .values = many.values };
+	calls = calls_new(many_events, &many, false);
+	assert_int_equal(calls_next(calls, &root), 1);
+	assert_true(root->is_part);
+	assert_true(calls_keep(calls) > 0);
+	assert_null(root->up);
+	const struct call *kept = root;
+
+	assert_int_equal(calls_next(calls, &root), 1);
+	assert_ptr_not_equal(root, kept);
+	calls_drop(calls, kept);
+	calls_free(calls);
+	arena_free(&nodes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +472,7 @@ int main(void)
 		cmocka_unit_test(many_calls),
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(values_are_copied),
+		cmocka_unit_test(more_calls_than_are_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
