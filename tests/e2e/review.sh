@@ -163,6 +163,28 @@ mask_spans=
 is "diff: a value of version 3" "21474836480 -> 42949672960" \
 	"$("$VIRTRACE" diff blocks1.trace blocks3.trace | sed -n 's/.*info->capacity: \([0-9]* -> [0-9]*\) .*/\1/p')"
 
+# names and texts that are hostile to terminals
+"$GENERATE" hostile 90 4
+# harmless WHAT ARGUMENT...: it says something, and nothing but printable ASCII and line ends.
+harmless() {
+	local what=$1
+	shift
+	"$VIRTRACE" "$@" >out.txt 2>err.txt || true
+	is "hostile names: $what" "0 yes" "$(cat out.txt err.txt | LC_ALL=C tr -d '\n -~' | wc -c) $([ -s out.txt ] && echo yes)"
+}
+harmless report report hostile
+harmless "report -v" report -v hostile
+harmless "report --plain" report --plain hostile
+harmless "report --changed" report --changed '**retstats' --by path hostile
+harmless "report -f" report -f hostile
+harmless tree tree --by '$thread' hostile
+harmless "tree --by path" tree --by path hostile
+harmless stats stats --by '$function' --hist hostile '$duration'
+harmless diff diff version1 hostile
+harmless "diff of calls" diff hostile '#3' '#6'
+harmless "diff by function" diff --by '$function' version2 hostile
+harmless info info hostile
+
 # info
 golden info info small
 cp -r small killed

@@ -3,7 +3,8 @@
  * sizes that recording would take long for, and for times that are always the same.
  *
  * virDomainGetBlockInfo(disk) calls qemuDomainGetBlockInfo(path), which calls qemuDomainBlocksStatsGather(path) but
- * for a disk that is not there. VERSION 1 to 3: qemuBlockStats as three versions of libvirt might have it. The same
+ * for a disk that is not there. VERSION 1 to 3: qemuBlockStats as three versions of libvirt might have it; 4: all
+ * names and texts are hostile to terminals. The same
  * arguments give the same trace, but for its identifier. WITHIN: all calls are made by one, in one thread.
  */
 #include "symbols/schema.h"
@@ -95,7 +96,12 @@ static const struct schema *const stats_schemas[] = {
 	/* the same in another order */
 	STATS(64, U64("capacity"), U64("physical"), U64("wr_highest_offset"), U64("write_threshold"), U64("rd_req"),
 	      U64("rd_bytes"), U64("wr_req"), U64("wr_bytes")),
+	S(.kind = SCHEMA_STRUCT, .size = 64, .ctype = "evil\033[31m\n\rtype",
+	  LIST(U64("capacity"), U64("a\033]0;title\007"), U64("b\nc"), U64("\xe2\x80\xae"), U64("rd_req"), U64("rd_bytes"),
+	       U64("wr_req"), U64("\x9b" "31m"))),
 };
+
+#define IS_HOSTILE (version == 4)
 
 static void put_stats(const struct disk *disk)
 {
@@ -108,7 +114,7 @@ static void put_stats(const struct disk *disk)
 	put(sizes, sizeof(sizes));
 	if (version > 1)
 		put_int(0, 8);
-	if (version == 3)
+	if (version > 2)
 		put(counters, sizeof(counters));
 }
 
@@ -128,7 +134,9 @@ static void add_probes(void)
 	const struct schema *info = S(.kind = SCHEMA_STRUCT, .size = 24, .ctype = "virDomainBlockInfo",
 				      LIST(U64("capacity"), U64("allocation"), U64("physical")));
 
-	add_probe(OUTER, "virDomainGetBlockInfo", "/usr/lib/libvirt.so.0", "libvirt-domain.c:6100",
+	add_probe(OUTER, IS_HOSTILE ? "vir\033[2J\nDomain" : "virDomainGetBlockInfo",
+		  IS_HOSTILE ? "/usr/lib/\033[31mlib\n" : "/usr/lib/libvirt.so.0",
+		  IS_HOSTILE ? "\033[1m.c:1\n" : "libvirt-domain.c:6100",
 		  SIDE(CAPTURE("disk", TEXT(NULL)), CAPTURE("flags", I32(NULL))),
 		  SIDE(CAPTURE("$ret", I32(NULL)), CAPTURE("*info", info)));
 	add_probe(MIDDLE, "qemuDomainGetBlockInfo", "/usr/lib/libvirt_driver_qemu.so", "qemu_driver.c:10600",
@@ -223,7 +231,7 @@ int main(int argc, char **argv)
 			   &writer));
 	add_probes();
 	for (int i = 0; i < N_THREADS; i++)
-		check(trace_thread(writer, now, FIRST_TID + i, "rpc-libvirtd"));
+		check(trace_thread(writer, now, FIRST_TID + i, IS_HOSTILE ? "\033[7m\n" : "rpc-libvirtd"));
 	struct event_context outermost = { .tid = FIRST_TID, .call = next_call };
 
 	if (argc > 5) {
@@ -234,6 +242,8 @@ int main(int argc, char **argv)
 	for (uint64_t i = 0; next_call + 3 <= calls + 1; i++) {
 		struct disk *disk = &disks[i % 97 == 50 ? 2 : i % 2];
 
+		if (IS_HOSTILE)
+			disk->name = i % 2 ? "vd\033[5mb" : "vd\n\007a";
 		run_disk(disk);
 		get_block_info(disk);
 	}
