@@ -8,7 +8,7 @@
 #include "tracer/review/series.h"
 #include "tracer/review/show.h"
 
-enum { KEY_COLUMNS = 60, CELL_WIDTH = 8, N_CELLS = 7, SPARK_BYTES = SERIES_SLOTS * 4 + 1 };
+enum { KEY_COLUMNS = 60, KEY_ROOM = 16, N_WIDTH = 8, CELL_WIDTH = 8, N_CELLS = 7, SPARK_BYTES = SERIES_SLOTS * 4 + 1 };
 
 static const char *const ascii_levels[] = { ".", ":", "-", "=", "+", "*", "#", "@" };
 static const char *const utf8_levels[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
@@ -81,17 +81,32 @@ static const char *cell(char buf[static FIGURE_MAX], const struct series *series
 	return buf;
 }
 
+struct layout {
+	int width;        /* of a cell: of the widest */
+	bool has_2_lines; /* the course has a line of its own, below the numbers */
+};
+
+static void begin_course(struct page *page, const struct layout *layout)
+{
+	if (!layout->has_2_lines) {
+		page_put(page, COLOUR_NONE, "  ");
+		return;
+	}
+	page_newline(page);
+	page_pad(page, N_WIDTH + 1);
+}
+
 static void put_row(struct show *show, const struct series *series, const struct series_text *text,
-		    unsigned slots, int width)
+		    unsigned slots, const struct layout *layout)
 {
 	struct page *page = &show->page;
 	char spark[SPARK_BYTES], buf[FIGURE_MAX];
 
-	page_putf(page, COLOUR_NONE, "%8" PRIu64, series->n);
+	page_putf(page, COLOUR_NONE, "%*" PRIu64, N_WIDTH, series->n);
 	for (unsigned i = 0; i < N_CELLS; i++)
-		page_putf(page, COLOUR_NONE, " %*s", width,
+		page_putf(page, COLOUR_NONE, " %*s", layout->width,
 			  cell(buf, series, i, text, show->exact));
-	page_put(page, COLOUR_NONE, "  ");
+	begin_course(page, layout);
 	unsigned end = page->column + SERIES_SLOTS;
 
 	series_spark(spark, sizeof(spark), series, slots, show->print.utf8 && !show->exact);
@@ -103,20 +118,21 @@ static void put_row(struct show *show, const struct series *series, const struct
 	page_newline(page);
 }
 
-static void put_titles(struct show *show, const struct series_text *text, int width)
+static void put_titles(struct show *show, const struct series_text *text,
+		       const struct layout *layout)
 {
 	struct page *page = &show->page;
 
-	page_putf(page, COLOUR_FAINT, "%8s", "N");
+	page_putf(page, COLOUR_FAINT, "%*s", N_WIDTH, "N");
 	for (unsigned i = 0; i < N_CELLS; i++)
-		page_putf(page, COLOUR_FAINT, " %*s", width, titles[i]);
-	page_putf(page, COLOUR_FAINT, "  %-*s", text->by ? SERIES_SLOTS : 0, "OVER_TIME");
+		page_putf(page, COLOUR_FAINT, " %*s", layout->width, titles[i]);
+	begin_course(page, layout);
+	page_putf(page, COLOUR_FAINT, "%-*s", text->by ? SERIES_SLOTS : 0, "OVER_TIME");
 	if (text->by)
 		page_put_name(page, COLOUR_FAINT, "  ", text->by, show->print.utf8);
 	page_newline(page);
 }
 
-/* All cells are as wide as the widest. */
 static int cell_width(const struct show *show, const struct series *const *series, size_t n,
 		      const struct series_text *text)
 {
@@ -164,15 +180,18 @@ static int by_size(const void *a, const void *b)
 	return x->n != y->n ? (x->n > y->n ? -1 : 1) : (x > y) - (x < y);
 }
 
+/* `width`: columns of the page; 0: any */
 static void put_series(struct show *show, const struct series *const *sorted, size_t n,
-		       unsigned slots, const struct series_text *text)
+		       unsigned slots, const struct series_text *text, unsigned width)
 {
 	struct page *page = &show->page;
-	int width = cell_width(show, sorted, n, text);
+	struct layout layout = { .width = cell_width(show, sorted, n, text) };
+	unsigned columns = N_WIDTH + N_CELLS * ((unsigned)layout.width + 1) + SERIES_SLOTS + 2;
 
-	put_titles(show, text, width);
+	layout.has_2_lines = width && columns + (text->by ? KEY_ROOM : 0) > width;
+	put_titles(show, text, &layout);
 	for (size_t i = 0; i < n; i++)
-		put_row(show, sorted[i], text, slots, width);
+		put_row(show, sorted[i], text, slots, &layout);
 	for (size_t i = 0; i < n && text->has_histograms; i++) {
 		page_newline(page);
 		if (text->by) {
@@ -199,7 +218,7 @@ void series_text(struct show *show, struct series_list *list, const struct serie
 		sorted[i] = &series[i];
 	if (sorted && n) {
 		qsort(sorted, n, sizeof(*sorted), by_size);
-		put_series(show, sorted, n, series_slots(list), text);
+		put_series(show, sorted, n, series_slots(list), text, width);
 	}
 	show->page.width = width;
 	free(sorted);

@@ -258,11 +258,13 @@ static void thinned(void **state)
 	close_series(list);
 }
 
+static unsigned page_width;
+
 static const char *shown(struct series_list *list, const struct series_text *how, bool exact)
 {
 	static char buf[1 << 16];
 	FILE *out = fmemopen(buf, sizeof(buf), "w");
-	struct show show = { .page = { .out = out, .width = 40 }, .exact = exact };
+	struct show show = { .page = { .out = out, .width = page_width }, .exact = exact };
 
 	*buf = '\0';
 	series_text(&show, list, how);
@@ -298,6 +300,15 @@ static void table(void **state)
 		".  :   -      *   #   @           0\n"
 		"       2     3072     5120     3072     7168     7168     7168     1024  "
 		"           .              @       1\n");
+	page_width = 80; /* not enough for all on one line */
+	assert_string_equal(
+		shown(list, &(struct series_text){ "large", "key", FIGURE_BYTES, false }, true),
+		"       N      MIN      AVG      P50      P99      MAX     LAST  PER_SEC\n"
+		"         OVER_TIME                         key\n"
+		"       6        0     3072     2048     6144     6144     6144     1024\n"
+		"         .  :   -      *   #   @           0\n"
+		"       2     3072     5120     3072     7168     7168     7168     1024\n"
+		"                    .              @       1\n");
 	close_series(list);
 }
 
