@@ -90,8 +90,8 @@ static int take_option(void *ctx, int opt, const char *arg)
 /* What is counted in bytes is mostly called so. */
 static enum figure_unit unit_of_name(const char *expr)
 {
-	static const char *const sizes[] = { "bytes", "size", "capacity", "allocation", "physical",
-					     "offset" };
+	static const char *const sizes[] = { "bytes", "capacity", "allocation", "physical",
+					     "highest_offset" };
 	const char *name = expr + strlen(expr);
 
 	while (name > expr && !strchr(">.*(&+-/ ", name[-1]))
@@ -171,8 +171,10 @@ static void show_job(const struct options *options, const struct review *review,
 		report.n_selected = &job->n_calls;
 	report_counts(&show, "# ", &report);
 	page_put_name(&show.page, COLOUR_NONE, "# ", options->text.expr, show.print.utf8);
-	page_put(&show.page, COLOUR_NONE,
-		 options->text.unit == FIGURE_NS && show.exact ? ", in nanoseconds" : "");
+	if (options->text.unit == FIGURE_NS && show.exact)
+		page_put(&show.page, COLOUR_NONE, ", in nanoseconds");
+	else if (options->text.unit == FIGURE_BYTES && !options->unit && !show.exact)
+		page_put(&show.page, COLOUR_NONE, ", bytes by its name: --unit none if it is not");
 	page_newline(&show.page);
 	if (by_is_full(job->by))
 		printf("# more than %d values, or very long ones, of --by: the others are one\n",
