@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <glob.h>
-#include <ini.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,12 +107,10 @@ static int on_key(void *user, const char *section, const char *key, const char *
 static int read_file(struct decoder_set *set, const char *path)
 {
 	struct decoder_reader reader = { .set = set, .path = path, .before = set->decoders.n };
-	int line = ini_parse(path, on_key, &reader);
+	int line = config_read(path, on_key, &reader);
 
-	if (line < 0)
-		return err_set(-errno, "cannot read %s: %s", path, strerror(errno));
-	return !line ? 0
-		     : err_set(-EINVAL, "%s:%d: %s", path, line,
+	return line <= 0 ? line
+			 : err_set(-EINVAL, "%s:%d: %s", path, line,
 			       reader.problem[0] ? reader.problem : "not a 'label = expression' line");
 }
 

@@ -3,8 +3,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +11,11 @@
 #include "symbols/plan.h"
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
-#include "tracer/base/file.h"
 #include "tracer/cmd/config_dirs.h"
 
 enum {
 	EXPRS_MAX = 64,
 	INCLUDES_MAX = 8, /* of presets in presets */
-	PRESET_BYTES_MAX = 1 << 20,
 };
 
 struct preset_file {
@@ -322,22 +318,6 @@ static int was_read(struct request_list *list, const char *path)
 	return 0;
 }
 
-/* The line of the first mistake, 0 if there is none; negative if the file cannot be read. */
-static int parse_file(const char *path, struct preset_reader *reader)
-{
-	char *text;
-	size_t len;
-	int r = file_read(AT_FDCWD, path, PRESET_BYTES_MAX, &text, &len);
-
-	if (r == -EBADMSG)
-		return err_set(-EINVAL, "%s is no preset: not a file, or larger than %d bytes", path, PRESET_BYTES_MAX);
-	if (r < 0)
-		return err_set(r, "cannot read %s: %s", path, strerror(-r));
-	r = strlen(text) == len ? ini_parse_string(text, on_key, reader) : 1;
-	free(text);
-	return r < 0 ? no_memory() : r;
-}
-
 static int parse_preset(struct request_list *list, const char *path, unsigned depth)
 {
 	struct preset_reader reader = { .list = list, .depth = depth, .first = list->n };
@@ -349,7 +329,7 @@ static int parse_preset(struct request_list *list, const char *path, unsigned de
 
 	if (r)
 		return r < 0 ? r : 0;
-	int line = parse_file(path, &reader);
+	int line = config_read(path, on_key, &reader);
 
 	if (line < 0)
 		return line;

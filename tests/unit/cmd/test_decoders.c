@@ -121,6 +121,7 @@ static void mistakes_are_named(void **state)
 		{ "[t]\nx = y\nz = a +\n", "b.ini:3: " },
 		{ "[t]\nnonsense\n", "b.ini:2: not a 'label = expression' line" },
 	};
+	char path[256];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -132,6 +133,15 @@ static void mistakes_are_named(void **state)
 			fail_msg("'%s' is not in '%s'", cases[i].message, err_text());
 		decoder_set_free(&set);
 	}
+	/* not waited for */
+	struct decoder_set set = { 0 };
+
+	snprintf(path, sizeof(path), "%s/virtrace/decoders/b.ini", config);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(decoder_set_load(&set), -EINVAL);
+	assert_non_null(strstr(err_text(), "b.ini is not a file"));
+	decoder_set_free(&set);
 }
 
 int main(void)
