@@ -90,6 +90,7 @@ static int map_twice(struct ring *ring)
 		return err_set(-error, "cannot make a buffer of %zu KiB: %s", (size_t)ring->size / 1024,
 			       strerror(error));
 	mlock(memory, 2 * ring->size); /* not allowed: it may be swapped out, if memory gets that short */
+	madvise(memory, 2 * ring->size, MADV_DONTFORK);
 	ring->memory = memory;
 	return 0;
 }

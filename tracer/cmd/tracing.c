@@ -62,14 +62,14 @@ static void on_code(void *ctx, uint64_t addr)
 	feed_code(session->feed, addr); /* refused: it comes again with the next value that holds it */
 }
 
-/* The thread in dlopen() is held no longer for it than a hit may hold one. */
+/* The thread in dlopen() is held no longer for it than a hit may hold one; when it has gone on, nobody waits. */
 static bool take_symbols(struct session *session)
 {
 	static const struct timespec pause = { 0, 50 * 1000 };
 	uint64_t max_ns = session->options.max_pause_ns, start_ns = session_now_ns();
 
 	while (pthread_mutex_trylock(&session->symbols_lock) != 0) {
-		if (max_ns && session_now_ns() - start_ns > max_ns)
+		if (session->modules_are_late || (max_ns && session_now_ns() - start_ns > max_ns))
 			return false;
 		nanosleep(&pause, NULL);
 	}

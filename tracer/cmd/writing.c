@@ -399,6 +399,7 @@ int writing_init(struct session *session)
 		r = symbolizer_new(session->modules, &session->symbols_lock, session->trace, &session->symbolizer);
 	if (r)
 		return r;
+	session->last_ns = session_now_ns();
 	session->unwinder = unwinder_new(module_at, session);
 	return session->unwinder ? 0 : err_set(-ENOMEM, "out of memory");
 }
