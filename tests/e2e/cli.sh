@@ -173,6 +173,12 @@ else
 	echo "ok $((checks += 1)) - full disk # SKIP cannot mount a small file system"
 fi
 
+# a command begins with the signals that virtrace began with
+grep '^Sig[BI]' /proc/self/status >"$WORK/expected"
+"$VIRTRACE" record -o "$WORK/signals" -e 'libc.so.6!getpid' -- grep '^Sig[BI]' /proc/self/status \
+	>"$WORK/actual" 2>"$WORK/err" || true
+same "started command: signals" "$WORK/expected" "$WORK/actual"
+
 # traces
 fails "no such trace" 1 "No such file|no trace" report "$WORK/none"
 mkdir "$WORK/empty"

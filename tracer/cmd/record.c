@@ -306,6 +306,11 @@ static void on_signal(int signal)
 	session_stop(running);
 }
 
+static void on_sigpipe(int signal)
+{
+	(void)signal;
+}
+
 static void catch_signals(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
@@ -313,7 +318,9 @@ static void catch_signals(void)
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaction(signals[i], &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	/* Ignored, but not by the command that we start. */
+	action = (struct sigaction){ .sa_handler = on_sigpipe, .sa_flags = SA_RESTART };
+	sigaction(SIGPIPE, &action, NULL);
 }
 
 /* Times and sizes as people read them; exact figures are in the trace. */

@@ -91,10 +91,16 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
 	sigaction(signo, &old_bus, NULL);
 }
 
+/* Ignored by a handler: that is not inherited by a program we start. */
+static void on_sigxfsz(int signo)
+{
+	(void)signo;
+}
+
 static void hold_signals(void)
 {
 	struct sigaction bus = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER };
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction ignore = { .sa_handler = on_sigxfsz, .sa_flags = SA_RESTART };
 
 	if (n_users++)
 		return;
