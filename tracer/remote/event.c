@@ -37,7 +37,7 @@ enum { PATIENCE_MAX = 16, BLIND_WAITS = 8, TICK_NS = 10 * 1000 * 1000 };
 static const int tick_signal = SIGVTALRM;
 
 static timer_t tick_timer;
-static struct sigaction tick_old_action;
+static struct sigaction tick_old_action, child_old_action;
 static sigset_t tick_old_mask, tick_wait_mask;
 static bool tick_runs;
 
@@ -238,6 +238,21 @@ static int start_timer(void)
 	return timer_settime(tick_timer, 0, &every, NULL) < 0 ? -errno : 0;
 }
 
+/*
+ * A stop of a traced thread sends SIGCHLD to us.  It is ignored, and dropped as it is made; but the guardian traces us, and a
+ * traced thread stops for its tracer also for signals that it ignores: each stop of the target would be two.  Waiting needs no
+ * signal.
+ */
+static void want_no_signal_for_stops(void)
+{
+	struct sigaction action;
+
+	sigaction(SIGCHLD, NULL, &child_old_action);
+	action = child_old_action;
+	action.sa_flags |= SA_NOCLDSTOP;
+	sigaction(SIGCHLD, &action, NULL);
+}
+
 int tick_start(void)
 {
 	struct sigaction action = { .sa_handler = on_tick };
@@ -249,6 +264,7 @@ int tick_start(void)
 	tick_wait_mask = tick_old_mask;
 	sigdelset(&tick_wait_mask, tick_signal);
 	sigaction(tick_signal, &action, &tick_old_action);
+	want_no_signal_for_stops();
 	int r = start_timer();
 
 	tick_runs = r == 0;
@@ -273,5 +289,6 @@ void tick_stop(void)
 	while (sigtimedwait(&set, NULL, &now) == tick_signal)
 		;
 	sigaction(tick_signal, &tick_old_action, NULL);
+	sigaction(SIGCHLD, &child_old_action, NULL);
 	pthread_sigmask(SIG_SETMASK, &tick_old_mask, NULL);
 }
