@@ -8,7 +8,14 @@
 #include "tracer/review/series.h"
 #include "tracer/review/show.h"
 
-enum { KEY_COLUMNS = 60, KEY_ROOM = 16, N_WIDTH = 8, CELL_WIDTH = 8, N_CELLS = 7, SPARK_BYTES = SERIES_SLOTS * 4 + 1 };
+enum {
+	KEY_COLUMNS = 60, /* of the text of a key */
+	KEY_ROOM = 16,    /* for most of them */
+	N_WIDTH = 8,
+	CELL_WIDTH = 8,
+	N_CELLS = 7,
+	SPARK_BYTES = SERIES_SLOTS * 4 + 1,
+};
 
 static const char *const ascii_levels[] = { ".", ":", "-", "=", "+", "*", "#", "@" };
 static const char *const utf8_levels[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
