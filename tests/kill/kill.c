@@ -123,9 +123,9 @@ static pid_t start_record(const struct victim *victim, const char *const *probes
 
 static void remove_trace(void)
 {
-	char command[128];
+	char command[256];
 
-	snprintf(command, sizeof(command), "rm -rf %s", trace);
+	snprintf(command, sizeof(command), "rm -rf %s %s.*", trace, trace);
 	assert_int_equal(system(command), 0);
 }
 
@@ -345,6 +345,115 @@ static void at_random(void **state)
 	finish_well(&victim, hot_probes);
 }
 
+static const char *const idle_probes[] = { "-e", "make_child", NULL }; /* a function that nobody calls */
+
+static void journal_name(const struct victim *victim, char *path, size_t len)
+{
+	char directory[96];
+
+	assert_int_equal(journal_directory(directory, sizeof(directory)), 0);
+	snprintf(path, len, "%s/%d.%llu", directory, (int)victim->pid,
+		 (unsigned long long)process_start_time(victim->pid));
+}
+
+static pid_t guardian_of(const struct victim *victim)
+{
+	char path[160];
+	int32_t pid = 0;
+
+	journal_name(victim, path, sizeof(path));
+	int fd = open(path, O_RDONLY);
+
+	assert_int_equal(pread(fd, &pid, sizeof(pid), offsetof(struct journal_file, guardian)), sizeof(pid));
+	close(fd);
+	return pid;
+}
+
+static void kill_both(const struct victim *victim, pid_t tracer)
+{
+	int status;
+	char what[512];
+
+	assert_int_equal(kill(guardian_of(victim), SIGKILL), 0);
+	assert_int_equal(kill(tracer, SIGKILL), 0);
+	assert_int_equal(waitpid(tracer, &status, 0), tracer);
+	assert_false(victim_text_is_clean(victim, what, sizeof(what)));
+}
+
+static int run_repair(const struct victim *victim)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "%s repair %d >%s.said 2>&1", VIRTRACE, (int)victim->pid, trace);
+	return WEXITSTATUS(system(command));
+}
+
+/* Guardian and tracer are killed, and no thread hits a site: the journal is what is left. */
+static void guardian_too(void **state)
+{
+	const char *const args[] = { "3", "", NULL };
+	struct victim victim = victim_start("load", args, HOT);
+	char what[512], path[160], other[200];
+
+	(void)state;
+	kill_both(&victim, start_record(&victim, idle_probes, NULL, "100", true));
+	/* the same journal, but of a process that had this pid before: nothing is written */
+	journal_name(&victim, path, sizeof(path));
+	snprintf(other, sizeof(other), "%s.kept", path);
+	assert_int_equal(rename(path, other), 0);
+	assert_int_not_equal(run_repair(&victim), 0);
+	assert_false(victim_text_is_clean(&victim, what, sizeof(what)));
+	assert_int_equal(rename(other, path), 0);
+	assert_int_equal(run_repair(&victim), 0);
+	if (!victim_text_is_clean(&victim, what, sizeof(what)))
+		fail_msg("repaired, but %s", what);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_not_equal(run_repair(&victim), 0); /* there is nothing any more */
+
+	/* or the next recording does it */
+	kill_both(&victim, start_record(&victim, idle_probes, NULL, "100", true));
+	check_goes_on(&victim, "with its guardian");
+	finish_well(&victim, hot_probes);
+}
+
+/* Pitfall 15: a tracer that is stopped while threads stand at sites is killed; the victim goes on. */
+static void tracer_stopped(void **state)
+{
+	const char *const args[] = { "3", "l", NULL };
+	struct victim victim = victim_start("load", args, HOT);
+	pid_t pid = start_record(&victim, hot_probes, NULL, "100", true);
+	int status;
+
+	(void)state;
+	nap_ms(100);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, SIGKILL);
+	check_all(&victim, "a stop");
+	finish_well(&victim, hot_probes);
+}
+
+/* Pitfall 18: what was SIGTRAP's effect before is it again, also with the handler that a killed tracer left. */
+static void trap_after_kill(void **state)
+{
+	const char *const args[] = { "3", "", NULL };
+	struct victim victim = victim_start("load", args, HOT);
+	pid_t pid = start_record(&victim, hot_probes, NULL, "100", true);
+	int status;
+
+	(void)state;
+	nap_ms(50);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	check_all(&victim, "a hit");
+	assert_true(catches_sigtrap(&victim));
+	assert_int_equal(kill(victim.pid, SIGTRAP), 0);
+	assert_int_equal(waitpid(victim.pid, &status, 0), victim.pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTRAP);
+	victim_forget(&victim);
+	remove_trace();
+}
+
 #ifdef VIRTRACE_KILL_POINTS
 static const bool has_places = true;
 #else
@@ -361,6 +470,9 @@ int main(void)
 	};
 	const struct CMUnitTest moments[] = {
 		cmocka_unit_test(at_random),
+		cmocka_unit_test(guardian_too),
+		cmocka_unit_test(tracer_stopped),
+		cmocka_unit_test(trap_after_kill),
 	};
 
 	snprintf(trace, sizeof(trace), "/tmp/virtrace-kill-%d", (int)getpid());

@@ -15,6 +15,7 @@
  *	info      cmd/describe.c  what a trace is
  *	export    cmd/export.c    a trace in other formats                   (tracer/review)
  *	list      cmd/list.c      functions and types of a process or file   (symbols/)
+ *	repair    cmd/repair.c    what a killed virtrace has left            (tracer/probe)
  *	doctor    cmd/doctor.c    what stands in the way of tracing
  */
 #include <stdio.h>
@@ -40,6 +41,7 @@ static const struct command commands[] = {
 	{ "info", cmd_info, "show what a trace is: when, where and how it was recorded" },
 	{ "export", cmd_export, "write a trace in another format" },
 	{ "list", cmd_list, "list the functions or print a type of a process or file" },
+	{ "repair", cmd_repair, "put right what a killed virtrace left in a process" },
 	{ "doctor", cmd_doctor, "say what stands in the way of tracing, and the remedy" },
 };
 

@@ -306,7 +306,7 @@ static void on_signal(int signal)
 	session_stop(running);
 }
 
-static void on_sigpipe(int signal)
+static void do_nothing(int signal)
 {
 	(void)signal;
 }
@@ -318,9 +318,10 @@ static void catch_signals(void)
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaction(signals[i], &action, NULL);
-	/* Ignored, but not by the command that we start. */
-	action = (struct sigaction){ .sa_handler = on_sigpipe, .sa_flags = SA_RESTART };
+	/* Ignored, but not by the command that we start.  Ctrl-Z would stop the threads that stand at a site. */
+	action = (struct sigaction){ .sa_handler = do_nothing, .sa_flags = SA_RESTART };
 	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGTSTP, &action, NULL);
 }
 
 /* Times and sizes as people read them; exact figures are in the trace. */

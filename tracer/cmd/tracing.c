@@ -154,10 +154,28 @@ static void announce(struct session *session, _Atomic bool *what)
 /* The main thread reads the symbols of a command we have started; nothing of it runs yet. */
 static int wait_for_symbols(struct session *session)
 {
+	struct timespec until;
+
 	announce(session, &session->opened);
-	while (sem_wait(&session->loaded) < 0)
-		;
+	do {
+		engine_beat(session->engine);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec++;
+	} while (sem_clockwait(&session->loaded, CLOCK_MONOTONIC, &until) < 0);
 	return session->load_failed ? -ECANCELED : 0;
+}
+
+static void tell_safety(struct session *session)
+{
+	const char *why = engine_unprotected(session->engine);
+	struct engine_stats stats;
+
+	engine_get_stats(session->engine, &stats);
+	if (stats.repaired)
+		log_info("restored %llu places in %s[%d] that a killed virtrace had left",
+			 (unsigned long long)stats.repaired, session->comm, (int)session->pid);
+	if (why)
+		log_warn("%s[%d] would not survive kill -9 of virtrace: %s", session->comm, (int)session->pid, why);
 }
 
 static int arm(struct session *session)
@@ -171,6 +189,7 @@ static int arm(struct session *session)
 	if (r < 0)
 		return r;
 	session->end = engine_run(session->engine, 0, &session->end_status);
+	tell_safety(session);
 	return session->end == TARGET_LOST ? -EIO : 0;
 }
 

@@ -330,6 +330,11 @@ const char *engine_unprotected(const struct engine *engine)
 	return engine->unprotected[0] ? engine->unprotected : NULL;
 }
 
+void engine_beat(struct engine *engine)
+{
+	guardian_beat(&engine->guardian);
+}
+
 static void release_at_exec(struct engine *engine)
 {
 	struct thread *thread = engine->held;

@@ -105,6 +105,12 @@ pid_t engine_pid(const struct engine *engine);
  */
 const char *engine_unprotected(const struct engine *engine);
 
+/**
+ * To be called at least every second by an owner that keeps the thread long between calls of the others, so that the guardian does not
+ * take us for hung.
+ */
+void engine_beat(struct engine *engine);
+
 struct probe_options {
 	bool stack;       /**< copy the stack at entry, for a backtrace */
 	bool nested_only; /**< record a call only inside another recorded call of its thread */

@@ -363,6 +363,7 @@ int guardian_start(const struct journal *its_journal, int mem_fd, struct guardia
 		munmap(shared, sizeof(*shared));
 		return err_set(-error, "cannot start the guardian: %s", strerror(error));
 	}
+	its_journal->file->guardian = shared->guardian;
 	let_it_watch();
 	*ret = (struct guardian){ .shared = shared, .life = ends[1] };
 	return 0;

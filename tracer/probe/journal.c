@@ -198,7 +198,8 @@ static int take(struct journal *journal)
 int journal_open_path(const char *path, struct journal *ret)
 {
 	struct journal journal = { .fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC) };
-	int r = journal.fd < 0 ? err_set(-errno, "cannot open %s: %s", path, strerror(errno)) : 0;
+	bool fits = strlen(path) < sizeof(journal.path);
+	int r = !fits ? err_set(-ENAMETOOLONG, "%s: the name is too long", path) : journal.fd < 0 ? err_set(-errno, "cannot open %s: %s", path, strerror(errno)) : 0;
 
 	snprintf(journal.path, sizeof(journal.path), "%s", path);
 	if (r == 0)

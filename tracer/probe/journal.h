@@ -43,7 +43,7 @@ struct journal_site {
 struct journal_file {
 	char magic[16];
 	uint32_t version, size;
-	int32_t pid, tracer;
+	int32_t pid, tracer, guardian, reserved;
 	uint64_t start_time, tracer_start_time; /**< field 22 of /proc/PID/stat */
 	uint32_t n_modules, n_sites;            /**< complete up to there */
 	char comm[16];
