@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 static const char usage[] =
 	"usage: blockinfo_client [-s SECONDS] [-o FILE] URI DOMAIN DISK THREADS CALLS\n"
 	"  CALLS       calls of each thread; with -s, the most that are made\n"
-	"  -s SECONDS  stop after that time\n"
+	"  -s SECONDS  stop after that time, or when told to by SIGTERM\n"
 	"  -o FILE     write the lines there, not to standard output\n"
 	"One line per call: thread, start and duration in ns (monotonic clock), return\n"
 	"value, capacity, allocation, physical. A summary goes to standard error.\n";
@@ -43,8 +44,14 @@ struct caller {
 	struct call *calls;
 };
 
-static uint64_t deadline = UINT64_MAX;
+static volatile uint64_t deadline = UINT64_MAX;
 static pthread_barrier_t start_line;
+
+static void on_term(int sig)
+{
+	(void)sig;
+	deadline = 0;
+}
 
 static void die(const char *what)
 {
@@ -223,6 +230,7 @@ int main(int argc, char **argv)
 	}
 	if (seconds)
 		deadline = now() + seconds * 1000000000;
+	signal(SIGTERM, on_term);
 	for (size_t t = 0; t < n; t++) {
 		errno = pthread_create(&callers[t].thread, NULL, call_loop, &callers[t]);
 		if (errno)
