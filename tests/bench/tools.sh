@@ -12,7 +12,7 @@ mounted=
 telling() {
 	local file=$WORK/$2.told name
 	cp "$BENCH/$1/$2" "$file"
-	for name in VICTIM LINE LIBVIRT DRIVER GATHER WORK; do
+	for name in VICTIM LINE LIBVIRT DRIVER GATHER WORK TARGET; do
 		sed -i "s|@$name@|${!name-}|g" "$file"
 	done
 	echo "$file"
@@ -44,7 +44,7 @@ plant_perf() {
 # attach FOLDER TOOL PID FUNCTION...: records until detach; returns when it is
 # ready. False, and the reason in $WORK/err, if the tool cannot.
 attach() {
-	local folder=$1 name=$2 pid=$3 told
+	local folder=$1 name=$2 pid=$3 told TARGET=$3
 	shift 3
 	: >"$WORK/err"
 	: >"$WORK/out"
@@ -53,7 +53,8 @@ attach() {
 	[ "$name" != perf ] || plant_perf "$told" || return
 	start_tool "$name" "$pid" "$told"
 	tool=$!
-	wait_until $READY_SECONDS planted_or_ended "$pid" "$@" && planted "$pid" "$@"
+	wait_until $READY_SECONDS planted_or_ended "$pid" "$@" || echo "error: it was not ready after $READY_SECONDS s" >>"$WORK/err"
+	planted "$pid" "$@"
 }
 
 start_tool() {
@@ -75,17 +76,15 @@ run() { env --default-signal=INT "$@" >>"$WORK/out" 2>>"$WORK/err" & }
 
 is_int3() { [ "$(dd if="/proc/$1/mem" bs=1 count=1 skip="$2" status=none | od -An -tx1)" = ' cc' ]; }
 
-# Ready is a tool that has planted its breakpoints, has let the process run, and
-# waits. An int3 at each function is the sign for the first; gdb has them behind
-# the prologue, and tells.
+# Ready is a tool that has planted its breakpoints, and waits. The sign of it is an
+# int3 at each function; gdb has them behind the prologue, and tells.
 planted() {
 	local pid=$1 address
-	if [ ! -e "$WORK/ready" ]; then
-		for address in "${@:2}"; do
-			is_int3 "$pid" "$address" || return
-		done
-	fi
-	! grep -q '^State:[[:space:]]*t' "/proc/$pid/status" && grep -q '^State:[[:space:]]*S' "/proc/$tool/status"
+	[ ! -e "$WORK/ready" ] || return 0
+	for address in "${@:2}"; do
+		is_int3 "$pid" "$address" || return
+	done
+	grep -q '^State:[[:space:]]*S' "/proc/$tool/status"
 }
 
 planted_or_ended() { planted "$@" || ! kill -0 $tool; }
@@ -114,7 +113,7 @@ recorded() {
 excuse() {
 	local said
 	said=$(grep -i error "$WORK/err" | grep -v RLIMIT_MEMLOCK | head -n 2 | paste -s -d " ") || true
-	[ -n "$said" ] || said=$(grep -v '^[[:space:]]*$' "$WORK/err" | tail -n 1) || true
+	[ -n "$said" ] || said=$(grep -v -e '^[[:space:]]*$' -e RLIMIT_MEMLOCK "$WORK/err" | tail -n 1) || true
 	[ -n "$said" ] || said=$(tail -n 1 "$WORK/out")
 	cut -c 1-200 <<<"${said:-it did not get ready, and did not say why}"
 }

@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 
 TRACE_CALLS=${TRACE_CALLS:-1000000}
-TRACE_ROUNDS=3
+TRACE_ROUNDS=${TRACE_ROUNDS:-3}
 
 # Records the hot victim for as long as it takes.
 trace_make() {
