@@ -6,6 +6,7 @@
 #include "symbols/type.h"
 #include "tracer/base/err.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -81,14 +82,38 @@ struct tree {
 	unsigned n_values;
 };
 
+/* Behind the digits at `s`; NULL if there are none. */
+static const char *skip_digits(const char *s)
+{
+	size_t n = strspn(s, "0123456789");
+
+	return n ? s + n : NULL;
+}
+
+/* RFC 8259, section 6. */
+static bool is_number(const char *s)
+{
+	s += *s == '-';
+	if (*s == '0' && isdigit((unsigned char)s[1]))
+		return false;
+	s = skip_digits(s);
+	if (s && *s == '.')
+		s = skip_digits(s + 1);
+	if (s && (*s == 'e' || *s == 'E')) {
+		s++;
+		s = skip_digits(s + (*s == '+' || *s == '-'));
+	}
+	return s && !*s;
+}
+
 /* libvirt keeps numbers as it has read them. */
 static bool put_number(struct tree *tree, uint64_t addr)
 {
 	char digits[NUMBER_MAX] = "";
 	size_t got = json_read_some(tree->text, addr, digits, sizeof(digits));
-	size_t len = strnlen(digits, got), sign = digits[0] == '-';
+	size_t len = strnlen(digits, got);
 
-	if (len == got || len == sign || strspn(digits + sign, "0123456789.eE+-") < len - sign)
+	if (len == got || !is_number(digits))
 		return json_stop(tree->text, STATUS_UNREADABLE, addr);
 	return json_put_len(tree->text, digits, len);
 }
