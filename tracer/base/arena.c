@@ -1,4 +1,5 @@
 #include "tracer/base/arena.h"
+#include "tracer/base/sanitizer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,11 +12,6 @@ struct arena_block {
 	_Alignas(max_align_t) unsigned char data[];
 };
 
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1 /* as gcc says it */
-#endif
-#endif
 #ifdef __SANITIZE_ADDRESS__
 enum { BLOCK_SIZE = 1 }; /* a block for each object: the sanitizer sees where it ends */
 #else

@@ -1,6 +1,7 @@
 #include "tracer/trace/reader_bt.h"
 
 #include "tracer/base/err.h"
+#include "tracer/base/sanitizer.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -13,11 +14,6 @@
  * instead of being pushed.  A muxer is not needed for one stream.
  */
 
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1 /* as gcc says it */
-#endif
-#endif
 #ifdef __SANITIZE_ADDRESS__
 /* babeltrace2 2.0 forgets the message it was making when it finds that a stream is damaged. */
 const char *__lsan_default_suppressions(void);
