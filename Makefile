@@ -84,6 +84,15 @@ $(BUILD)/virtrace: $(BUILD)/tracer/cmd/main.o $(call archives,cmd)
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs_of,cmd)
 
+# The page of `export -f html`, a part of the program.
+PAGE := $(BUILD)/tracer/review/html/page
+$(PAGE).head $(PAGE).tail &: $(wildcard tracer/review/html/*)
+	$(Q)mkdir -p $(@D)
+	$(if $(V),,@echo "  PAGE  $(PAGE)")
+	$(Q)./tracer/review/html/assemble $(PAGE)
+$(BUILD)/tracer/review/html_page.o: ALLCFLAGS += -DHTML_PAGE='"$(PAGE)"'
+$(BUILD)/tracer/review/html_page.o: $(PAGE).head $(PAGE).tail
+
 # Unit tests: tests/unit/LAYER/test_NAME.c, one program each.
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 define unit_rules

@@ -48,6 +48,7 @@ static void print_help(FILE *out)
 	      "  virtrace export -f chrome -o blk.json blk.trace     then open it in ui.perfetto.dev\n"
 	      "  virtrace export -f folded blk.trace | flamegraph.pl --countname ns > blk.svg\n"
 	      "  virtrace export -f dot blk.trace '#388' | dot -Tpng > call.png\n"
+	      "  virtrace export -f html -o blk.html blk.trace               for a browser\n"
 	      "\n"
 	      "Exit status: 0 done, 1 error, 2 usage.\n",
 	      out);
@@ -149,6 +150,8 @@ static int export_calls(struct job *job, struct calls *calls)
 		call_walk(root, &(struct call_visitor){ export_call, NULL }, job);
 	if (!job->error)
 		job->error = r < 0 ? r : check_found(job);
+	if (r < 0)
+		job->export.note = err_text();
 	r = exporter->end ? exporter->end(&job->export) : 0;
 	return review_flush(job->export.out, job->error ? job->error : r);
 }
@@ -199,8 +202,8 @@ static char *title_of(const char *path)
 static int export_review(const struct options *options, struct review *review)
 {
 	const struct trace_probe *const *all;
-	const struct trace_probe **probes =
-		calloc(reader_probes(review->reader, &all) + 1, sizeof(*probes));
+	size_t n_all = reader_probes(review->reader, &all);
+	const struct trace_probe **probes = calloc(n_all + 1, sizeof(*probes));
 	char *title = title_of(options->path);
 	struct code_map *code =
 		options->exporter->needs_code ? review_code(options->path) : NULL;
@@ -211,7 +214,10 @@ static int export_review(const struct options *options, struct review *review)
 			.wall_offset_ns = review->wall_offset_ns,
 			.info = reader_info(review->reader),
 			.probes = probes,
+			.n_trace_probes = n_all,
 			.code = code,
+			.calls = review->calls,
+			.note = reader_note(review->reader),
 		},
 	};
 	int r = probes && title ? open_output(options, &job.export.out)

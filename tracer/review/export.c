@@ -3,7 +3,7 @@
 #include <string.h>
 
 static const struct exporter *const table[] = {
-	&export_chrome, &export_csv,     &export_dot, &export_folded,
+	&export_chrome, &export_csv,   &export_dot,     &export_folded, &export_html,
 	&export_jsonl,  &export_mermaid, &export_svg, &export_xmind,
 	NULL,
 };

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 struct call;
+struct calls;
 struct code_map;
 struct json_object;
 struct trace_probe;
@@ -23,7 +24,10 @@ struct export {
 	/** Those whose calls may be selected. */
 	const struct trace_probe *const *probes;
 	size_t n_probes;
+	size_t n_trace_probes;       /**< all there are: their indexes are below it */
 	const struct code_map *code; /**< for those with `needs_code` */
+	const struct calls *calls;   /**< end(): sums and losses of the whole trace */
+	const char *note;            /**< end(): what is wrong with the trace, or NULL */
 	void *state;                 /**< the exporter's own, from begin() to end() */
 };
 
@@ -42,8 +46,8 @@ struct exporter {
 	int (*end)(struct export *export);
 };
 
-extern const struct exporter export_chrome, export_csv, export_dot, export_folded, export_jsonl,
-	export_mermaid, export_svg, export_xmind;
+extern const struct exporter export_chrome, export_csv, export_dot, export_folded, export_html,
+	export_jsonl, export_mermaid, export_svg, export_xmind;
 
 /** All of them; the list ends with NULL. */
 const struct exporter *const *exporters(void);

@@ -43,3 +43,8 @@ bool trace_info_bool(struct json_object *object, const char *key)
 
 	return value && json_object_get_boolean(value);
 }
+
+const char *trace_info_text(struct json_object *object)
+{
+	return object ? json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN) : NULL;
+}

@@ -16,5 +16,7 @@ struct json_object *trace_info_array(struct json_object *object, const char *key
 const char *trace_info_string(struct json_object *object, const char *key);
 uint64_t trace_info_uint(struct json_object *object, const char *key);
 bool trace_info_bool(struct json_object *object, const char *key);
+/** All of it as JSON, valid as long as `object`; NULL if that is NULL. */
+const char *trace_info_text(struct json_object *object);
 
 #endif

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# `export -f html` in a real browser, Debian's Chromium, opened from disk and without network: what it shows is held
+# against `export -f jsonl`, and a hostile trace runs no script and asks for nothing. How long it takes to open 50,000
+# calls is printed, not judged. With a directory as argument screenshots are left there.
+set -euo pipefail
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+HERE=$ROOT/tests/e2e/html
+CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
+MODULES=$CACHE/playwright-$(sha256sum "$HERE/package-lock.json" | cut -c1-12)
+PICTURES=${1-}
+
+install_playwright() {
+	[ ! -e "$MODULES/done" ] || return 0
+	mkdir -p "$MODULES"
+	cp "$HERE"/package*.json "$MODULES"
+	(cd "$MODULES" && run_logged_twice "$CACHE/log/npm.log" npm ci --ignore-scripts --no-audit --no-fund) || return 1
+	touch "$MODULES/done"
+}
+
+# make_page NAME: $WORK/NAME.html and .jsonl of the trace $WORK/NAME.
+make_page() {
+	"$VIRTRACE" export -f jsonl -o "$WORK/$1.jsonl" "$WORK/$1"
+	"$VIRTRACE" export -f html -o "$WORK/$1.html" "$WORK/$1"
+}
+
+# Its lines "ok WHAT", "not ok WHAT", "# …" become ours.
+in_browser() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) passed "${line#ok }" ;;
+		"not ok "*) failed "${line#not ok }" ;;
+		*) echo "$line" ;;
+		esac
+	done < <(NODE_PATH=$MODULES/node_modules CHROMIUM=$CHROMIUM PICTURES=$PICTURES TZ=UTC timeout 280 \
+		node "$HERE/page.js" "$1" "$WORK/$1.html" "$WORK/$1.jsonl" 2>&1 || echo "not ok $1: the browser test ends well")
+}
+
+[ -x "$CHROMIUM" ] || give_up "Chromium is there (scripts/setup test)"
+install_playwright || give_up "playwright-core from npm" "$CACHE/log/npm.log"
+LIBS=$ROOT/$BUILD
+"${CC:-gcc}" -std=gnu17 -D_GNU_SOURCE -I"$ROOT" -O1 -o "$WORK/traces" "$HERE/traces.c" \
+	"$LIBS/libtrace.a" "$LIBS/libschema.a" "$LIBS/libbase.a" -lbabeltrace2 -ljson-c
+[ -z "$PICTURES" ] || mkdir -p "$PICTURES"
+
+"$WORK/traces" many 3000 "$WORK/calls"
+"$WORK/traces" hostile "$WORK/hostile"
+"$WORK/traces" many 50000 "$WORK/50000"
+"$WORK/traces" many 100001 "$WORK/cut"
+make_page calls
+make_page hostile
+make_page 50000
+make_page cut
+
+is "nothing of the trace stands in the page as it is" 0 "$(grep -c hacked "$WORK/hostile.html" || true)"
+is "two elements hold script: the data and the program" 2 "$(grep -c '<script' "$WORK/hostile.html")"
+for name in calls hostile 50000 cut; do
+	in_browser "$name"
+done
+finish

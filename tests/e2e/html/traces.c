@@ -1,0 +1,303 @@
+/*
+ * Makes traces for html.sh: of as many calls as wanted, or of all that a hostile trace may hold.
+ *
+ *	traces many N DIR      N calls or some more, three deep, in eight threads
+ *	traces hostile DIR     names and values that are markup, script, escapes; numbers of calls that
+ *	                       form a cycle; nesting without end
+ *
+ * The bytes of captures are those that symbols/schema.h describes.
+ */
+#include <err.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "symbols/schema.h"
+#include "tracer/base/err.h"
+#include "tracer/trace/writer.h"
+
+enum { THREADS = 8, COUNTERS = 13, HOSTILE_DEPTH = 3000, WIDE = 20000 };
+
+#define MARKUP "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=1'>"
+#define ODD "\"'`&lt;<!--]]>\\u2028\xe2\x80\xa8\xe2\x80\xae\x1b[31m"
+
+#define S(...) (&(const struct schema){ __VA_ARGS__ })
+#define LIST(...)                                                                                  \
+	.members = (const struct schema *[]){ __VA_ARGS__ },                                       \
+	.n_members = sizeof((const struct schema *[]){ __VA_ARGS__ }) / sizeof(struct schema *)
+#define CAPTURE(text, type, of)                                                                    \
+	S(.kind = SCHEMA_CAPTURE, .name = text, .ctype = type, .target = of)
+#define U64(member) S(.kind = SCHEMA_INT, .name = member, .ctype = "unsigned long long", .size = 8)
+#define INT S(.kind = SCHEMA_INT, .ctype = "int", .size = 4, .is_signed = true)
+#define STRING S(.kind = SCHEMA_STRING, .ctype = "const char *", .size = 8)
+
+struct payload {
+	uint8_t data[65000];
+	size_t len;
+};
+
+static void put(struct payload *p, uint64_t value, size_t size)
+{
+	memcpy(p->data + p->len, &value, size);
+	p->len += size;
+}
+
+/* A capture of a string that is there. */
+static void put_string(struct payload *p, uint64_t addr, const char *text)
+{
+	size_t len = strlen(text);
+
+	put(p, STATUS_OK, 1);
+	put(p, addr, 8);
+	put(p, STATUS_OK, 1);
+	put(p, len, 4);
+	memcpy(p->data + p->len, text, len);
+	p->len += len;
+}
+
+static void put_ret(struct payload *p, int ret)
+{
+	put(p, STATUS_OK, 1);
+	put(p, (uint32_t)ret, 4);
+}
+
+static void check(int r)
+{
+	if (r < 0)
+		errx(1, "%s", err_text());
+}
+
+static struct trace_writer *create(const char *dir)
+{
+	struct trace_writer *writer;
+
+	check(trace_create(dir, false,
+			   "{\"version\":\"0\",\"target\":{\"comm\":\"made\",\"pid\":1}}", &writer));
+	return writer;
+}
+
+static int add(struct trace_writer *writer, const char *function, const struct schema *entry,
+	       const struct schema *ret)
+{
+	const struct trace_probe_desc desc = { .function = function,
+					       .module = "libmade.so",
+					       .source = "made.c:1",
+					       .prototype = function,
+					       .entry = entry,
+					       .ret = ret,
+					       .has_stack = true };
+	int class = trace_add_probe(writer, &desc);
+
+	check(class);
+	return class;
+}
+
+static void enter(struct trace_writer *writer, int class, const struct event_context *at,
+		  const struct payload *p)
+{
+	static const uint64_t stack[] = { 0x1000, 0x2000, 0x3000 };
+
+	check(trace_entry(writer, class, at, p->data, p->len, stack, 3, at->time_ns));
+}
+
+static void leave(struct trace_writer *writer, int class, struct event_context at, uint64_t time_ns,
+		  const struct payload *p)
+{
+	at.time_ns = time_ns;
+	check(trace_return(writer, class + 1, &at, 0, p->data, p->len));
+}
+
+static void put_frames(struct trace_writer *writer, const char *name)
+{
+	for (uint64_t addr = 0x1000; addr <= 0x3000; addr += 0x1000)
+		check(trace_frame(writer, 1, addr, 0, false, name, "libmade.so", "made.c:7"));
+}
+
+/* Many calls */
+
+struct many {
+	struct trace_writer *writer;
+	int info, inner, gather;
+	uint64_t now, call;
+};
+
+static uint64_t random_below(uint64_t n)
+{
+	static uint64_t state = 88172645463325252u;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state % n;
+}
+
+static void put_stats(struct payload *p, uint64_t n)
+{
+	put(p, STATUS_OK, 1);
+	for (uint64_t i = 0; i < COUNTERS; i++)
+		put(p, i == 8 ? 2147483648u : n * 512 + i * random_below(100), 8);
+}
+
+static void gather(struct many *many, struct event_context at, const char *disk)
+{
+	struct payload entry = { .len = 0 }, ret = { .len = 0 };
+
+	at.depth++;
+	at.parent = at.call;
+	at.call = ++many->call;
+	at.time_ns = many->now += 20000 + random_below(20000);
+	put_string(&entry, 0x7f0000001000, disk);
+	enter(many->writer, many->gather, &at, &entry);
+	put_ret(&ret, 8);
+	put_stats(&ret, many->call);
+	leave(many->writer, many->gather, at, many->now += 200000 + random_below(3000000), &ret);
+}
+
+static void inner(struct many *many, struct event_context at, const char *disk, bool failed)
+{
+	struct payload entry = { .len = 0 }, ret = { .len = 0 };
+
+	at.depth++;
+	at.parent = at.call;
+	at.call = ++many->call;
+	at.time_ns = many->now += 5000 + random_below(9000);
+	put_string(&entry, 0x7f0000001000, disk);
+	enter(many->writer, many->inner, &at, &entry);
+	if (!failed)
+		gather(many, at, disk);
+	put_ret(&ret, failed ? -1 : 0);
+	leave(many->writer, many->inner, at, many->now += 3000 + random_below(5000), &ret);
+}
+
+static void outer(struct many *many)
+{
+	static const char *const domains[] = { "web1", "web2", "db1", "demo" };
+	static const char *const disks[] = { "vda", "vdb", "vdc" };
+	struct payload entry = { .len = 0 }, ret = { .len = 0 };
+	const char *disk = disks[random_below(3)];
+	bool failed = random_below(50) == 0;
+	struct event_context at = { .tid = (int)(1000 + random_below(THREADS)),
+				    .call = ++many->call,
+				    .time_ns = many->now += 100000 + random_below(4000000) };
+
+	put_string(&entry, 0x7f0000002000, domains[random_below(4)]);
+	put_string(&entry, 0x7f0000001000, disk);
+	enter(many->writer, many->info, &at, &entry);
+	inner(many, at, disk, failed);
+	put_ret(&ret, failed ? -1 : 0);
+	leave(many->writer, many->info, at, many->now += 3000 + random_below(5000), &ret);
+}
+
+static void make_many(const char *dir, uint64_t n)
+{
+	struct many many = { .writer = create(dir), .now = 1000000000 };
+	const struct schema *ret = CAPTURE("$ret", "int", INT);
+	const struct schema *disk = CAPTURE("path", "const char *", STRING);
+	const struct schema *stats =
+		S(.kind = SCHEMA_STRUCT, .ctype = "qemuBlockStats", .size = 8 * COUNTERS,
+		  LIST(U64("rd_req"), U64("rd_bytes"), U64("wr_req"), U64("wr_bytes"),
+		       U64("rd_total_times"), U64("wr_total_times"), U64("flush_req"),
+		       U64("flush_total_times"), U64("capacity"), U64("physical"),
+		       U64("wr_highest_offset"), U64("allocated"), U64("write_threshold")));
+
+	many.info = add(many.writer, "virDomainGetBlockInfo",
+			S(.kind = SCHEMA_STRUCT,
+			  LIST(CAPTURE("domain->name", "char *", STRING),
+			       CAPTURE("disk", "const char *", STRING))),
+			S(.kind = SCHEMA_STRUCT, LIST(ret)));
+	many.inner = add(many.writer, "qemuDomainGetBlockInfo", S(.kind = SCHEMA_STRUCT, LIST(disk)),
+			 S(.kind = SCHEMA_STRUCT, LIST(ret)));
+	many.gather = add(many.writer, "qemuDomainBlocksStatsGather",
+			  S(.kind = SCHEMA_STRUCT, LIST(disk)),
+			  S(.kind = SCHEMA_STRUCT,
+			    LIST(ret, CAPTURE("**retstats", "qemuBlockStats", stats))));
+	check(trace_commit(many.writer));
+	put_frames(many.writer, "remoteDispatch");
+	for (int tid = 1000; tid < 1000 + THREADS; tid++)
+		check(trace_thread(many.writer, 1, tid, "rpc-worker"));
+	while (many.call < n)
+		outer(&many);
+	check(trace_close(many.writer));
+}
+
+/* Hostile */
+
+/* Structs in structs, deeper than anything shows. */
+static const struct schema *nested_schema(unsigned levels)
+{
+	static struct schema nodes[64];
+	static const struct schema *members[64];
+
+	nodes[0] = (struct schema){ .kind = SCHEMA_INT, .name = MARKUP, .ctype = "int", .size = 4 };
+	for (unsigned i = 1; i < levels; i++) {
+		members[i] = &nodes[i - 1];
+		nodes[i] = (struct schema){ .kind = SCHEMA_STRUCT, .name = "__proto__", .ctype = MARKUP,
+					    .size = 4, .members = &members[i], .n_members = 1 };
+	}
+	return &nodes[levels - 1];
+}
+
+static void put_hostile(struct payload *p)
+{
+	put_string(p, UINT64_MAX, MARKUP ODD);
+	put_string(p, 1, "{\"a\":[[[[[[[[\"" MARKUP "\"]]]]]]]],\"__proto__\":{\"x\":1}}");
+	put(p, STATUS_OK, 1);
+	put(p, UINT64_MAX, 8);
+	put(p, STATUS_UNREADABLE, 1);
+	put(p, UINT64_MAX, 8);
+	put(p, STATUS_OK, 1);
+	put(p, 7, 4);
+}
+
+static void make_hostile(const char *dir)
+{
+	struct trace_writer *writer = create(dir);
+	const struct schema *captures = S(
+		.kind = SCHEMA_STRUCT,
+		LIST(CAPTURE(MARKUP, MARKUP, STRING), CAPTURE("constructor", ODD, STRING),
+		     CAPTURE("toString", "unsigned long", U64(NULL)), CAPTURE("__proto__", "int", INT),
+		     CAPTURE("nested", MARKUP, nested_schema(40))));
+	int class = add(writer, MARKUP ODD, captures, captures);
+	int many = add(writer, "wide", S(.kind = SCHEMA_STRUCT, LIST(CAPTURE("a", "char[]",
+			S(.kind = SCHEMA_ARRAY, .ctype = "unsigned char[20000]", .size = WIDE, .count = WIDE * 10,
+			  .stored = WIDE, .stride = 1,
+			  .target = S(.kind = SCHEMA_INT, .ctype = "unsigned char", .size = 1))))),
+		       S(.kind = SCHEMA_STRUCT, .ctype = ""));
+	struct payload values = { .len = 0 }, wide = { .len = 0 };
+	uint64_t now = 1000000;
+
+	check(trace_set_info(writer, "{\"version\":[[[[1]]]],\"target\":{\"comm\":\"" MARKUP
+				     "\",\"pid\":{}},\"host\":[],\"command\":{\"x\":1},\"modules\":\"" MARKUP
+				     "\",\"end\":\"" MARKUP "\",\"summary\":{\"hits\":\"a\"}}"));
+	check(trace_commit(writer));
+	put_frames(writer, MARKUP);
+	check(trace_thread(writer, 1, -5, MARKUP));
+	check(trace_lost(writer, 2, MARKUP, UINT64_MAX / 2, MARKUP));
+	put_hostile(&values);
+	put(&wide, STATUS_OK, 1);
+	wide.len += WIDE;
+	/* 7 is within 8, which is within 7; and both are there twice. */
+	for (int i = 0; i < 4; i++)
+		enter(writer, class,
+		      &(struct event_context){ .time_ns = now++, .tid = -5, .call = 7 + i % 2, .parent = 8 - i % 2 }, &values);
+	/* Within itself; the largest number there is. */
+	enter(writer, class, &(struct event_context){ .time_ns = now++, .tid = -5, .call = UINT64_MAX, .parent = UINT64_MAX }, &values);
+	for (uint64_t i = 0; i < HOSTILE_DEPTH; i++)
+		enter(writer, class, &(struct event_context){ .time_ns = now++, .tid = 6, .call = 100 + i, .parent = 99 + i, .depth = UINT16_MAX }, &values);
+	for (int tid = 0; tid < 300; tid++)
+		enter(writer, many, &(struct event_context){ .time_ns = now++, .tid = tid, .call = 10000 + (uint64_t)tid }, &wide);
+	leave(writer, class, (struct event_context){ .tid = -5, .call = 7 }, now++, &values);
+	check(trace_close(writer));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && !strcmp(argv[1], "many"))
+		make_many(argv[3], strtoull(argv[2], NULL, 10));
+	else if (argc == 3 && !strcmp(argv[1], "hostile"))
+		make_hostile(argv[2]);
+	else
+		errx(2, "usage: traces many N DIR | hostile DIR");
+	return 0;
+}
