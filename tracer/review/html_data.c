@@ -156,9 +156,9 @@ static void put_type(struct html_data *data, const struct schema *schema, bool h
 	json_object(&json);
 	json_key(&json, "type");
 	json_array(&json);
-	json_string(&json, kinds[schema->kind]);
+	json_string(&json, schema->is_json ? "json" : kinds[schema->kind]);
 	json_string(&json, schema->name);
-	json_string(&json, schema->ctype);
+	json_string(&json, schema->view ? schema->view : schema->ctype);
 	json_array(&json);
 	for (size_t i = 0; has_parts && i < count_parts(schema); i++)
 		json_uint(&json, find_known(&data->types, part_of(schema, i))->index);
@@ -265,8 +265,10 @@ static int define_place(struct html_data *data, uint64_t addr)
 
 /* Values */
 
+/* A string is whole, so that the page can read it; in other texts runs are shortened. */
 static void put_text(struct html_data *data, struct json *json, const struct value_node *v)
 {
+	data->print.repeats = v->schema->kind == SCHEMA_STRING ? 0 : GDB_REPEATS;
 	rewind(data->text_out);
 	print_c(data->text_out, v, &data->print);
 	if (fflush(data->text_out) == 0)

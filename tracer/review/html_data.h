@@ -1,7 +1,8 @@
 /**
  * The data of an HTML page: a JSON text a line, in the order in which the page reads them.
  *
- *	{"type":[KIND, NAME, CTYPE, [TYPE…], COUNT]}        kinds as below; types of members, elements, targets
+ *	{"type":[KIND, NAME, CTYPE, [TYPE…], COUNT]}        kinds as in schema.h, and "json"; a view has its own
+ *	                                                    name for CTYPE; types of members, elements, targets
  *	{"probe":{"function","module","source","prototype","entry":TYPE,"return":TYPE}}
  *	{"place":["0x…",[[FUNCTION, MODULE, SOURCE, INLINED]…]]}   a code address, innermost function first
  *	{"base_ns":"…"}                                     wall clock that START counts from

@@ -141,6 +141,23 @@ static void values(void **state)
 			    "\"<optimized out>\"");
 }
 
+/* The page is told what is JSON, and which decoder chose members. */
+static void kinds_that_decoders_make(void **state)
+{
+	struct schema *view = (struct schema *)STRUCT(4, member("a", 0, int_schema(4, true)));
+	struct call call;
+
+	(void)state;
+	view->view = "virDomain";
+	call = call_with(node_of(view, &(int){ 1 }));
+	assert_string_equal(jq("map(objects|.type|arrays)|map(select(.[0] == \"struct\")|.[2])[0]", &call, 1, NULL),
+			    "\"virDomain\"");
+	call = call_with(node_of(SCHEMA(.kind = SCHEMA_STRING, .size = 8, .is_json = true),
+				 &(const char *){ "{\"a\":[1]}" }));
+	assert_string_equal(jq("map(objects|.type|arrays)[0][0]", &call, 1, NULL), "\"json\"");
+	assert_string_equal(jq("map(arrays)[0][10][0]|sub(\"0x[0-9a-f]+ \";\"\")|fromjson|.a", &call, 1, NULL), "[1]");
+}
+
 /* Names that are no UTF-8, values nested past all limits. */
 static void hostile_traces(void **state)
 {
@@ -170,6 +187,7 @@ int main(void)
 		cmocka_unit_test(facts_of_a_call),
 		cmocka_unit_test(definitions),
 		cmocka_unit_test(values),
+		cmocka_unit_test(kinds_that_decoders_make),
 		cmocka_unit_test(hostile_traces),
 	};
 
