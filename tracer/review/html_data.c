@@ -394,6 +394,8 @@ int html_data_call(struct html_data *data, const struct call *call, unsigned lev
 	put_captures(data, &json, call->entry);
 	put_captures(data, &json, call->ret);
 	put_stack(data, &json, call);
+	if (call->is_part && call->up)
+		json_uint(&json, call->up->id);
 	json_end(&json);
 	end_line(data);
 	return 0;

@@ -8,6 +8,7 @@
  *	{"base_ns":"…"}                                     wall clock that START counts from
  *	[ID, LEVEL, TID, THREAD, PROBE, START, DURATION, STATUS, RETURN_SOURCE, FAILED, ENTRY, RETURN, [PLACE…]]   a call
  *
+ * Behind it the number of the call that made it, if that comes later and this is a part (calls.h).
  * TYPE, PROBE and PLACE are indexes: what a line needs is defined by the lines before it, the
  * first time it is needed.  Calls come in the order of a walk over their trees, LEVEL says how
  * deep, so that whatever numbers a trace gives its calls, they can form no cycle.

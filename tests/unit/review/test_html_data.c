@@ -86,6 +86,18 @@ static void facts_of_a_call(void **state)
 			    "[{\"base_ns\":\"6000\"}]");
 }
 
+/* A part names the call that made it, which comes later. */
+static void parts(void **state)
+{
+	struct call maker = { .id = UINT64_MAX }, call = call_with(node_of(int_schema(4, true), &(int){ 1 }));
+
+	(void)state;
+	call.up = &maker;
+	assert_string_equal(jq("map(arrays|[length,.[13]])", &call, 1, NULL), "[[13,null]]");
+	call.is_part = true;
+	assert_string_equal(jq("map(arrays|[length,.[13]])", &call, 1, NULL), "[[14,\"18446744073709551615\"]]");
+}
+
 /* Each is defined once, before it is needed. */
 static void definitions(void **state)
 {
@@ -185,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_of_a_call),
+		cmocka_unit_test(parts),
 		cmocka_unit_test(definitions),
 		cmocka_unit_test(values),
 		cmocka_unit_test(kinds_that_decoders_make),
