@@ -46,17 +46,19 @@ LIBS=$ROOT/$BUILD
 [ -z "$PICTURES" ] || mkdir -p "$PICTURES"
 
 "$WORK/traces" many 3000 "$WORK/calls"
+"$WORK/traces" qmp "$WORK/qmp"
 "$WORK/traces" hostile "$WORK/hostile"
 "$WORK/traces" many 50000 "$WORK/50000"
 "$WORK/traces" many 100001 "$WORK/cut"
 make_page calls
+make_page qmp
 make_page hostile
 make_page 50000
 make_page cut
 
 is "nothing of the trace stands in the page as it is" 0 "$(grep -c hacked "$WORK/hostile.html" || true)"
 is "two elements hold script: the data and the program" 2 "$(grep -c '<script' "$WORK/hostile.html")"
-for name in calls hostile 50000 cut; do
+for name in calls qmp hostile 50000 cut; do
 	in_browser "$name"
 done
 finish

@@ -2,7 +2,7 @@
  * One HTML file that shows the calls in a browser: no network, nothing to install.
  *
  * It is the page (html/), with the trace's data (html_data.h) in the middle. Browsers have limits:
- * the data ends with the first call past CALLS_MAX or SIZE_MAX; what the calls add up to is of all
+ * the data ends with the first call past CALLS_MAX or DATA_MAX; what the calls add up to is of all
  * of them, and the page says what it does not hold.
  */
 #include <errno.h>

@@ -1,7 +1,8 @@
 /*
  * Looks at one page in Chromium, as html.sh tells: node page.js NAME PAGE JSONL.
  *
- * Prints "ok WHAT" and "not ok WHAT". The expected values are computed here from the JSON Lines, not by code of the page.
+ * Prints "ok WHAT" and "not ok WHAT". The expected values are computed here from the JSON Lines,
+	not by code of the page.
  */
 const fs = require('node:fs');
 const { chromium } = require('playwright-core');
@@ -31,13 +32,15 @@ async function open(browser, options = {}, hash = '') {
 
 	page.on('request', request => request.url().startsWith('file://') && request.url().split('#')[0] === url
 		|| request.url() === 'data:,' || faults.push(`request: ${request.url()}`));
-	page.on('console', message => ['error', 'warning'].includes(message.type()) && faults.push(`console: ${message.text()}`));
+	page.on('console', message => ['error', 'warning'].includes(message.type())
+		&& faults.push(`console: ${message.text()}`));
 	page.on('pageerror', error => faults.push(`error: ${error.stack}`));
 	page.on('dialog', dialog => { faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
 	const began = Date.now();
 
 	await page.goto(url + hash);
-	await page.waitForFunction(() => document.documentElement.dataset.ready ?? document.documentElement.dataset.failed);
+	await page.waitForFunction(() => document.documentElement.dataset.ready
+		?? document.documentElement.dataset.failed);
 	page.openedIn = Date.now() - began;
 	return page;
 }
@@ -46,7 +49,8 @@ const picture = (page, what) => process.env.PICTURES
 	? page.screenshot({ path: `${process.env.PICTURES}/${name}-${what}.png` }) : null;
 
 /* Rows of the table in sight, a list of their cells each. */
-const rows = page => page.$$eval('#panel-calls .list-row', elements => elements.map(row => [...row.children].map(cell => cell.textContent)));
+const rows = page => page.$$eval('#panel-calls .list-row',
+	elements => elements.map(row => [...row.children].map(cell => cell.textContent)));
 const ids = async page => (await rows(page)).map(cells => cells[0]);
 const count = page => page.$eval('#panel-calls .list', list => Number(list.getAttribute('aria-rowcount')));
 const numbers = list => list.map(call => `#${call.id}`);
@@ -56,7 +60,8 @@ const settle = page => page.evaluate(() => new Promise(done => requestAnimationF
 
 async function follow(page, id) {
 	await page.evaluate(hash => { location.hash = hash; }, `#call=${id}`);
-	await page.waitForFunction(start => document.querySelector('#detail h2')?.textContent.startsWith(start), `#${id} `);
+	await page.waitForFunction(start => document.querySelector('#detail h2')?.textContent.startsWith(start),
+		`#${id} `);
 }
 
 async function filter(page, text) {
@@ -92,7 +97,8 @@ async function table(page) {
 	const first = (await rows(page))[0];
 
 	same('a row has thread and function', first.slice(3, 5), [calls[0].thread, calls[0].function]);
-	same('a row has the time to the microsecond', first[1], new Date(Math.floor(calls[0].time_ns / 1e6)).toISOString().slice(11, 23)
+	same('a row has the time to the microsecond', first[1],
+		new Date(Math.floor(calls[0].time_ns / 1e6)).toISOString().slice(11, 23)
 		+ String(calls[0].time_ns).slice(-6, -3));
 	ok('a row has the arguments', first[5] === `domain->name="${calls[0].entry['domain->name']}", disk="${calls[0].entry.disk}"`, first[5]);
 	await page.focus('#panel-calls .list-body');
@@ -109,7 +115,8 @@ async function table(page) {
 		&& call.function === 'qemuDomainBlocksStatsGather' && call.duration_ns > 2e6));
 	await noFilter(page);
 	await filter(page, '(*retstats)->wr_bytes>=700000 path=vda');
-	await expectRows(page, 'filter: recorded values', calls.filter(call => stats(call)?.wr_bytes >= 700000 && pathOf(call) === 'vda'));
+	await expectRows(page, 'filter: recorded values',
+		calls.filter(call => stats(call)?.wr_bytes >= 700000 && pathOf(call) === 'vda'));
 	await noFilter(page);
 	await filter(page, '$ret<0');
 	await expectRows(page, 'filter: what failed', calls.filter(call => call.return.$ret < 0));
@@ -123,7 +130,8 @@ async function table(page) {
 
 	await expectRows(page, 'order: slowest first', slowest);
 	await page.click('.list-head >> text=Duration');
-	await expectRows(page, 'order: fastest first', [...calls].sort((a, b) => a.duration_ns - b.duration_ns || a.id - b.id));
+	await expectRows(page, 'order: fastest first',
+		[...calls].sort((a, b) => a.duration_ns - b.duration_ns || a.id - b.id));
 	await page.click('.list-head >> text=#');
 	await expectRows(page, 'order: as they were made', calls);
 }
@@ -131,7 +139,8 @@ async function table(page) {
 /* The selected call */
 async function detail(page) {
 	const call = calls.filter(other => stats(other))[20];
-	const before = calls.filter(other => stats(other) && pathOf(other) === pathOf(call) && other.id < call.id).at(-1);
+	const before = calls.filter(other => stats(other) && pathOf(other) === pathOf(call)
+		&& other.id < call.id).at(-1);
 
 	await follow(page, call.id);
 	same('a link selects', await title(page), `#${call.id} ${call.function}`);
@@ -140,7 +149,8 @@ async function detail(page) {
 	const byName = Object.fromEntries(values.map(([key, value, old]) => [key, [value.split('  ')[0], old]]));
 	const difference = n => n > 0 ? `+${n}` : n < 0 ? `−${-n}` : '';
 	const expected = Object.fromEntries(Object.entries(stats(call)).map(([key, value]) => [key,
-		[String(value), value === stats(before)[key] ? '=' : `≠ ${stats(before)[key]} ${difference(value - stats(before)[key]).replace(/\B(?=(\d{3})+$)/g, ',')}`]]));
+		[String(value), value === stats(before)[key] ? '='
+			: `≠ ${stats(before)[key]} ${difference(value - stats(before)[key]).replace(/\B(?=(\d{3})+$)/g, ',')}`]]));
 
 	for (const [key, value] of Object.entries(expected))
 		same(`value and change of ${key}`, byName[key], value);
@@ -151,11 +161,13 @@ async function detail(page) {
 		call.backtrace.map(place => `${place.function}  ${place.source} ${place.module}`));
 
 	await page.click(`.pick[title="${stats(call).wr_bytes}"]`);
-	same('a value that was clicked', await page.textContent('.picked h3'), `#${call.id}.(*retstats)->wr_bytes = ${stats(call).wr_bytes}`);
+	same('a value that was clicked', await page.textContent('.picked h3'),
+		`#${call.id}.(*retstats)->wr_bytes = ${stats(call).wr_bytes}`);
 	await picture(page, 'value');
 	await page.click('.picked >> text=Column');
 	await page.click('.list-head >> text=wr_bytes');
-	const ordered = calls.filter(other => stats(other)).sort((a, b) => stats(a).wr_bytes - stats(b).wr_bytes || a.id - b.id);
+	const ordered = calls.filter(other => stats(other)).sort((a, b) => stats(a).wr_bytes - stats(b).wr_bytes
+		|| a.id - b.id);
 
 	await page.$eval('#panel-calls .list-body', body => { body.scrollTop = 0; });
 	await settle(page);
@@ -168,14 +180,17 @@ async function detail(page) {
 
 async function otherViews(page) {
 	await page.keyboard.press('2');
-	const tree = await page.$$eval('#panel-tree .list-row', lines => lines.map(line => [line.children[0].textContent, line.children[1].textContent]));
+	const tree = await page.$$eval('#panel-tree .list-row',
+		lines => lines.map(line => [line.children[0].textContent, line.children[1].textContent]));
 	const named = [...new Set(calls.map(call => call.function))];
 	const commas = n => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 
-	same('the tree', tree.map(([text, n]) => [text.replace(/^[▾▸]/, ''), n]), named.map(text => [text, commas(calls.filter(call => call.function === text).length)]));
+	same('the tree', tree.map(([text, n]) => [text.replace(/^[▾▸]/, ''), n]),
+		named.map(text => [text, commas(calls.filter(call => call.function === text).length)]));
 	await picture(page, 'tree');
 	await page.keyboard.press('3');
-	same('the summary', await page.$$eval('#panel-summary table:first-of-type tbody tr', lines => lines.map(line => [...line.children].slice(0, 2).map(cell => cell.textContent))),
+	same('the summary', await page.$$eval('#panel-summary table:first-of-type tbody tr',
+		lines => lines.map(line => [...line.children].slice(0, 2).map(cell => cell.textContent))),
 		named.map(text => [text, commas(calls.filter(call => call.function === text).length)]));
 	await picture(page, 'summary');
 	await page.keyboard.press('?');
@@ -239,16 +254,19 @@ async function policy(browser) {
 
 	await page.evaluate(async () => {
 		window.blocked = new Set();
-		document.addEventListener('securitypolicyviolation', event => window.blocked.add(event.effectiveDirective));
+		document.addEventListener('securitypolicyviolation',
+			event => window.blocked.add(event.effectiveDirective));
 		const script = document.createElement('script');
 
 		script.textContent = 'window.ran = 1';
 		document.body.append(script);
-		document.body.insertAdjacentHTML('beforeend', '<img src="x:" onerror="window.ran = 2"><a id="evil" href="javascript:window.ran=3">x</a>');
+		document.body.insertAdjacentHTML('beforeend',
+			'<img src="x:" onerror="window.ran = 2"><a id="evil" href="javascript:window.ran=3">x</a>');
 		document.getElementById('evil').click();
 		await fetch('http://127.0.0.1:9/').catch(() => {});
 	});
-	await page.waitForFunction(list => list.every(directive => window.blocked.has(directive)), wanted).catch(() => {});
+	await page.waitForFunction(list => list.every(directive => window.blocked.has(directive)),
+		wanted).catch(() => {});
 	same('script and requests that are not of the page are blocked',
 		await page.evaluate(() => [window.ran ?? null, [...window.blocked].sort()]), [null, wanted]);
 	faults.length = before; // they were wanted
@@ -267,6 +285,57 @@ async function ordinary(browser) {
 
 	same('a link from outside selects', await title(linked), `#5 ${calls[4].function}`);
 	await policy(browser);
+}
+
+/* Messages are joined with the calls that waited for them, by what jq and a reader of the trace would say. */
+async function qmp(browser) {
+	const page = await open(browser);
+	const asked = calls.filter(call => call.function === 'qemuMonitorSend');
+	const replyTo = call => calls.find(other => other.function === 'qemuMonitorJSONIOProcessLine'
+		&& other.entry.mon === call.entry.mon
+		&& JSON.parse(other.entry.line).id === JSON.parse(call.entry['msg->txBuffer']).id);
+
+	await page.keyboard.press('4');
+	same('all exchanges', await page.$$eval('#panel-qmp .list-row',
+		lines => lines.map(line => [...line.children].map(cell => cell.textContent))
+		.map(([id, , , command, number, request, reply]) => [id, command, number, request, reply])),
+	asked.map(call => [`#${call.id}`, 'query-blockstats', JSON.parse(call.entry['msg->txBuffer']).id,
+		call.entry['msg->txBuffer'].trimEnd(), replyTo(call).entry.line]));
+	await picture(page, 'list');
+	await page.keyboard.press('1');
+
+	for (const outer of calls.filter(call => call.return['info->allocation'])) {
+		const inner = calls.find(call => call.parent === outer.id);
+
+		await follow(page, outer.id);
+		if (await page.$('.pick.on'))
+			await page.click('.pick.on');
+		await page.click(`.pick[title="${outer.return['info->allocation']}"]`);
+		same(`where the value of #${outer.id} comes from`,
+			await page.$$eval('.matches li',
+			items => items.map(item => item.textContent.split(', 17:')[0])),
+			[`return[0].parent.stats.wr_highest_offset in QEMU's reply to query-blockstats, id ${JSON.parse(replyTo(inner).entry.line).id}, which #${inner.id} waited for`]);
+	}
+	await picture(page, 'source');
+	await page.click('.matches a');
+	const last = asked.at(-1), texts = () => page.$$eval('.json',
+		blocks => blocks.map(block => [...block.children].map(line => line.textContent).join('\n')));
+
+	await page.waitForFunction(start => document.querySelector('#detail h2').textContent.startsWith(start),
+		`#${last.id} `);
+	const [request, reply] = await texts();
+
+	same('the request, as it was', JSON.parse(request), JSON.parse(last.entry['msg->txBuffer']));
+	same('the reply, as it was', JSON.parse(reply), JSON.parse(replyTo(last).entry.line));
+	ok('the reply: all digits', reply.includes('"big": 18446744073709551615'), reply);
+	ok('the reply: a value a line', reply.includes('\n      "wr_highest_offset"')
+		|| reply.includes('\n          "wr_highest_offset"'), reply);
+	same('the value that was clicked is marked',
+		await page.$$eval('.json .same', lines => lines.map(line => line.title)),
+		['return[0].parent.stats.wr_highest_offset']);
+	await picture(page, 'messages');
+	await page.click('tr:has-text("msg->txBuffer") .pick');
+	same('a string that is JSON', JSON.parse(await page.textContent('.picked .json')), JSON.parse(last.entry['msg->txBuffer']));
 }
 
 async function hostile(browser) {
@@ -298,7 +367,8 @@ async function hostile(browser) {
 	await settle(page);
 	await picture(page, 'all');
 	same('no element was made of the trace', await page.evaluate(() => [document.querySelectorAll('script, img, iframe, object').length, window.hacked ?? null]), [1, null]);
-	ok('nothing hides or turns its neighbours', !/[\u0000-\u0008\u000b-\u001f\u202a-\u202e\u2066-\u2069]/.test(await page.textContent('body')));
+	ok('nothing hides or turns its neighbours',
+		!/[\u0000-\u0008\u000b-\u001f\u202a-\u202e\u2066-\u2069]/.test(await page.textContent('body')));
 }
 
 async function large(browser) {
@@ -307,7 +377,8 @@ async function large(browser) {
 
 	console.log(`# ${name}: ${calls.length} calls, ${(fs.statSync(file).size / 2 ** 20).toFixed(1)} MiB, opened in ${page.openedIn} ms`);
 	same('all calls, or as many as are said', await count(page), Math.min(calls.length, 100000));
-	ok('what is left out is said', calls.length <= 100000 ? notes === '' : notes.includes('holds the first 100,000 of 100,'), notes);
+	ok('what is left out is said', calls.length <= 100000 ? notes === ''
+		: notes.includes('holds the first 100,000 of 100,'), notes);
 	await page.click('.list-head >> text=Duration');
 	await settle(page);
 	await page.keyboard.press('0');
@@ -318,7 +389,7 @@ async function large(browser) {
 	const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox'] });
 
 	try {
-		await ({ calls: ordinary, hostile }[name] ?? large)(browser);
+		await ({ calls: ordinary, qmp, hostile }[name] ?? large)(browser);
 		same('no request, no error, no dialog', faults, []);
 	} finally {
 		await browser.close();

@@ -2,6 +2,7 @@
  * Makes traces for html.sh: of as many calls as wanted, or of all that a hostile trace may hold.
  *
  *	traces many N DIR      N calls or some more, three deep, in eight threads
+ *	traces qmp DIR         calls that wait for QMP replies, of two guests that use the same ids
  *	traces hostile DIR     names and values that are markup, script, escapes; numbers of calls that
  *	                       form a cycle; nesting without end
  *
@@ -221,6 +222,66 @@ static void make_many(const char *dir, uint64_t n)
 	check(trace_close(many.writer));
 }
 
+/* QMP */
+
+static const char *reply_text(char *buf, size_t size, uint64_t id, uint64_t offset)
+{
+	snprintf(buf, size,
+		 "{\"return\": [{\"device\": \"virtio0\", \"parent\": {\"stats\": {\"wr_highest_offset\": %lu, "
+		 "\"flags\": [true, null, -1.5e3], \"big\": 18446744073709551615}}, \"node-name\": \"aaaaaaaaaaaaaaaa \\\"<b>\"}], \"id\": \"libvirt-%lu\"}",
+		 offset, id);
+	return buf;
+}
+
+/* A call that asks a guest's monitor, in whose thread the reply comes. */
+static void ask(struct many *many, const int classes[3], uint64_t guest, uint64_t id, uint64_t offset)
+{
+	const struct event_context outer = { .tid = (int)(100 + guest), .call = ++many->call, .time_ns = many->now += 1000 };
+	const struct event_context send = { .tid = outer.tid, .call = ++many->call, .parent = outer.call, .depth = 1, .time_ns = many->now += 100 };
+	const struct event_context receive = { .tid = (int)(200 + guest), .call = ++many->call, .time_ns = many->now += 400 };
+	struct payload entry = { .len = 0 }, sent = { .len = 0 }, received = { .len = 0 }, ret = { .len = 0 }, none = { .len = 0 };
+	char text[1000];
+
+	put_string(&entry, 0x7f0000001000, "vda");
+	enter(many->writer, classes[0], &outer, &entry);
+	put(&sent, STATUS_OK, 1);
+	put(&sent, 0x1000 * guest, 8);
+	snprintf(text, sizeof(text), "{\"execute\":\"query-blockstats\",\"id\":\"libvirt-%lu\"}\r\n", id);
+	put_string(&sent, 0x7f0000002000, text);
+	enter(many->writer, classes[1], &send, &sent);
+	put(&received, STATUS_OK, 1);
+	put(&received, 0x1000 * guest, 8);
+	put_string(&received, 0x7f0000003000, reply_text(text, sizeof(text), id, offset));
+	enter(many->writer, classes[2], &receive, &received);
+	put_ret(&none, 0);
+	leave(many->writer, classes[2], receive, many->now += 50, &none);
+	leave(many->writer, classes[1], send, many->now += 50, &none);
+	put_ret(&ret, 0);
+	put(&ret, STATUS_OK, 1);
+	put(&ret, offset, 8);
+	leave(many->writer, classes[0], outer, many->now += 50, &ret);
+}
+
+static void make_qmp(const char *dir)
+{
+	struct many many = { .writer = create(dir), .now = 1000000000 };
+	const struct schema *ret = CAPTURE("$ret", "int", INT), *mon = CAPTURE("mon", "qemuMonitor *",
+			S(.kind = SCHEMA_PTR, .ctype = "qemuMonitor *", .size = 8));
+	const struct schema *end = S(.kind = SCHEMA_STRUCT, LIST(ret));
+	const int classes[] = {
+		add(many.writer, "qemuDomainGetBlockInfo", S(.kind = SCHEMA_STRUCT, LIST(CAPTURE("path", "const char *", STRING))),
+		    S(.kind = SCHEMA_STRUCT, LIST(ret, CAPTURE("info->allocation", "unsigned long long", U64(NULL))))),
+		add(many.writer, "qemuMonitorSend", S(.kind = SCHEMA_STRUCT, LIST(mon, CAPTURE("msg->txBuffer", "char *", STRING))), end),
+		add(many.writer, "qemuMonitorJSONIOProcessLine", S(.kind = SCHEMA_STRUCT, LIST(mon, CAPTURE("line", "const char *", STRING))), end),
+	};
+
+	check(trace_commit(many.writer));
+	put_frames(many.writer, "main");
+	for (uint64_t i = 0; i < 6; i++)
+		ask(&many, classes, 1 + i % 2, 1 + i / 2, i < 2 ? 65536 : 65536 * i);
+	check(trace_close(many.writer));
+}
+
 /* Hostile */
 
 /* Structs in structs, deeper than anything shows. */
@@ -295,9 +356,11 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "many"))
 		make_many(argv[3], strtoull(argv[2], NULL, 10));
+	else if (argc == 3 && !strcmp(argv[1], "qmp"))
+		make_qmp(argv[2]);
 	else if (argc == 3 && !strcmp(argv[1], "hostile"))
 		make_hostile(argv[2]);
 	else
-		errx(2, "usage: traces many N DIR | hostile DIR");
+		errx(2, "usage: traces many N DIR | qmp DIR | hostile DIR");
 	return 0;
 }

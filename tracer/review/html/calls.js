@@ -12,7 +12,9 @@ class CallTable {
 			pick: call => select(call),
 		});
 		this.filter = make('input', { type: 'search', id: 'filter', spellcheck: 'false', autocomplete: 'off',
-			placeholder: 'Filter ( / )', 'aria-label': 'Filter', title: 'vda   duration>5ms   $ret<0   info->allocation>=4096   (? tells more)', oninput: () => this.later(),
+			placeholder: 'Filter ( / )', 'aria-label': 'Filter',
+				title: 'vda   duration>5ms   $ret<0   info->allocation>=4096   (? tells more)',
+				oninput: () => this.later(),
 			onkeydown: event => this.filterKey(event) });
 		this.functions = make('select', { 'aria-label': 'Function', onchange: () => this.refresh() });
 		this.threads = make('select', { 'aria-label': 'Thread', onchange: () => this.refresh() });
@@ -22,7 +24,7 @@ class CallTable {
 		this.element = make('div', { class: 'panel', id: 'panel-calls', role: 'tabpanel' },
 			make('div', { class: 'bar' }, this.filter, this.functions, this.threads,
 				make('label', { title: 'Returned a negative number or NULL' }, this.failed, 'failed'),
-				make('label', { title: 'Returned something else than the call before it of the same function and strings' },
+				make('label', { title: 'Returned something else than the call before it (same function, same strings)' },
 					this.changed, 'changed'),
 				this.count),
 			this.list.element);
@@ -33,7 +35,8 @@ class CallTable {
 			...entries.map(([value, text]) => make('option', { value }, text)));
 
 		fill(this.functions, 'all functions', trace.probes.map(probe => [probe.index, probe.name]));
-		fill(this.threads, 'all threads', trace.threads.map(thread => [thread.tid, `${thread.tid} ${thread.name}`]));
+		fill(this.threads, 'all threads',
+			trace.threads.map(thread => [thread.tid, `${thread.tid} ${thread.name}`]));
 		this.refresh();
 	}
 
@@ -47,7 +50,8 @@ class CallTable {
 			column('duration', 'Duration', '82px', { class: 'right' }),
 			...this.threadColumn(column),
 			column('function', 'Function', 'minmax(120px, 2fr)'),
-			...this.extra.map(name => column(`=${name}`, lastOf(name), 'minmax(80px, 1fr)', { class: 'right', hint: name,
+			...this.extra.map(name => column(`=${name}`, lastOf(name), 'minmax(80px, 1fr)',
+				{ class: 'right', hint: name,
 				remove: () => this.removeColumn(name) })),
 			column('arguments', 'Arguments', 'minmax(70px, 1.2fr)'),
 			column('result', 'Result', 'minmax(70px, 1.4fr)'),
@@ -72,7 +76,8 @@ class CallTable {
 	}
 
 	sort(column) {
-		this.sorted = { column, down: this.sorted.column === column ? !this.sorted.down : column === 'duration' };
+		this.sorted = { column, down: this.sorted.column === column ? !this.sorted.down
+			: column === 'duration' };
 		this.refresh();
 	}
 
@@ -99,7 +104,8 @@ class CallTable {
 
 		return calls.map(call => ({ call, key: key(call) }))
 			.sort((a, b) => (a.key === undefined) - (b.key === undefined)
-				|| (a.key === undefined ? 0 : sign * order(a.key, b.key)) || a.call.index - b.call.index)
+				|| (a.key === undefined ? 0 : sign * order(a.key, b.key))
+					|| a.call.index - b.call.index)
 			.map(item => item.call);
 	}
 
@@ -152,7 +158,8 @@ class CallTable {
 	}
 
 	fill(call, row) {
-		const cell = (text, name = '') => make('div', { class: `cell ${name}`, role: 'cell', title: text.length > 12 ? text : null }, text);
+		const cell = (text, name = '') => make('div',
+			{ class: `cell ${name}`, role: 'cell', title: text.length > 12 ? text : null }, text);
 		const name = cell(call.name, 'name');
 
 		if (this.isNested)
@@ -165,6 +172,7 @@ class CallTable {
 			cell(formatDuration(call.duration), 'right'),
 			...this.threadColumn(() => cell(call.threadName || String(call.tid), 'faint')), name,
 			...this.extra.map(column => cell(withoutAddress(valueIn(call, column) ?? ''), 'right value')),
-			cell(argumentsOf(call), 'value'), cell((call.failed ? '! ' : '') + resultOf(call), 'value result'));
+			cell(argumentsOf(call), 'value'),
+				cell((call.failed ? '! ' : '') + resultOf(call), 'value result'));
 	}
 }

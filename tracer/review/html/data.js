@@ -12,6 +12,7 @@ const trace = {
 	calls: [],         // in the order of a walk over their trees
 	ids: new Map(),    // number of a call, as text -> call
 	threads: [],
+	qmp: [],
 };
 
 /* Numbers are exact: those that do not fit a double come as strings. */
@@ -26,7 +27,8 @@ const harmless = text => String(text ?? '').replace(ODD, c => `\\u{${c.codePoint
 
 class Call {
 	constructor(record, index, up) {
-		const [id, level, tid, thread, probe, start, duration, status, returnSource, failed, entry, ret, stack] = record;
+		const [id, level, tid, thread, probe, start, duration, status, returnSource, failed, entry, ret, stack,
+			partOf] = record;
 
 		this.index = index;
 		this.id = String(id);
@@ -43,7 +45,9 @@ class Call {
 		this.ret = ret;
 		this.stack = stack;
 		this.up = up;
+		this.partOf = partOf === undefined ? null : String(partOf); // the number of a call that comes later
 		this.key = this.previous = null; // see findPrevious()
+		this.qmp = null; // its exchanges: see joinMessages()
 		this.after = index + 1; // the call behind all that this one made
 	}
 
@@ -73,26 +77,28 @@ function addType([kind, name, ctype, parts, count]) {
 function addProbe(probe) {
 	const { function: name, module, source, prototype } = probe;
 
-	trace.probes.push({ index: trace.probes.length, name: harmless(name), module: harmless(module), source: harmless(source),
-		prototype: harmless(prototype), entry: probe.entry, return: probe.return, paths: null });
+	trace.probes.push({ index: trace.probes.length, name: harmless(name), module: harmless(module),
+		source: harmless(source), prototype: harmless(prototype), entry: probe.entry, return: probe.return, paths: null });
 }
 
 function addPlace([address, functions]) {
-	trace.places.push({ address, functions: functions.map(([name, module, source, isInlined]) =>
-		({ name: harmless(name) || address, module: harmless(module), source: harmless(source), isInlined })) });
+	const named = ([name, module, source, isInlined]) =>
+		({ name: harmless(name) || address, module: harmless(module), source: harmless(source), isInlined });
+
+	trace.places.push({ address, functions: functions.map(named) });
 }
 
 /* Calls that the one read now is within. */
-const open = [];
+const enclosing = [];
 
 function addCall(record) {
 	const index = trace.calls.length;
 
-	while (open.length > record[1])
-		open.pop().after = index;
-	const call = new Call(record, index, open.at(-1) ?? null);
+	while (enclosing.length > record[1])
+		enclosing.pop().after = index;
+	const call = new Call(record, index, enclosing.at(-1) ?? null);
 
-	open.push(call);
+	enclosing.push(call);
 	trace.calls.push(call);
 	if (!trace.ids.has(call.id))
 		trace.ids.set(call.id, call);
@@ -172,8 +178,9 @@ async function readTrace(base64, progress) {
 			last = performance.now();
 		}
 	}
-	while (open.length)
-		open.pop().after = trace.calls.length;
+	while (enclosing.length)
+		enclosing.pop().after = trace.calls.length;
 	collectThreads();
 	findPrevious();
+	joinMessages();
 }

@@ -34,8 +34,10 @@ class List {
 		this.head = make('div', { class: 'list-head', role: 'row' });
 		this.rows = make('div', { class: 'list-rows', role: 'rowgroup' });
 		this.scroller = make('div', { class: 'list-body', role: 'rowgroup', tabindex: 0,
-			'aria-label': options.label, onscroll: () => this.draw(), onkeydown: event => this.key(event) }, this.rows);
-		this.element = make('div', { class: 'list', role: 'table', 'aria-label': options.label }, this.head, this.scroller);
+			'aria-label': options.label, onscroll: () => this.draw(),
+				onkeydown: event => this.key(event) }, this.rows);
+		this.element = make('div', { class: 'list', role: 'table', 'aria-label': options.label }, this.head,
+			this.scroller);
 		this.rows.addEventListener('click', event => this.click(event));
 		new ResizeObserver(() => this.draw()).observe(this.scroller);
 	}
@@ -48,10 +50,14 @@ class List {
 			const direction = isSorted ? (sorted.down ? 'descending' : 'ascending') : null;
 			const mark = isSorted ? (sorted.down ? ' ▼' : ' ▲') : '';
 
-			return make('div', { class: `cell ${column.class ?? ''}`, role: 'columnheader', 'aria-sort': direction },
-				column.sort ? make('button', { type: 'button', title: column.hint ?? 'Sort', onclick: column.sort },
+			return make('div', { class: `cell ${column.class ?? ''}`, role: 'columnheader',
+				'aria-sort': direction },
+				column.sort ? make('button',
+					{ type: 'button', title: column.hint ?? 'Sort', onclick: column.sort },
 					column.title + mark) : column.title,
-				column.remove && make('button', { type: 'button', class: 'remove', title: 'Remove this column', onclick: column.remove }, '×'));
+				column.remove && make('button',
+					{ type: 'button', class: 'remove', title: 'Remove this column',
+					onclick: column.remove }, '×'));
 		}));
 	}
 
@@ -113,7 +119,8 @@ class List {
 
 	key(event) {
 		const page = Math.max(1, Math.floor(this.scroller.clientHeight / ROW_HEIGHT) - 1);
-		const to = { ArrowDown: this.at + 1, ArrowUp: this.at - 1, PageDown: this.at + page, PageUp: this.at - page,
+		const to = { ArrowDown: this.at + 1, ArrowUp: this.at - 1, PageDown: this.at + page,
+			PageUp: this.at - page,
 			Home: 0, End: this.items.length - 1, j: this.at + 1, k: this.at - 1 }[event.key];
 
 		if (event.ctrlKey || event.altKey || event.metaKey)

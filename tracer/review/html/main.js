@@ -5,9 +5,11 @@ const view = { selected: null, tab: null, tabs: [] };
 
 const KEYS = [
 	['/', 'filter the calls'], ['↑ ↓  j k', 'next, previous row'], ['Page Up/Down, Home, End', 'farther'],
-	['1 2 3', 'calls, tree, summary'], ['u', 'the call that made this one'], ['[ ]', 'the call before, after it of the same function and strings'],
-	['+ −  or  w s', 'zoom the time line (wheel: at the mouse; with many threads Ctrl+wheel)'], ['a d', 'move it (drag; Shift+wheel)'],
-	['0', 'all of it'], ['z', 'zoom to the selected call (double click)'], ['← →', 'close, open a node of the tree'],
+	['1 2 3 4', 'calls, tree, summary, QMP messages if there are any'], ['u', 'the call that made this one'],
+	['[ ]', 'the call before, after it of the same function and strings'],
+	['+ −  or  w s', 'zoom the time line (wheel: at the mouse; with many threads Ctrl+wheel)'],
+	['a d', 'move it (drag; Shift+wheel)'], ['0', 'all of it'],
+	['z', 'zoom to the selected call (double click)'], ['← →', 'close, open a node of the tree'],
 	['t', 'light, dark, as the system says'], ['Esc', 'leave the filter, clear it'], ['?', 'this help'],
 ];
 
@@ -20,10 +22,10 @@ const FILTERS = [
 ];
 
 function setHash(call) {
-	const hash = call ? `#call=${call.id}` : ' ';
+	const hash = `#call=${call.id}`;
 
 	if (location.hash !== hash)
-		history.replaceState(null, '', hash === ' ' ? location.pathname + location.search : hash);
+		history.replaceState(null, '', hash);
 }
 
 function select(call, { fromHash = false } = {}) {
@@ -62,7 +64,8 @@ function openTab(name) {
 }
 
 function addTab(name, title, panel) {
-	const button = make('button', { type: 'button', role: 'tab', 'aria-controls': panel.element.id, onclick: () => openTab(name) }, title);
+	const button = make('button', { type: 'button', role: 'tab', 'aria-controls': panel.element.id,
+		onclick: () => openTab(name) }, title);
 
 	document.querySelector('nav').append(button);
 	byId('panels').append(panel.element);
@@ -73,9 +76,10 @@ function notes() {
 	const { end } = trace, notes = [];
 
 	if (number(end.calls ?? 0) > trace.calls.length)
-		notes.push(`This page holds the first ${withCommas(trace.calls.length)} of ${plural(end.calls, 'call')}: more is too much for a browser. Export others with --if, --function or --tid.`);
+		notes.push(`This page holds the first ${withCommas(trace.calls.length)} of ${plural(end.calls, 'call')}: `
+			+ 'more is too much for a browser. Export others with --if, --function or --tid.');
 	if (number(end.calls_of_trace ?? 0) > number(end.calls ?? 0))
-		notes.push(`Of ${plural(end.calls_of_trace, 'call')} in the trace, ${withCommas(end.calls)} were selected.`);
+		notes.push(`${withCommas(end.calls)} of ${plural(end.calls_of_trace, 'call')} in the trace were selected.`);
 	if (end.note)
 		notes.push(textOf(end.note));
 	if (number(end.lost_events ?? 0))
@@ -87,8 +91,11 @@ function head() {
 	const target = trace.info.target ?? {}, host = trace.info.host ?? {};
 
 	byId('title').textContent = textOf(trace.head.name);
-	byId('facts').textContent = [target.comm ? `${textOf(target.comm)}[${textOf(target.pid)}]` : '', host.name ? `on ${textOf(host.name)}` : '',
-		formatDate(trace.first), plural(trace.calls.length, 'call'), formatDuration(trace.last - trace.first)].filter(Boolean).join('  ·  ');
+	const facts = [target.comm ? `${textOf(target.comm)}[${textOf(target.pid)}]` : '',
+		host.name ? `on ${textOf(host.name)}` : '', formatDate(trace.first),
+		plural(trace.calls.length, 'call'), formatDuration(trace.last - trace.first)];
+
+	byId('facts').textContent = facts.filter(Boolean).join('  ·  ');
 	document.title = `${textOf(trace.head.name)} – virtrace`;
 }
 
@@ -129,7 +136,8 @@ function splitter(element, property, size) {
 		const move = at => document.documentElement.style.setProperty(property, `${Math.round(size(at))}px`);
 
 		element.addEventListener('pointermove', move);
-		element.addEventListener('pointerup', () => element.removeEventListener('pointermove', move), { once: true });
+		element.addEventListener('pointerup', () => element.removeEventListener('pointermove', move),
+			{ once: true });
 	});
 }
 
@@ -138,7 +146,8 @@ function help() {
 		make('tr', {}, make('th', {}, make('kbd', {}, key)), make('td', {}, text)))));
 
 	byId('help').replaceChildren(make('h2', {}, 'Keys'), table(KEYS), make('h2', {}, 'Filters'), table(FILTERS),
-		make('p', { class: 'faint' }, '!  failed, or something is missing    ≠  differs from the call before    →  changed since entry'),
+		make('p', { class: 'faint' }, '! failed, or something is missing · ≠ differs from the call before · '
+			+ '→ changed since entry'),
 		make('form', { method: 'dialog' }, make('button', { autofocus: true }, 'Close')));
 	byId('help').showModal();
 }
@@ -163,6 +172,7 @@ function key(event) {
 	const act = {
 		'/': () => { openTab('calls'); view.calls.filter.focus(); view.calls.filter.select(); },
 		1: () => openTab('calls'), 2: () => openTab('tree'), 3: () => openTab('summary'),
+		4: trace.qmp.length ? () => openTab('qmp') : null,
 		j: () => list?.move(list.at + 1), k: () => list?.move(list.at - 1),
 		ArrowDown: event.target === document.body && (() => list?.move(list.at + 1)),
 		ArrowUp: event.target === document.body && (() => list?.move(list.at - 1)),
@@ -185,9 +195,10 @@ async function start() {
 
 	setTheme(savedTheme());
 	if (typeof DecompressionStream === 'undefined')
-		throw new Error('this browser is too old for this page: Chromium 103, Firefox 113, Safari 16.4 or later show it');
+		throw new Error('this browser is too old: Chromium 103, Firefox 113, Safari 16.4 or later show it');
 	byId('notes').textContent = 'Reading…';
-	await readTrace(byId('data').textContent, n => { byId('notes').textContent = `Reading… ${plural(n, 'call')}`; });
+	await readTrace(byId('data').textContent,
+		n => { byId('notes').textContent = `Reading… ${plural(n, 'call')}`; });
 	byId('data').remove();
 	view.detail = new Detail(byId('detail'), {
 		column: path => { openTab('calls'); view.calls.addColumn(path); },
@@ -197,17 +208,20 @@ async function start() {
 	view.calls = new CallTable(select);
 	view.tree = new TreePanel(select);
 	view.summary = new SummaryPanel(select);
+	view.qmp = new QmpPanel(select);
 	addTab('calls', 'Calls', view.calls);
 	addTab('tree', 'Tree', view.tree);
 	addTab('summary', 'Summary', view.summary);
-	document.querySelector('nav').append(make('span', { class: 'space' }));
+	if (trace.qmp.length)
+		addTab('qmp', 'QMP', view.qmp);
 	notes();
 	head();
-	for (const part of [view.timeline, view.calls, view.tree, view.summary])
+	for (const part of [view.timeline, view.calls, view.tree, view.summary, view.qmp])
 		part.load();
 	view.detail.draw();
 	openTab('calls');
-	splitter(byId('timeline-split'), '--timeline', event => Math.max(40, event.clientY - byId('timeline').getBoundingClientRect().top));
+	splitter(byId('timeline-split'), '--timeline',
+		event => Math.max(40, event.clientY - byId('timeline').getBoundingClientRect().top));
 	splitter(byId('detail-split'), '--detail', event => Math.max(200, innerWidth - event.clientX));
 	addEventListener('hashchange', followHash);
 	addEventListener('keydown', key);

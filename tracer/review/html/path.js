@@ -50,7 +50,8 @@ function addPaths(paths, side, path, index, steps) {
 		addMembers(paths, side, path, type, steps, false);
 	else if (isElements(type))
 		for (let i = 0; i < Math.min(ELEMENTS_MAX, type.count || ELEMENTS_MAX); i++)
-			addPaths(paths, side, pathTo(path, { name: `[${i}]`, isElement: true }), type.parts[0], [...steps, i]);
+			addPaths(paths, side, pathTo(path, { name: `[${i}]`, isElement: true }), type.parts[0],
+				[...steps, i]);
 }
 
 function addMembers(paths, side, path, type, steps, isPointer) {

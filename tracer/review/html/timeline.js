@@ -90,7 +90,8 @@ class Timeline {
 		const lane = this.lanes.find(other => other.thread === call.thread);
 		const span = this.to - this.from, length = call.end - call.start;
 
-		if (lane && (lane.top - AXIS < this.element.scrollTop || lane.top + lane.height > this.element.scrollTop + this.element.clientHeight))
+		if (lane && (lane.top - AXIS < this.element.scrollTop
+			|| lane.top + lane.height > this.element.scrollTop + this.element.clientHeight))
 			this.element.scrollTop = lane.top - AXIS - GAP;
 		if (call.start < this.from || call.end > this.to) {
 			const wanted = Math.max(span, length * 1.2);
@@ -141,8 +142,10 @@ class Timeline {
 		const style = getComputedStyle(document.documentElement);
 		const colour = name => style.getPropertyValue(name).trim();
 
-		this.ink = { text: colour('--text'), faint: colour('--faint'), line: colour('--line'), back: colour('--back'),
-			bar: colour('--bar-text'), bad: colour('--bad'), accent: colour('--accent'), panel: colour('--panel') };
+		this.ink = { text: colour('--text'), faint: colour('--faint'), line: colour('--line'),
+			back: colour('--back'),
+			bar: colour('--bar-text'), bad: colour('--bad'), accent: colour('--accent'),
+				panel: colour('--panel') };
 		this.fills = Array.from({ length: COLOURS }, (_, i) => colour(`--f${i}`));
 	}
 
@@ -238,11 +241,13 @@ class Timeline {
 
 			if (right >= LABEL)
 				this.paintBar(call, left, Math.max(1, right - left), y);
-			i = right - left >= 1 ? i + 1 : Math.max(i + 1, Timeline.search(calls, this.time(Math.floor(left) + 1)));
+			i = right - left >= 1 ? i + 1
+				: Math.max(i + 1, Timeline.search(calls, this.time(Math.floor(left) + 1)));
 		}
 		const chosen = view.selected;
 
-		if (chosen && calls[Timeline.search(calls, chosen.start)]?.start === chosen.start && calls.includes(chosen))
+		if (chosen && calls[Timeline.search(calls, chosen.start)]?.start === chosen.start
+			&& calls.includes(chosen))
 			this.paintChosen(chosen, y, width);
 	}
 
@@ -262,7 +267,8 @@ class Timeline {
 		context.rect(left, y, width - 4, BAR);
 		context.clip();
 		context.fillStyle = ink.bar;
-		context.fillText(call.name + (width > 260 ? `  ${formatDuration(call.duration)}` : ''), left + 4, y + BAR / 2);
+		context.fillText(call.name + (width > 260 ? `  ${formatDuration(call.duration)}` : ''), left + 4,
+			y + BAR / 2);
 		context.restore();
 	}
 
@@ -282,13 +288,15 @@ class Timeline {
 	callAt(event) {
 		const y = event.offsetY + this.element.scrollTop, time = this.time(event.offsetX);
 		const lane = this.lanes.find(other => y >= other.top && y < other.top + other.height);
-		const calls = lane && event.offsetX >= LABEL && event.offsetY > AXIS ? lane.levels[Math.floor((y - lane.top) / BAR)] : null;
+		const calls = lane && event.offsetX >= LABEL && event.offsetY > AXIS
+			? lane.levels[Math.floor((y - lane.top) / BAR)] : null;
 
 		if (!calls)
 			return null;
 		const slack = 3 * (this.to - this.from) / this.width;
 		const i = Timeline.search(calls, time);
-		const near = [calls[i - 1], calls[i]].filter(call => call && call.start - slack <= time && call.end + slack >= time);
+		const near = [calls[i - 1], calls[i]].filter(call => call && call.start - slack <= time
+			&& call.end + slack >= time);
 
 		return near.find(call => call.start <= time && call.end >= time) ?? near[0] ?? null;
 	}
@@ -340,10 +348,13 @@ class Timeline {
 		this.canvas.style.cursor = call ? 'pointer' : 'default';
 		if (!call)
 			return;
-		tip.replaceChildren(make('b', {}, `#${call.id} ${call.name}`), make('div', {}, formatDuration(call.duration)),
-			make('div', {}, argumentsOf(call)), make('div', {}, (call.failed ? '! ' : '') + resultOf(call)));
+		tip.replaceChildren(make('b', {}, `#${call.id} ${call.name}`),
+			make('div', {}, formatDuration(call.duration)),
+			make('div', {}, argumentsOf(call)),
+				make('div', {}, (call.failed ? '! ' : '') + resultOf(call)));
 		tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8))}px`;
-		tip.style.top = `${event.clientY + 18 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 : event.clientY + 18}px`;
+		tip.style.top = `${event.clientY + 18 + tip.offsetHeight > innerHeight
+			? event.clientY - tip.offsetHeight - 10 : event.clientY + 18}px`;
 	}
 
 	/* Also called for keys pressed elsewhere; true if it was one of ours. */

@@ -43,9 +43,11 @@ class TreePanel {
 			key: (key, node) => this.key(key, node),
 		});
 		this.element = make('div', { class: 'panel', id: 'panel-tree', role: 'tabpanel' },
-			make('div', { class: 'bar' }, make('button', { type: 'button', onclick: () => this.openAll(true) }, 'Open all'),
+			make('div', { class: 'bar' },
+				make('button', { type: 'button', onclick: () => this.openAll(true) }, 'Open all'),
 				make('button', { type: 'button', onclick: () => this.openAll(false) }, 'Close all'),
-				make('span', { class: 'faint' }, 'Calls with the same callers, added up. A row selects its slowest call.')),
+				make('span', { class: 'faint' },
+					'Calls with the same callers, added up. A row selects its slowest call.')),
 			this.list.element);
 	}
 
@@ -122,15 +124,20 @@ class TreePanel {
 		const ended = node.calls - node.open;
 
 		name.style.paddingLeft = `${6 + 16 * Math.min(node.level, 24)}px`;
-		name.append(node.made.size ? make('button', { type: 'button', class: 'fold', tabindex: -1, 'aria-label': node.isOpen ? 'close' : 'open',
-			onclick: () => this.open(node, !node.isOpen) }, node.isOpen ? '▾' : '▸') : make('span', { class: 'fold' }),
+		name.append(node.made.size ? make('button',
+			{ type: 'button', class: 'fold', tabindex: -1, 'aria-label': node.isOpen ? 'close' : 'open',
+			onclick: () => this.open(node, !node.isOpen) }, node.isOpen ? '▾' : '▸')
+				: make('span', { class: 'fold' }),
 		make('span', { class: 'dot' }), node.probe.name);
 		name.querySelector('.dot').style.background = colourOf(node.probe);
 		bar.append(make('div'));
 		bar.firstChild.style.width = `${this.total ? 100 * node.total / this.total : 0}%`;
 		bar.firstChild.style.background = colourOf(node.probe);
-		row.append(name, cell(withCommas(node.calls)), cell(node.failed ? `! ${withCommas(node.failed)}` : '', 'right bad'),
-			cell(formatDuration(node.total)), make('div', { class: 'cell', role: 'cell' }, bar), cell(formatDuration(Math.max(0, node.self))),
-			cell(ended ? formatDuration(Math.round(node.total / ended)) : ''), cell(ended ? formatDuration(node.max) : ''));
+		row.append(name, cell(withCommas(node.calls)),
+			cell(node.failed ? `! ${withCommas(node.failed)}` : '', 'right bad'),
+			cell(formatDuration(node.total)), make('div', { class: 'cell', role: 'cell' }, bar),
+				cell(formatDuration(Math.max(0, node.self))),
+			cell(ended ? formatDuration(Math.round(node.total / ended)) : ''),
+				cell(ended ? formatDuration(node.max) : ''));
 	}
 }

@@ -18,7 +18,7 @@ const isPointer = (value, type) => isList(value) && type.kind === 'pointer';
 const isElements = type => type.kind === 'array' || type.kind === 'sequence';
 
 /* "0x55… "vda"" -> ""vda"": where a string stood says little. */
-const withoutAddress = text => text.replace(/^0x[0-9a-f]+ (?=["<'])/, '');
+const withoutAddress = text => text.replace(/^0x[0-9a-f]+ (?=["<'{[])/, '');
 
 /* How many values a list has, and how many more were not recorded (undefined: none, 0: unknown). */
 function itemsOf(list) {
@@ -46,19 +46,22 @@ function partsOf(value, type) {
 	});
 }
 
+const shortened = (text, room) => text.length > room ? `${text.slice(0, Math.max(room, 10))}…` : text;
+
 /* One line of text, about `room` characters long. */
 function briefly(value, type, room = 200) {
 	if (!isList(value))
-		return withoutAddress(value);
+		return shortened(withoutAddress(value), room);
 	if (isPointer(value, type) && !isList(value[1]))
-		return `${value[0]} -> ${withoutAddress(value[1])}`;
+		return `${value[0]} -> ${shortened(withoutAddress(value[1]), room)}`;
 	let text = '';
 
 	for (const part of partsOf(value, type)) {
 		text += text && ', ';
 		if (text.length > room)
 			return `{${text}…}`;
-		text += (part.name && !part.isElement ? `${part.name} = ` : '') + briefly(part.value, part.type, room - text.length);
+		text += (part.name && !part.isElement ? `${part.name} = ` : '') + briefly(part.value, part.type,
+			room - text.length);
 	}
 	return `{${text}}`;
 }
@@ -108,20 +111,24 @@ function numberOf(value) {
 
 /* "vda" -> vda; null for what is no whole string. */
 function stringOf(value) {
-	const match = typeof value === 'string' && /^"((?:[^"\\]|\\[^])*)"$/.exec(withoutAddress(value));
+	const text = typeof value === 'string' ? withoutAddress(value) : '';
+	const inside = text.slice(1, -1);
 
-	if (!match)
+	if (text.length < 2 || text[0] !== '"' || !text.endsWith('"') || /(?:^|[^\\])(?:\\\\)*"/.test(inside))
 		return null;
-	return match[1].replace(/\\(\d{3}|.)/g, (_, c) => /\d{3}/.test(c) ? String.fromCharCode(parseInt(c, 8))
-		: ({ n: '\n', t: '\t', r: '\r', f: '\f', b: '\b', a: '\x07', v: '\v', e: '\x1b' })[c] ?? c);
+	return inside.replace(/\\(\d{3}|.)/g, (_, c) => c.length === 3 ? String.fromCharCode(parseInt(c, 8))
+		: ESCAPES[c] ?? c);
 }
+
+const ESCAPES = { n: '\n', t: '\t', r: '\r', f: '\f', b: '\b', a: '\x07', v: '\v', e: '\x1b' };
 
 /* Whether two values of a type mean the same: where things stand in memory does not count. */
 function isSame(a, b, type) {
 	if (!isList(a) || !isList(b)) {
 		if (isList(a) !== isList(b))
 			return false;
-		return withoutAddress(a) === withoutAddress(b) || (type.kind === 'pointer' && isPlainPointer(a) && isPlainPointer(b));
+		return withoutAddress(a) === withoutAddress(b)
+			|| (type.kind === 'pointer' && isPlainPointer(a) && isPlainPointer(b));
 	}
 	const x = partsOf(a, type), y = partsOf(b, type);
 
@@ -170,7 +177,8 @@ function formatDuration(ns) {
 	const [unit, scale] = units.find(([, size]) => Math.abs(ns) >= size) ?? ['ns', 1];
 	const value = ns / scale;
 
-	return `${scale === 1 ? value : value.toPrecision(Math.max(3, Math.trunc(Math.abs(value)).toString().length))} ${unit}`;
+	return `${scale === 1 ? value : value.toPrecision(Math.max(3,
+		Math.trunc(Math.abs(value)).toString().length))} ${unit}`;
 }
 
 /* Local time of day; all digits with `digits` 9. */
@@ -191,7 +199,8 @@ function formatDate(start) {
 
 	if (isNaN(date))
 		return '';
-	return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(n => String(n).padStart(2, '0')).join('-') + ' ' + formatTime(start, 0).slice(0, 8);
+	return [date.getFullYear(), date.getMonth() + 1,
+		date.getDate()].map(n => String(n).padStart(2, '0')).join('-') + ' ' + formatTime(start, 0).slice(0, 8);
 }
 
 const lastPart = path => path.replace(/^.*\//, '');
