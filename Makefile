@@ -161,7 +161,7 @@ $(BENCH): tests/bench/work.c tests/bench/work.h Makefile
 	$(Q)gcc -std=gnu17 -O2 -g -D_GNU_SOURCE $(WARN) $(if $(findstring -pg,$@),-pg) -o $@ $(filter %.c,$^) -lpthread
 $(filter %/floor,$(BENCH)): tests/bench/floor.c
 $(filter-out %/floor,$(BENCH)): tests/bench/victim.c
-bench: $(BUILD)/virtrace $(BENCH)
+bench: $(BUILD)/virtrace $(BUILD)/tests/review/generate $(BENCH)
 	$(Q)BUILD=$(BUILD) ./tests/bench/run
 # ----
 

@@ -25,7 +25,7 @@ def tables: [
 	  reference: "untraced", timed: ["1 client", "4 clients"], other: [["recorded", "recorded %"], ["bytes", "bytes a call"]] },
 	{ work: "pause", title: "pause: a client's longest call while a tool attaches and detaches; ms", reference: "virtrace",
 	  timed: ["pause"], other: [["ready", "ready, s"], ["CPU", "CPU, s"], ["memory", "peak, MB"]] },
-	{ work: "trace", title: "trace: printing a million calls; s", reference: "babeltrace2",
+	{ work: "trace", title: "trace: printing a million calls; s of CPU time", reference: "babeltrace2",
 	  timed: ["seconds"], other: [["memory", "peak, MB"]] }
 ];
 
