@@ -24,6 +24,7 @@
 #include "tracer/base/err.h"
 #include "tracer/review/calls_state.h"
 #include "tracer/review/code.h"
+#include "tracer/review/qmp.h"
 #include "tracer/review/value_copy.h"
 #include "tracer/trace/reader.h"
 #include "tracer/trace/value.h"
@@ -116,6 +117,9 @@ static void free_call(struct calls *calls, struct held *held)
 	if (held->is_known)
 		HASH_DEL(calls->by_id, held);
 	calls->held_size -= held->own;
+	if (held->qmp && calls->qmp)
+		qmp_ended(calls->qmp, held->qmp);
+	qmp_release(held->qmp);
 	free(held->entry);
 	free(held->ret);
 	free(held->stack);
@@ -273,6 +277,13 @@ static int on_entry(struct calls *calls, const struct trace_event *event, struct
 
 	if (!held)
 		return -ENOMEM;
+	if (qmp_entered(calls->qmp, &held->call, &held->qmp) < 0) {
+		free_call(calls, held);
+		return -ENOMEM;
+	}
+	held->call.qmp = held->qmp;
+	if (held->qmp)
+		held->size += qmp_is_sender(held->qmp, &held->call) ? held->qmp->request.len : held->qmp->reply.len;
 	calls->summary.calls++;
 	held->own = held->size;
 	calls->held_size += held->own;
@@ -322,6 +333,8 @@ static int on_end(struct calls *calls, const struct trace_event *event, struct t
 		return 0;
 	}
 	held->has_ended = true;
+	if (held->qmp && qmp_is_sender(held->qmp, &held->call))
+		qmp_ended(calls->qmp, held->qmp);
 	held->call.outcome = outcome_of(event);
 	held->call.ended_ns = event->time_ns;
 	held->call.return_source = word(calls, event->return_source);
@@ -411,7 +424,8 @@ struct calls *calls_new(calls_source_fn *source, void *ctx, bool deferred)
 	calls->ctx = ctx;
 	calls->deferred = deferred;
 	calls->code = code_map_new();
-	if (!calls->code) {
+	calls->qmp = qmp_joiner_new();
+	if (!calls->code || !calls->qmp) {
 		calls_free(calls);
 		return NULL;
 	}
@@ -443,6 +457,7 @@ void calls_free(struct calls *calls)
 	HASH_CLEAR(hh, calls->words);
 	HASH_CLEAR(hh, calls->by_id);
 	code_map_free(calls->code);
+	qmp_joiner_free(calls->qmp);
 	array_free(&calls->lost);
 	arena_free(&calls->arena);
 	free(calls);

@@ -18,6 +18,7 @@
 
 struct calls;
 struct code_map;
+struct qmp_exchange;
 struct reader;
 struct trace_event;
 struct trace_probe;
@@ -45,6 +46,7 @@ struct call {
 	const struct value_node *entry, *ret;
 	const uint64_t *stack;
 	size_t n_stack;
+	const struct qmp_exchange *qmp; /**< it sent the request, or received what is in it (qmp.h); NULL: neither */
 
 	struct call *up, *first, *last; /**< caller; calls made, in order */
 	struct call *prev, *next;       /**< made by the same caller */

@@ -33,6 +33,7 @@ struct held {
 	bool has_ended;
 	bool is_known; /* in calls.by_id */
 	void *entry, *ret, *stack;
+	struct qmp_exchange *qmp;
 	struct held *below; /* of a WAITING tree: the next in its thread's stack */
 	UT_hash_handle hh;
 };
@@ -61,6 +62,7 @@ struct calls {
 	struct word *words;
 	struct arena arena; /* threads, words */
 	struct code_map *code;
+	struct qmp_joiner *qmp;
 	size_t ready_size;
 	size_t held_size; /* of all calls */
 	struct call *outermost; /* of the part that was delivered */
