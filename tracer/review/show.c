@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "tracer/review/calls.h"
+#include "tracer/review/qmp.h"
 #include "tracer/review/stats.h"
 #include "tracer/review/text.h"
 #include "tracer/trace/reader.h"
@@ -153,6 +154,7 @@ static bool is_same_object(const struct value_node *before, const struct value_n
 /* What is shown again at the return is left to it. */
 static void put_arguments(struct show *show, const struct call *call)
 {
+	const struct value_node *message = call->qmp ? qmp_text(call) : NULL;
 	const char *separator = "";
 
 	page_put(&show->page, COLOUR_NONE, "(");
@@ -165,7 +167,10 @@ static void put_arguments(struct show *show, const struct call *call)
 		if (after && !is_same_object(value, after))
 			continue;
 		page_put(&show->page, COLOUR_NONE, separator);
-		put_value(show, COLOUR_NONE, "", name, value);
+		if (value == message)
+			show_qmp(show, call);
+		else
+			put_value(show, COLOUR_NONE, "", name, value);
 		separator = ", ";
 	}
 	page_put(&show->page, COLOUR_NONE, ")");
@@ -283,7 +288,10 @@ static void verbose_enter(struct show *show, const struct call *call)
 	put_parts(show, call);
 	page_newline(page);
 	if (call->entry)
-		show_fields(show, call->entry, NULL, NULL, indent_of(show) + VERBOSE_INDENT);
+		show_fields(show, call->entry, NULL, call->qmp ? qmp_text(call) : NULL,
+			    indent_of(show) + VERBOSE_INDENT);
+	if (call->qmp)
+		show_qmp_whole(show, call, indent_of(show) + VERBOSE_INDENT);
 	show_backtrace(show, call, indent_of(show) + VERBOSE_INDENT);
 }
 

@@ -63,6 +63,11 @@ int show_span_width(const struct show *show);
 unsigned show_alone(struct show *show, const struct call *call);
 void show_plain_alone(const struct show *show, const struct call *call);
 
+/** A call's QMP message, on the current line: "QMP query-blockstats -> 3.1 KiB, 0.4 ms". */
+void show_qmp(struct show *show, const struct call *call);
+/** The same on a line of its own, and below it the messages, laid out. */
+void show_qmp_whole(struct show *show, const struct call *call, unsigned indent);
+
 /** The text of a value; for free(). NULL without memory. */
 char *show_value_text(const struct show *show, const struct value_node *value);
 
