@@ -13,6 +13,7 @@
  *	stats     cmd/stats.c     numbers of a trace over time
  *	diff      cmd/diff.c      two traces, or two calls
  *	info      cmd/describe.c  what a trace is
+ *	explain   cmd/explain.c   where a value was before                   (tracer/review)
  *	export    cmd/export.c    a trace in other formats                   (tracer/review)
  *	list      cmd/list.c      functions and types of a process or file   (symbols/)
  *	repair    cmd/repair.c    what a killed virtrace has left            (tracer/probe)
@@ -39,6 +40,7 @@ static const struct command commands[] = {
 	{ "stats", cmd_stats, "show how a value was distributed, and its course over time" },
 	{ "diff", cmd_diff, "show in what two traces, or two calls, differ" },
 	{ "info", cmd_info, "show what a trace is: when, where and how it was recorded" },
+	{ "explain", cmd_explain, "follow a value back through calls to the QMP reply it came in" },
 	{ "export", cmd_export, "write a trace in another format" },
 	{ "list", cmd_list, "list the functions or print a type of a process or file" },
 	{ "repair", cmd_repair, "put right what a killed virtrace left in a process" },
