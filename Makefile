@@ -137,7 +137,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FUZZ    ?= $(FUZZERS)
 FUZZ_SECONDS ?= 60
 fuzz check-fuzz:
-	$(Q)$(MAKE) CC=clang BUILD=build-fuzz FUZZER=1 fuzzers
+	$(Q)$(MAKE) --no-print-directory CC=clang BUILD=build-fuzz FUZZER=1 fuzzers
 	$(Q)./scripts/fuzz $(if $(filter fuzz,$@),$(FUZZ_SECONDS),0) $(FUZZ)
 fuzzers: $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 $(BUILD)/tests/fuzz/%.o: ALLCFLAGS += -DSAMPLE_DIR='"$(abspath $(BUILD))/tests/fuzz/samples"'
