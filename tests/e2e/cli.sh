@@ -89,6 +89,16 @@ record_fails "unknown parameter" 2 "reqest" -e 'work reqest->number'
 record_fails "filter that means nothing" 2 "--if" -e work --if 'nothing == 1'
 mkdir "$WORK/t2"
 touch "$WORK/t2/mine"
+# Alternatives in presets: names that other versions of a program have.
+printf '%s\n' '[newer]' 'in = what' '[work]' 'instead-of = newer' 'in = times' '[main]' 'instead-of = newer' >"$WORK/first.ini"
+fails "the first function there is stands in for the others" 0 " 1 function, " \
+	record -p "$victim" --preset "$WORK/first.ini" -o "$WORK/alternatives" -d 0.01
+is "it is the one that comes first" " work" "$(sed -n 's/^ .*us\( .*\)$/\1/p' "$WORK/err" | tr -s ' ')"
+is "nothing is said of the others" "" "$(grep warning "$WORK/err" || true)"
+printf '%s\n' '[newer]' 'in = what' '[older]' 'instead-of = newer' '[work]' 'in = times' >"$WORK/none.ini"
+fails "none of several functions is there" 0 "warning: no function 'newer'" \
+	record -p "$victim" --preset "$WORK/none.ini" -o "$WORK/lenient" -d 0.01
+is "which is said once" 1 "$(grep -c warning "$WORK/err")"
 fails "existing output" 1 "exists|is there" record -p "$victim" -e work -o "$WORK/t2"
 fails "existing output that is no trace, with --force" 1 "not a trace" record --force -p "$victim" -e work -o "$WORK/t2"
 succeeds "it is left alone" test -e "$WORK/t2/mine"
