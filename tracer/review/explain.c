@@ -11,7 +11,8 @@
  *
  * Of the replies the elements matter: several disks, or the layers of one, look alike. Other members of the same struct
  * tell: the element that has most of their numbers is the one the struct was filled from (company), and another element
- * that has the same name as that one, as "node-name", is of the same thing (identity).
+ * that has the same name as that one, as "node-name", is of the same thing (identity). Where two things have as much
+ * company, as idle disks do, there is no identity.
  */
 #include "tracer/review/explain.h"
 
@@ -38,7 +39,7 @@ enum {
 	STEPS_MAX = 32,
 	CANDIDATES_MAX = 10000, /* places of a step */
 	REPLIES_MAX = 1000,     /* of a tree */
-	ELEMENTS_MAX = 10000,   /* of all replies */
+	BUDGET = 20000000,      /* values of replies looked at for company, in a step */
 	MEMBERS_MAX = 64,       /* of a struct, looked for in replies */
 };
 
@@ -78,9 +79,13 @@ struct search {
 	enum explain_kind kind;
 	/* Of the replies: */
 	struct worth members[MEMBERS_MAX];
-	size_t n_members, n_elements;
+	size_t n_members;
+	unsigned budget;
 	struct json_object *seen_element, *home; /* home: with most of the members */
 	size_t seen_company, home_company;
+	const struct call *home_call;
+	const char *home_path;
+	bool has_twin; /* another thing than that at home has as many */
 	bool failed; /* without memory */
 };
 
@@ -229,21 +234,38 @@ static size_t company(struct search *search, struct json_object *element)
 		return search->seen_company;
 	search->seen_element = element;
 	search->seen_company = 0;
-	if (search->n_elements++ > ELEMENTS_MAX)
-		return 0;
 	for (size_t i = 0; i < search->n_members; i++)
-		search->seen_company += qmp_element_has(element, &search->members[i]);
+		search->seen_company += qmp_element_has(element, &search->members[i], &search->budget);
 	return search->seen_company;
+}
+
+/* Whether an element is a part of the one at home, or the other way round. */
+static bool is_around_home(const struct search *search, const struct reply_leaf *leaf)
+{
+	size_t home = strlen(search->home_path), len = home < leaf->element_len ? home : leaf->element_len;
+
+	return search->call == search->home_call && !strncmp(search->home_path, leaf->path, len);
 }
 
 static void find_home(void *ctx, const struct reply_leaf *leaf)
 {
 	struct search *search = ctx;
+	const char *value;
+
+	/* what is beside the result says nothing */
+	if (!leaf->element_len && strncmp(leaf->path, "return.", strlen("return.")) != 0)
+		return;
 	size_t n = company(search, leaf->element);
 
 	if (n > search->home_company) {
 		search->home = leaf->element;
 		search->home_company = n;
+		search->home_call = search->call;
+		search->home_path = arena_strndup(&search->result->arena, leaf->path, leaf->element_len);
+		search->failed |= !search->home_path;
+		search->has_twin = false;
+	} else if (n && n == search->home_company && search->home_path && !is_around_home(search, leaf)) {
+		search->has_twin |= !qmp_element_shared(search->home, leaf->element, &value);
 	}
 }
 
@@ -257,7 +279,7 @@ static void judge_element(struct search *search, struct candidate *candidate)
 	if (n)
 		explain_add(&candidate->match, (int)((3 * n + total / 2) / total),
 			    arena_printf(arena, "%zu of %zu other members of the struct are beside it", n, total));
-	if (search->home_company < 2)
+	if (search->home_company < 2 || search->has_twin)
 		return;
 	key = qmp_element_shared(search->home, element, &value);
 	if (key && element == search->home)
@@ -294,7 +316,10 @@ static void try_replies(struct search *search)
 
 	note_members(search);
 	search->seen_element = search->home = NULL;
-	search->home_company = search->n_elements = 0;
+	search->home_path = NULL;
+	search->home_company = 0;
+	search->has_twin = false;
+	search->budget = BUDGET;
 	array_foreach(&search->replies, reply) {
 		if (time_of(reply->call, EXPLAIN_REPLY) > search->now_ns)
 			continue;
@@ -376,13 +401,13 @@ static int add_step(struct search *search, struct candidate *chosen)
 	if (!step)
 		return -ENOMEM;
 	chosen->is_taken = true;
-	while ((rival = best(search, chosen->facts.kind == EXPLAIN_REPLY, chosen))) {
+	while (step->n_rivals < EXPLAIN_RIVALS &&
+	       (rival = best(search, chosen->facts.kind == EXPLAIN_REPLY, chosen))) {
 		rival->is_taken = true;
-		if (step->n_rivals < EXPLAIN_RIVALS)
-			take(&step->rivals[step->n_rivals++], rival, chosen->match.points, distinct);
-		else
-			step->n_more++;
+		take(&step->rivals[step->n_rivals++], rival, chosen->match.points, distinct);
 	}
+	array_foreach(&search->found, rival)
+		step->n_more += !rival->is_taken && same_stage(rival, chosen);
 	if (step->n_rivals)
 		next = step->rivals[0].points;
 	take(&step->match, chosen, next, distinct);

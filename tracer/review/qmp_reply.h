@@ -23,14 +23,15 @@ struct reply_leaf {
 	const char *path;            /**< "return[0].parent.stats.wr_highest_offset" */
 	const char *name;            /**< the last member in it: "wr_highest_offset" */
 	struct json_object *element; /**< the innermost array element it is in, or the whole reply; lives with the reply */
+	size_t element_len;          /**< of the part of `path` that names the element; 0: it is the whole reply */
 };
 
 typedef void reply_visit_fn(void *ctx, const struct reply_leaf *leaf);
 /** Numbers that are not exact in JSON's reader (fractions, more than 64 bits) are no leaves. */
 void qmp_reply_visit(const struct qmp_reply *reply, reply_visit_fn *visit, void *ctx);
 
-/** Whether a number is anywhere in an element. */
-bool qmp_element_has(struct json_object *element, const struct worth *worth);
+/** Whether a number is anywhere in an element. `budget`: of values looked at; when it is used up, none is found. */
+bool qmp_element_has(struct json_object *element, const struct worth *worth, unsigned *budget);
 
 /**
  * A member that both elements have with the same text, not empty: they speak of the same thing. NULL if there is none;

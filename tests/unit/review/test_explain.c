@@ -170,6 +170,38 @@ static void places_that_cannot_be_told_apart_are_only_possible(void **state)
 	json_object_put(o);
 }
 
+/* Two idle disks: all their numbers are the same, and only their names differ. */
+static void twins_are_only_possible(void **state)
+{
+	static const char twins[] =
+		"{\"return\": ["
+		"{\"name\": \"d1\", \"stats\": {\"rd_bytes\": 1024, \"wr_bytes\": 2048, \"highest\": 70000123}},"
+		"{\"name\": \"d2\", \"stats\": {\"rd_bytes\": 1024, \"wr_bytes\": 2048, \"highest\": 70000123}}], \"id\": \"1\"}";
+	json_object *o = explained((struct info){ 5, 70000123 }, (struct stats){ 1024, 2048, 70000123, -1 }, twins, false, 1);
+
+	(void)state;
+	assert_string_equal(text_of(step(o, 1), "at"), "reply");
+	assert_string_equal(text_of(step(o, 1), "trust"), "possible");
+	assert_int_equal(json_object_array_length(json_object_object_get(step(o, 1), "rivals")), 1);
+	json_object_put(o);
+}
+
+/* More places than are kept are counted. */
+static void many_rivals_are_counted(void **state)
+{
+	static char many[20000] = "{\"id\": \"1\", \"return\": [";
+
+	(void)state;
+	for (int i = 0; i < 500; i++)
+		strcat(many, i ? ",70000123" : "70000123");
+	strcat(many, "]}");
+	json_object *o = explained((struct info){ 5, 70000123 }, (struct stats){ 7, 8, 9, 10 }, many, false, 1);
+
+	assert_int_equal(json_object_array_length(json_object_object_get(step(o, 0), "rivals")), EXPLAIN_RIVALS);
+	assert_string_equal(text_of(step(o, 0), "more_rivals"), "491");
+	json_object_put(o);
+}
+
 static void what_proves_nothing_is_not_followed(void **state)
 {
 	static const uint64_t numbers[] = { 0, 1 };
@@ -355,6 +387,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_value_is_followed_to_its_reply),
 		cmocka_unit_test(places_that_cannot_be_told_apart_are_only_possible),
+		cmocka_unit_test(twins_are_only_possible),
+		cmocka_unit_test(many_rivals_are_counted),
 		cmocka_unit_test(what_proves_nothing_is_not_followed),
 		cmocka_unit_test(numbers_are_compared_exactly),
 		cmocka_unit_test(replies_that_cannot_be_read),
