@@ -62,6 +62,7 @@ enum status {
 	STATUS_OPTIMIZED_OUT = 4, /**< debug info has no location here */
 	STATUS_BYTES = 5,         /**< text that is not UTF-8, as bytes */
 	STATUS_BYTES_CUT = 6,
+	STATUS_REDACTED = 7, /**< was there, and was taken out of a copy of the trace */
 };
 
 struct schema_enumerator {

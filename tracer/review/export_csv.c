@@ -7,8 +7,8 @@
  * a probe captured if all its columns would be more than COLUMNS_MAX, is one cell of JSON.
  *
  * A row walks the schema as the header did, so the next leaf is the next column.  A cell is empty if
- * the call has no such value, `<null>`, `<unreadable>` or `<optimized out>` if there is none, and
- * ends with `…` if a limit cut it.  A text that a spreadsheet would take for a formula gets a `'`
+ * the call has no such value, `<null>`, `<unreadable>`, `<optimized out>` or `<redacted>` if there is
+ * none, and ends with `…` if a limit cut it.  A text that a spreadsheet would take for a formula gets a `'`
  * before it.
  */
 #include <errno.h>
@@ -219,6 +219,8 @@ static const char *missing_text(enum status status)
 		return "<null>";
 	case STATUS_UNREADABLE:
 		return "<unreadable>";
+	case STATUS_REDACTED:
+		return "<redacted>";
 	default:
 		return "<optimized out>";
 	}
@@ -227,7 +229,7 @@ static const char *missing_text(enum status status)
 static bool is_missing(enum status status)
 {
 	return status == STATUS_NULL || status == STATUS_UNREADABLE ||
-	       status == STATUS_OPTIMIZED_OUT;
+	       status == STATUS_OPTIMIZED_OUT || status == STATUS_REDACTED;
 }
 
 /* As JSON, strings without their quotes; names of enumerators are foreign text. */

@@ -39,6 +39,9 @@ static bool put_missing(struct json *json, enum status status)
 	case STATUS_OPTIMIZED_OUT:
 		put_unavailable(json, "optimized out");
 		return true;
+	case STATUS_REDACTED:
+		put_unavailable(json, "redacted");
+		return true;
 	default:
 		return false;
 	}

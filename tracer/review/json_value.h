@@ -9,7 +9,7 @@
  *	array            array
  *	JSON             itself
  *
- *	{"unavailable":"null"}                      or "unreadable", "optimized out"
+ *	{"unavailable":"null"}                      or "unreadable", "optimized out", "redacted"
  *	{"value":…,"truncated":true}                there was more than the limits let in
  *	{"bytes":"c3ff…"}                           text that is not UTF-8, values of unknown kinds
  *	{"pointer":"0x…","value":…}                 a pointer that was followed

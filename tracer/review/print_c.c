@@ -148,6 +148,8 @@ static void print_ptr(const struct printer *p, const struct value_node *v, unsig
 	fputs(" -> ", p->out);
 	if (v->n)
 		print_value(p, v->items, level + 1);
+	else if (v->status == STATUS_REDACTED)
+		fputs("<redacted>", p->out);
 	else
 		print_unreadable(p, v->addr);
 }
@@ -194,6 +196,8 @@ static void print_char_ptr(const struct printer *p, const struct value_node *v)
 		putc(' ', p->out);
 	if (v->status == STATUS_UNREADABLE)
 		print_unreadable(p, v->addr);
+	else if (v->status == STATUS_REDACTED)
+		fputs("<redacted>", p->out);
 	else if (v->schema->is_json && (v->status == STATUS_OK || v->status == STATUS_CUT))
 		print_json(p, v);
 	else
@@ -205,6 +209,11 @@ static void print_text(const struct printer *p, const struct value_node *v)
 {
 	const struct schema *schema = v->schema;
 	bool cut = is_cut(v->status) || schema->stored < schema->count;
+
+	if (v->status == STATUS_REDACTED) {
+		fputs("<redacted>", p->out);
+		return;
+	}
 	size_t total = is_cut(v->status) || schema->stored < v->len ? v->len : schema->stored;
 
 	if (total > v->len + TEXT_FILL_MAX)
@@ -297,6 +306,8 @@ static void print_missing(const struct printer *p, const struct value_node *v)
 {
 	if (v->status == STATUS_OPTIMIZED_OUT)
 		fputs("<optimized out>", p->out);
+	else if (v->status == STATUS_REDACTED)
+		fputs("<redacted>", p->out);
 	else if (v->status == STATUS_UNREADABLE)
 		print_unreadable(p, v->addr);
 	else

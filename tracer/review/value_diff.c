@@ -28,7 +28,7 @@ static void found(struct diff *diff, const char *path, const struct value_node *
 static bool is_there(const struct value_node *v)
 {
 	return v->schema->kind != SCHEMA_CAPTURE && v->status != STATUS_UNREADABLE &&
-	       v->status != STATUS_OPTIMIZED_OUT;
+	       v->status != STATUS_OPTIMIZED_OUT && v->status != STATUS_REDACTED;
 }
 
 /* As a pointer, or because one stood in the way. */

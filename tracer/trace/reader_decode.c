@@ -16,7 +16,8 @@
  *
  * An option is struct { [address;] status; variant value }.  Its statuses are options of the
  * variant in this order: of texts all seven and `bad`; of others `ok` and `cut` (or one for both),
- * `null`, `unreadable`, `optimized_out`, `bad`.
+ * `null`, `unreadable`, `optimized_out`, `bad`.  What was redacted has a number that metadata calls
+ * `bad`: so metadata need not know that a copy of the trace will be.
  */
 
 enum { TEXT_OPTIONS = 8, VALUE_OPTIONS = 6, NESTED_OPTIONS = 5 };
@@ -285,6 +286,7 @@ static int decode_text_option(const bt_field *field, uint64_t first, struct aren
 	case STATUS_NULL:
 	case STATUS_UNREADABLE:
 	case STATUS_OPTIMIZED_OUT:
+	case STATUS_REDACTED:
 		return 0;
 	default:
 		return bad_status(status);
@@ -315,6 +317,7 @@ static int decode_option(const struct schema *target, const bt_field *field, uin
 		break;
 	case STATUS_NULL:
 	case STATUS_OPTIMIZED_OUT:
+	case STATUS_REDACTED:
 		break;
 	default:
 		return bad_status(status);
