@@ -8,12 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/review.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
 #include "tracer/review/export.h"
+#include "tracer/review/filter.h"
 #include "tracer/review/select.h"
 #include "tracer/trace/reader.h"
 
@@ -21,6 +23,7 @@ struct options {
 	const char *path, *output;
 	const struct exporter *exporter;
 	struct selection selection;
+	ARRAY(struct export_counter) counters;
 };
 
 struct job {
@@ -39,6 +42,7 @@ static void print_help(FILE *out)
 	      "\n"
 	      "  -f, --format FORMAT    the format; 'list' lists them\n"
 	      "  -o, --output FILE      where to, instead of the standard output\n"
+	      "      --counter EXPR     chrome: draw this number over time, as 'info->allocation'\n"
 	      REVIEW_SELECT_HELP
 	      "  -h, --help\n"
 	      "\n"
@@ -46,6 +50,7 @@ static void print_help(FILE *out)
 	      "  virtrace export -f jsonl -o calls.jsonl blk.trace\n"
 	      "  virtrace export -f jsonl --if '$ret < 0' blk.trace | jq -r '.entry.path'\n"
 	      "  virtrace export -f chrome -o blk.json blk.trace     then open it in ui.perfetto.dev\n"
+	      "  virtrace export -f chrome --counter '(*retstats)->wr_bytes' -o blk.json blk.trace\n"
 	      "  virtrace export -f folded blk.trace | flamegraph.pl --countname ns > blk.svg\n"
 	      "  virtrace export -f dot blk.trace '#388' | dot -Tpng > call.png\n"
 	      "  virtrace export -f html -o blk.html blk.trace               for a browser\n"
@@ -60,13 +65,26 @@ static void print_formats(FILE *out)
 		fprintf(out, "%-8s %s\n", (*it)->name, (*it)->summary);
 }
 
+enum { OPT_COUNTER = OPT_REVIEW_END };
+
 static const struct option long_options[] = {
 	{ "format", required_argument, NULL, 'f' },
 	{ "output", required_argument, NULL, 'o' },
+	{ "counter", required_argument, NULL, OPT_COUNTER },
 	REVIEW_SELECT_OPTIONS,
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
+
+static int add_counter(struct options *options, const char *source)
+{
+	struct export_counter *counter = array_push(&options->counters);
+
+	if (!counter)
+		return err_set(-ENOMEM, "out of memory");
+	counter->source = source;
+	return 0;
+}
 
 static int parse_format(struct options *options, const char *name)
 {
@@ -97,6 +115,11 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 		case 'o':
 			options->output = optarg;
 			break;
+		case OPT_COUNTER:
+			r = add_counter(options, optarg);
+			if (r < 0)
+				return r;
+			break;
 		case 'h':
 			print_help(stdout);
 			return 1;
@@ -112,6 +135,9 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 	}
 	if (!options->exporter)
 		return err_set(-EINVAL, "which format? '-f list' lists them");
+	if (options->counters.n && !options->exporter->has_counters)
+		return err_set(-EINVAL, "%s has no counters; chrome has",
+			       options->exporter->name);
 	return review_operands("export", argv + optind, &options->path, &options->selection);
 }
 
@@ -186,6 +212,19 @@ static size_t find_probes(const struct selection *selection, const struct reader
 	return n;
 }
 
+static int bind_counters(struct options *options, const struct reader *reader)
+{
+	const struct trace_probe *const *probes;
+	size_t n = reader_probes(reader, &probes);
+	struct export_counter *it;
+	int r = 0;
+
+	array_foreach(&options->counters, it)
+		if (r == 0)
+			r = filter_new(it->source, probes, n, &it->value);
+	return r;
+}
+
 /* The last part of the trace's path. */
 static char *title_of(const char *path)
 {
@@ -215,6 +254,8 @@ static int export_review(const struct options *options, struct review *review)
 			.info = reader_info(review->reader),
 			.probes = probes,
 			.n_trace_probes = n_all,
+			.counters = options->counters.items,
+			.n_counters = options->counters.n,
 			.code = code,
 			.calls = review->calls,
 			.note = reader_note(review->reader),
@@ -241,7 +282,9 @@ static int export_trace(struct options *options)
 	if (r < 0)
 		return r;
 	review_warn(&review);
-	r = export_review(options, &review);
+	r = bind_counters(options, review.reader);
+	if (r == 0)
+		r = export_review(options, &review);
 	review_close(&review);
 	return r;
 }
@@ -253,6 +296,9 @@ int cmd_export(int argc, char **argv)
 
 	if (r == 0)
 		r = export_trace(&options);
+	for (size_t i = 0; i < options.counters.n; i++)
+		filter_free(options.counters.items[i].value);
+	array_free(&options.counters);
 	selection_fini(&options.selection);
 	return review_exit_status(review_flush(stdout, r));
 }

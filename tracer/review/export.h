@@ -12,8 +12,15 @@
 struct call;
 struct calls;
 struct code_map;
+struct filter;
 struct json_object;
 struct trace_probe;
+
+/** A number that is to be drawn over time. */
+struct export_counter {
+	const char *source; /**< the expression */
+	struct filter *value;
+};
 
 /** What exporters need besides the calls. */
 struct export {
@@ -25,6 +32,8 @@ struct export {
 	const struct trace_probe *const *probes;
 	size_t n_probes;
 	size_t n_trace_probes;       /**< all there are: their indexes are below it */
+	const struct export_counter *counters; /**< for those with `has_counters` */
+	size_t n_counters;
 	const struct code_map *code; /**< for those with `needs_code` */
 	const struct calls *calls;   /**< end(): sums and losses of the whole trace */
 	const char *note;            /**< end(): what is wrong with the trace, or NULL */
@@ -35,6 +44,7 @@ struct export {
 struct exporter {
 	const char *name, *summary;
 	bool is_binary;  /**< nothing for a terminal */
+	bool has_counters;
 	bool needs_code; /**< what code addresses mean: costs another reading of the trace */
 
 	/** Before the first call; may be NULL. */

@@ -4,6 +4,7 @@
  *
  *	X    a call: ts, dur, and in args its number, places and values
  *	B    a call that had not ended when the trace did
+ *	C    a counter: what an expression was worth when a call ended
  *	M    names of the process and of threads
  *
  * Times are microseconds with three decimals since the first call: since 1970 they would lose their
@@ -18,8 +19,10 @@
 #include "tracer/base/hash.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/export.h"
+#include "tracer/review/filter.h"
 #include "tracer/review/json.h"
 #include "tracer/review/json_value.h"
+#include "tracer/review/text.h"
 #include "tracer/review/trace_info.h"
 #include "tracer/trace/reader.h"
 
@@ -35,6 +38,8 @@ struct chrome {
 	uint64_t pid;
 	bool has_origin;
 	uint64_t origin_ns; /* what times count from */
+	const struct export_counter *counters;
+	size_t n_counters;
 	struct thread *threads;
 	int error;
 };
@@ -126,6 +131,44 @@ static void put_arguments(struct json *json, const struct call *call)
 	json_end(json);
 }
 
+static void put_counter(struct chrome *chrome, const char *name, const struct call *call,
+			const struct operand *value)
+{
+	struct json *json = &chrome->json;
+	bool is_open = call->outcome == OUTCOME_OPEN;
+
+	begin_event(chrome, "C", name, call->tid);
+	put_us(json, "ts", chrome->origin_ns, is_open ? call->entered_ns : call->ended_ns);
+	json_key(json, "args");
+	json_object(json);
+	json_key(json, "value");
+	if (value->kind == OPERAND_INT) {
+		char text[TEXT_INT128];
+
+		/* A number, also if the reader will round it: strings are not drawn. */
+		json_number(json, text_int128(text, (const uint8_t *)&value->i, sizeof(value->i), true));
+	} else {
+		json_float(json, (double)value->real, sizeof(double));
+	}
+	json_end(json);
+	end_event(chrome);
+}
+
+static void put_counters(struct chrome *chrome, const struct call *call)
+{
+	for (size_t i = 0; i < chrome->n_counters; i++) {
+		const struct export_counter *counter = &chrome->counters[i];
+
+		if (!filter_applies(counter->value, call))
+			continue;
+		const struct operand value = filter_value(counter->value, call);
+
+		if (value.kind == OPERAND_INT ||
+		    (value.kind == OPERAND_REAL && value.real - value.real == 0))
+			put_counter(chrome, counter->source, call, &value);
+	}
+}
+
 static bool put_call(void *ctx, const struct call *call)
 {
 	struct chrome *chrome = ctx;
@@ -147,6 +190,7 @@ static bool put_call(void *ctx, const struct call *call)
 		put_us(&chrome->json, "dur", 0, call_duration(call));
 	put_arguments(&chrome->json, call);
 	end_event(chrome);
+	put_counters(chrome, call);
 	return true;
 }
 
@@ -169,6 +213,8 @@ static int chrome_begin(struct export *export)
 	export->state = chrome;
 	chrome->json.out = export->out;
 	chrome->json.for_doubles = true;
+	chrome->counters = export->counters;
+	chrome->n_counters = export->n_counters;
 	chrome->pid = trace_info_uint(target, "pid");
 	json_object(&chrome->json);
 	json_key(&chrome->json, "traceEvents");
@@ -205,6 +251,7 @@ static int chrome_end(struct export *export)
 const struct exporter export_chrome = {
 	.name = "chrome",
 	.summary = "a time line with all values, for ui.perfetto.dev and speedscope",
+	.has_counters = true,
 	.begin = chrome_begin,
 	.tree = chrome_tree,
 	.end = chrome_end,

@@ -2,9 +2,10 @@
  * The call graph for graphviz and for mermaid: functions are boxes, redder the more of the time they
  * took; arrows say how often one called the other.  Failed calls are told in words too.
  *
- * All text comes in quotes: in dot only `"` and `\` end or change these (its grammar: "The DOT
- * Language", double-quoted strings; escString for labels); mermaid takes anything as the entity
- * #N;.
+ * All text comes in quotes.  In dot `"` and `\` end or change these ("The DOT Language",
+ * double-quoted strings; escString for labels), and entities of HTML are read.  Mermaid takes
+ * anything as the entity #N;, but for a backslash before an n, which is a new line however it is
+ * written: what looks like one takes its place.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -34,9 +35,9 @@ struct style {
 };
 
 static int put_graph(struct export *export, const struct style *style,
-		     const struct call_graph *graph, size_t left_out)
+		     const struct call_graph *graph, const char *left_out)
 {
-	char *subtitle = export_subtitle(export), colour[EXPORT_COLOUR_MAX], note[64];
+	char *subtitle = export_subtitle(export), colour[EXPORT_COLOUR_MAX];
 
 	style->begin(export->out, export->title, subtitle ? subtitle : "");
 	free(subtitle);
@@ -53,10 +54,8 @@ static int put_graph(struct export *export, const struct style *style,
 	}
 	for (size_t i = 0; i < graph->n_edges; i++)
 		style->edge(export->out, &graph->edges[i]);
-	if (left_out) {
-		snprintf(note, sizeof(note), "%zu ways that took less time are left out", left_out);
-		style->note(export->out, note);
-	}
+	if (left_out)
+		style->note(export->out, left_out);
 	style->end(export->out);
 	return 0;
 }
@@ -67,7 +66,10 @@ static int end_graph(struct export *export, const struct style *style)
 	int r = call_tree_prune(export->state, style->ways_max, &left_out);
 	struct call_graph *graph = r == 0 ? call_graph_new(export->state) : NULL;
 
-	r = graph ? put_graph(export, style, graph, left_out) : -ENOMEM;
+	char *note = export_left_out(export->state, left_out);
+
+	r = graph ? put_graph(export, style, graph, note) : -ENOMEM;
+	free(note);
 	call_graph_free(graph);
 	export_tree_end(export);
 	return r < 0 ? err_set(r, "out of memory for the call graph") : 0;
@@ -77,7 +79,7 @@ static int end_graph(struct export *export, const struct style *style)
 
 static const char *dot_replace(char ch)
 {
-	return ch == '"' ? "\\\"" : ch == '\\' ? "\\\\" : NULL;
+	return ch == '"' ? "\\\"" : ch == '\\' ? "\\\\" : ch == '&' ? "&amp;" : NULL;
 }
 
 static void dot_begin(FILE *out, const char *title, const char *subtitle)
@@ -158,6 +160,8 @@ static const char *mermaid_replace(char ch)
 	if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
 	    ch & 0x80 || ch == '_' || ch == ' ' || ch == '.' || ch == ',')
 		return NULL;
+	if (ch == '\\')
+		return "⧵";
 	snprintf(entity, sizeof(entity), "#%d;", ch);
 	return entity;
 }

@@ -136,7 +136,8 @@ static void place_columns(struct picture *picture)
 	picture->width = picture->width < NARROWEST ? NARROWEST : picture->width;
 }
 
-static void put_head(const struct picture *picture, const struct export *export, size_t left_out)
+static void put_head(const struct picture *picture, const struct export *export,
+			const char *left_out)
 {
 	char *subtitle = export_subtitle(export);
 	size_t height = HEAD + MARGIN + picture->rows * ROW + (left_out ? ROW / 2 : 0);
@@ -231,7 +232,8 @@ static void put_box(const struct picture *picture, const struct box *box)
 		x + BOX_PADDING, box->y + 13, box->figures);
 }
 
-static void put_picture(const struct picture *picture, const struct export *export, size_t left_out)
+static void put_picture(const struct picture *picture, const struct export *export,
+			const char *left_out)
 {
 	put_head(picture, export, left_out);
 	for (size_t i = 1; i < picture->n; i++)
@@ -241,8 +243,7 @@ static void put_picture(const struct picture *picture, const struct export *expo
 		put_box(picture, &picture->boxes[i]);
 	if (left_out)
 		fprintf(picture->out,
-			"<text class=\"small\" x=\"%d\" y=\"%zu\">%zu ways that took less time are "
-			"left out</text>\n",
+			"<text class=\"small\" x=\"%d\" y=\"%zu\">%s</text>\n",
 			MARGIN, HEAD + MARGIN + picture->rows * ROW, left_out);
 	fputs("</svg>\n", picture->out);
 }
@@ -259,7 +260,10 @@ static int svg_end(struct export *export)
 	if (r == 0 && picture.boxes) {
 		place_parents(&picture);
 		place_columns(&picture);
-		put_picture(&picture, export, left_out);
+		char *note = export_left_out(export->state, left_out);
+
+		put_picture(&picture, export, note);
+		free(note);
 	}
 	for (size_t i = 0; picture.boxes && i <= NODES_MAX; i++)
 		free(picture.boxes[i].figures);

@@ -41,7 +41,7 @@ void export_text(FILE *out, const char *text, size_t max, const char *(*replace)
 	}
 	for (const char *p = harmless; p && *p; p++) {
 		bool is_start = (*p & 0xc0) != 0x80;
-		const char *instead = replace(*p);
+		const char *instead = replace ? replace(*p) : NULL;
 
 		if (is_start && max && n++ == max) {
 			fputs("…", out);
@@ -107,6 +107,23 @@ char *export_figures(uint64_t calls, uint64_t total_ns, uint64_t errors, uint64_
 		fprintf(out, ", %" PRIu64 " open", open);
 	fclose(out);
 	return text;
+}
+
+char *export_left_out(const struct call_tree *tree, size_t ways)
+{
+	uint64_t calls = call_tree_left_out(tree);
+	char *text = NULL;
+	int n = 0;
+
+	if (ways && calls)
+		n = asprintf(&text, "not shown: %zu ways that took less time, %" PRIu64
+				   " calls too deep or of too many ways",
+			     ways, calls);
+	else if (ways)
+		n = asprintf(&text, "not shown: %zu ways that took less time", ways);
+	else if (calls)
+		n = asprintf(&text, "not shown: %" PRIu64 " calls too deep or of too many ways", calls);
+	return n < 0 ? NULL : text;
 }
 
 const char *export_heat(char buf[static EXPORT_COLOUR_MAX], uint64_t part_ns, uint64_t whole_ns)

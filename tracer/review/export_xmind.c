@@ -31,6 +31,8 @@ enum {
 	VALUES_MAX = 8000, /* bytes of one call's values */
 };
 
+_Static_assert(JSON_DEPTH_MAX > 3 * CALL_TREE_DEPTH_MAX + 16, "a topic in a topic takes three levels");
+
 /* Values */
 
 static void put_values(FILE *out, const char *title, const struct value_node *values)
@@ -111,17 +113,31 @@ static void put_flag(struct json *json)
 	json_end(json);
 }
 
+/* Two lines of foreign text; for free(), NULL without memory. */
+static char *title_of(const char *first, const char *second)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return NULL;
+	export_text(out, first, EXPORT_NAME_MAX, NULL);
+	putc('\n', out);
+	export_text(out, second, EXPORT_NAME_MAX, NULL);
+	fclose(out);
+	return text;
+}
+
 /* What a topic begins with; its children may follow. */
 static void begin_topic(struct json *json, size_t number, const char *title, const char *figures)
 {
-	char *text = NULL;
+	char *text = title_of(title, figures);
 
 	json_object(json);
 	json_key(json, "id");
 	json_printf(json, "topic-%zu", number);
 	put_string(json, "class", "topic");
-	if (asprintf(&text, "%s\n%s", title, figures) < 0)
-		text = NULL;
 	put_string(json, "title", text ? text : title);
 	free(text);
 }
@@ -187,7 +203,7 @@ static void put_sheet(const struct export *export, FILE *out, const struct call_
 		      size_t left_out)
 {
 	struct json json = { .out = out };
-	char *subtitle = export_subtitle(export), note[64];
+	char *subtitle = export_subtitle(export), *note = export_left_out(export->state, left_out);
 
 	json_array(&json);
 	json_object(&json);
@@ -197,14 +213,14 @@ static void put_sheet(const struct export *export, FILE *out, const struct call_
 	json_key(&json, "rootTopic");
 	begin_topic(&json, 0, export->title, subtitle ? subtitle : "");
 	put_string(&json, "structureClass", "org.xmind.ui.logic.right");
-	snprintf(note, sizeof(note), "%zu ways that took less time are left out", left_out);
-	if (left_out)
+	if (note)
 		put_notes(&json, note);
 	put_topics(&json, root);
 	json_end(&json);
 	json_end(&json);
 	json_end(&json);
 	free(subtitle);
+	free(note);
 }
 
 /* The archive */

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { JSON_DEPTH_MAX = 512 };
+enum { JSON_DEPTH_MAX = 1024 };
 
 struct json {
 	FILE *out;
