@@ -47,7 +47,7 @@ NEEDS_review  := trace schema base
 NEEDS_cmd     := review trace probe remote symbols schema base
 LIBS_symbols  := -ldw -lelf -lZydis
 LIBS_probe    := -lunwind-x86_64 -lunwind -lZydis
-LIBS_trace    := -lbabeltrace2 -ljson-c
+LIBS_trace    := -lbabeltrace2 -ljson-c -larchive
 LIBS_review   := -larchive -lm -lz
 LIBS_cmd      := -linih
 libs_of  = $(sort $(foreach l,$1 $(NEEDS_$1),$(LIBS_$l)))
@@ -128,7 +128,7 @@ check-kill: $(BUILD)/tests/kill/kill
 # ----
 
 # ---- tests of reviewing: traces that are made, not recorded
-$(BUILD)/tests/review/generate: $(BUILD)/tests/review/generate.o $(call archives,trace)
+$(BUILD)/tests/review/%: $(BUILD)/tests/review/%.o $(call archives,trace)
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs_of,trace)
 

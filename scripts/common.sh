@@ -4,6 +4,8 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/virtrace
+# What the tests have from npm: of tests/e2e/package.json, installed by scripts/setup test.
+NODE_MODULES=$CACHE/npm/$(cksum <"$ROOT/tests/e2e/package-lock.json" | tr ' ' -)/node_modules
 JOBS=${JOBS:-$(nproc)}
 export LC_ALL=C.UTF-8
 
