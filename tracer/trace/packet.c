@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -129,9 +130,27 @@ int packets_new(int dirfd, const uint8_t uuid[16], struct packets **ret)
 	return 0;
 }
 
-static void packet_name(char name[32], uint64_t n)
+void packet_name(char name[static PACKET_NAME_MAX], uint64_t n)
 {
-	snprintf(name, 32, PACKET_PREFIX "%06llu", (unsigned long long)n);
+	snprintf(name, PACKET_NAME_MAX, PACKET_PREFIX "%06" PRIu64, n);
+}
+
+bool packet_number(const char *name, uint64_t *ret)
+{
+	char again[PACKET_NAME_MAX];
+
+	if (sscanf(name, PACKET_PREFIX "%" SCNu64, ret) != 1)
+		return false;
+	packet_name(again, *ret);
+	return strcmp(name, again) == 0;
+}
+
+bool packet_header_valid(const struct packet_header *h, const uint8_t uuid[16])
+{
+	return h->magic == PACKET_MAGIC && memcmp(h->uuid, uuid, 16) == 0 && h->stream_id == 0 &&
+	       h->stream_instance_id == 0 && h->content_size % 8 == 0 && h->packet_size % 8 == 0 &&
+	       h->content_size >= sizeof(*h) * 8 && h->content_size <= h->packet_size &&
+	       h->timestamp_begin <= h->timestamp_end;
 }
 
 /** Write steps 1 to 3 above; with `n` == 0 only the number of discarded events. */

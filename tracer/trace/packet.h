@@ -5,6 +5,7 @@
 #ifndef TRACE_PACKET_H
 #define TRACE_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,9 +32,27 @@ struct packet_header {
 /** No file is larger: 4 MiB, or what its only event needs, whose payload is at most that. */
 enum { PACKET_BYTES_MAX = 16 * 1024 * 1024 };
 
+/** What is in front of each event's payload; the TSDL is in metadata_head.c. */
+struct __attribute__((packed)) event_header {
+	uint16_t id;
+	uint64_t timestamp;
+	uint32_t tid;
+	uint64_t call;
+	uint64_t parent;
+	uint16_t depth;
+};
+
 #define PACKET_MAGIC    0xc1fc1fc1u
 #define PACKET_PREFIX   "stream_" /* then the packet's number in 6 or more digits */
 #define PACKET_TEMP     ".stream.tmp"
+
+/** The name of packet `n`'s file. */
+enum { PACKET_NAME_MAX = 32 };
+void packet_name(char name[static PACKET_NAME_MAX], uint64_t n);
+/** Whether it is such a name, and of which packet. */
+bool packet_number(const char *name, uint64_t *ret);
+/** Whether a header can be one of this trace; its sizes are not compared with the file. */
+bool packet_header_valid(const struct packet_header *header, const uint8_t uuid[16]);
 
 /** Start a stream in directory `dirfd` (borrowed).  No file is made before the first event. */
 int packets_new(int dirfd, const uint8_t uuid[16], struct packets **ret);

@@ -4,6 +4,7 @@
 #include "tracer/base/err.h"
 #include "tracer/trace/directory.h"
 #include "tracer/trace/packet.h"
+#include "tracer/trace/scratch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +32,7 @@ enum file_state {
 
 struct packet_file {
 	uint64_t number;
-	char name[32];
+	char name[PACKET_NAME_MAX];
 	enum file_state state;
 	struct packet_header header; /**< with the sizes that hold for this file */
 };
@@ -42,20 +43,12 @@ struct scan {
 	bool has_others; /**< files that are not a trace's */
 };
 
-static bool header_valid(const struct packet_header *h, const uint8_t uuid[16])
-{
-	return h->magic == PACKET_MAGIC && memcmp(h->uuid, uuid, 16) == 0 && h->stream_id == 0 &&
-	       h->stream_instance_id == 0 && h->content_size % 8 == 0 && h->packet_size % 8 == 0 &&
-	       h->content_size >= sizeof(*h) * 8 && h->content_size <= h->packet_size &&
-	       h->timestamp_begin <= h->timestamp_end;
-}
-
 static enum file_state check_header(int fd, const uint8_t uuid[16], struct packet_header *ret)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > PACKET_BYTES_MAX ||
-	    pread(fd, ret, sizeof(*ret), 0) != sizeof(*ret) || !header_valid(ret, uuid))
+	    pread(fd, ret, sizeof(*ret), 0) != sizeof(*ret) || !packet_header_valid(ret, uuid))
 		return FILE_WRONG;
 	uint64_t bits = (uint64_t)st.st_size * 8, claimed = ret->packet_size;
 
@@ -68,18 +61,6 @@ static enum file_state check_header(int fd, const uint8_t uuid[16], struct packe
 		return FILE_SHORT;
 	ret->content_size = bits;
 	return FILE_SHORT;
-}
-
-/** Whether the name is one that packet.c gives, and which. */
-static bool packet_number(const char *name, uint64_t *ret)
-{
-	char again[40];
-
-	if (strlen(name) >= sizeof(((struct packet_file *)NULL)->name) ||
-	    sscanf(name, PACKET_PREFIX "%" SCNu64, ret) != 1)
-		return false;
-	snprintf(again, sizeof(again), PACKET_PREFIX "%06" PRIu64, *ret);
-	return strcmp(name, again) == 0;
 }
 
 static int scan_name(struct scan *scan, int dirfd, const uint8_t uuid[16], const char *name)
@@ -232,17 +213,13 @@ static int fill(const struct scan *scan, const char *dir, int dirfd, int to)
 
 static int make_temporary(const struct scan *scan, const char *dir, int dirfd, struct view *view)
 {
-	const char *base = getenv("TMPDIR");
-	int r;
+	int r = scratch_new(&view->scratch);
 
-	if (asprintf(&view->path, "%s/virtrace.XXXXXX", base && *base ? base : "/tmp") < 0) {
-		view->path = NULL;
+	if (r < 0)
+		return r;
+	view->path = strdup(scratch_path(view->scratch));
+	if (!view->path)
 		return err_set(-ENOMEM, "no memory");
-	}
-	if (!mkdtemp(view->path))
-		return err_set(-errno, "cannot make a directory like %s: %s", view->path,
-			       strerror(errno));
-	view->is_temporary = true;
 	int to = open(view->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	r = to < 0 ? -errno : fill(scan, dir, dirfd, to);
@@ -294,9 +271,9 @@ int view_open(const char *dir, int dirfd, const uint8_t uuid[16], uint64_t first
 
 static bool has_packet(int dirfd, const uint8_t uuid[16], uint64_t number, struct packet_header *ret)
 {
-	char name[40];
+	char name[PACKET_NAME_MAX];
 
-	snprintf(name, sizeof(name), PACKET_PREFIX "%06" PRIu64, number);
+	packet_name(name, number);
 	int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	bool found = fd >= 0 && check_header(fd, uuid, ret) != FILE_WRONG;
 
@@ -316,25 +293,9 @@ bool view_has_grown(const struct view *view, int dirfd, const uint8_t uuid[16])
 		header.content_size != view->last_content);
 }
 
-/** Remove the temporary directory: it has only what fill() made. */
-static void remove_temporary(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	for (struct dirent *d; dir && (d = readdir(dir));)
-		unlinkat(fd, d->d_name, 0);
-	if (dir)
-		closedir(dir);
-	else if (fd >= 0)
-		close(fd);
-	rmdir(path);
-}
-
 void view_close(struct view *view)
 {
-	if (view->is_temporary)
-		remove_temporary(view->path);
+	scratch_free(view->scratch);
 	free(view->path);
 	free(view->note);
 	*view = (struct view){ 0 };

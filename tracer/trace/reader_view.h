@@ -10,7 +10,7 @@
 /** Where to read the trace: the directory itself, or a temporary one with what of it is whole. */
 struct view {
 	char *path;
-	bool is_temporary;
+	struct scratch *scratch; /**< NULL: not temporary */
 	bool is_cut;   /**< the last packet ends within an event */
 	char *note;    /**< NULL, or a line that says what was left out */
 	bool has_packets;

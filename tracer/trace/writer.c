@@ -33,16 +33,6 @@ enum {
 	STACK_MAX = UINT16_MAX,  /* a sequence's count is 16 bits */
 };
 
-/** What is in front of each event's payload; the TSDL is in metadata.c. */
-struct __attribute__((packed)) event_header {
-	uint16_t id;
-	uint64_t timestamp;
-	uint32_t tid;
-	uint64_t call;
-	uint64_t parent;
-	uint16_t depth;
-};
-
 struct class_info {
 	bool has_stack, deferred;
 };
@@ -119,17 +109,15 @@ static void writer_free(struct trace_writer *w)
 	free(w);
 }
 
-int trace_create(const char *dir, bool force, const char *info, struct trace_writer **ret)
+static int create(const char *dir, bool force, const uint8_t uuid[16], int64_t offset,
+		  const char *info, struct trace_writer **ret)
 {
 	struct trace_writer *w = calloc(1, sizeof(*w));
-	int64_t offset = clock_offset();
-	uint8_t uuid[16] = { 0 };
 
 	if (!w)
 		return err_set(-ENOMEM, "no memory");
 	w->dirfd = -1;
 	w->path = strdup(dir);
-	make_uuid(uuid);
 	int r = w->path ? description_new(uuid, offset, &w->description) : err_set(-ENOMEM, "no memory");
 
 	if (r == 0)
@@ -153,6 +141,20 @@ int trace_create(const char *dir, bool force, const char *info, struct trace_wri
 	}
 	*ret = w;
 	return 0;
+}
+
+int trace_create(const char *dir, bool force, const char *info, struct trace_writer **ret)
+{
+	uint8_t uuid[16] = { 0 };
+
+	make_uuid(uuid);
+	return create(dir, force, uuid, clock_offset(), info, ret);
+}
+
+int trace_create_as(const char *dir, const uint8_t uuid[16], int64_t offset_ns, const char *info,
+		    struct trace_writer **ret)
+{
+	return create(dir, false, uuid, offset_ns, info, ret);
 }
 
 int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)

@@ -76,6 +76,9 @@ struct trace_probe_desc {
  * directory. `info`: JSON text for info.json, replaced by trace_set_info().
  */
 int trace_create(const char *dir, bool force, const char *info, struct trace_writer **ret);
+/** The same for a copy of a trace: with its identifier, and nanoseconds from 1970 to its clock's zero. */
+int trace_create_as(const char *dir, const uint8_t uuid[16], int64_t offset_ns, const char *info,
+		    struct trace_writer **ret);
 
 /**
  * Add a probe's event classes.  The class `NAME` has the entry payload (then `stack`, if has_stack;
