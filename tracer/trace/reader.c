@@ -7,6 +7,7 @@
 #include "tracer/trace/description.h"
 #include "tracer/trace/directory.h"
 #include "tracer/trace/metadata.h"
+#include "tracer/trace/pack.h"
 #include "tracer/trace/reader_bt.h"
 #include "tracer/trace/reader_decode.h"
 #include "tracer/trace/reader_state.h"
@@ -204,24 +205,32 @@ static int load(struct reader *rd, int dirfd, const char *dir)
 	return r;
 }
 
-int reader_open(const char *dir, struct reader **ret)
+/** Open the directory of the trace at `path`, or the one that it was unpacked into. */
+static int open_directory(struct reader *rd, const char *path)
 {
-	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *dir;
+	int r = unpacked_directory(path, &rd->unpacked, &dir);
 
-	if (dirfd < 0 && errno == ENOTDIR)
-		return err_set(-EBADMSG, "%s is not a trace: it is not a directory", dir);
-	if (dirfd < 0)
-		return err_set(-errno, "cannot open %s: %s", dir, strerror(errno));
-	struct reader *rd = calloc(1, sizeof(*rd));
-	int r = -ENOMEM;
-
-	if (!rd) {
-		close(dirfd);
-		return err_set(r, "no memory");
-	}
-	rd->dirfd = dirfd;
+	rd->dirfd = -1;
+	if (r < 0)
+		return r;
+	rd->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (rd->dirfd < 0)
+		return err_set(-errno, "cannot open %s: %s", path, strerror(errno));
 	rd->dir = strdup(dir);
-	r = rd->dir ? load(rd, dirfd, dir) : err_set(-ENOMEM, "no memory");
+	return rd->dir ? 0 : err_set(-ENOMEM, "no memory");
+}
+
+int reader_open(const char *path, struct reader **ret)
+{
+	struct reader *rd = calloc(1, sizeof(*rd));
+
+	if (!rd)
+		return err_set(-ENOMEM, "no memory");
+	int r = open_directory(rd, path);
+
+	if (r == 0)
+		r = load(rd, rd->dirfd, rd->dir);
 	if (r < 0) {
 		reader_close(rd);
 		return r;
@@ -237,7 +246,9 @@ void reader_close(struct reader *rd)
 		return;
 	ctf_close(rd->ctf);
 	view_close(&rd->view);
-	close(rd->dirfd);
+	if (rd->dirfd >= 0)
+		close(rd->dirfd);
+	unpacked_put(rd->unpacked);
 	free(rd->dir);
 	json_object_put(rd->info);
 	array_free(&rd->classes);

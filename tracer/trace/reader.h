@@ -58,9 +58,9 @@ struct trace_event {
 };
 
 /**
- * Open a trace directory.  -ENOENT, -EBADMSG (not a trace, or damaged: the message says what), …
+ * Open a trace: a directory, or a packed one.  -ENOENT, -EBADMSG (not a trace, or damaged: the message says what), …
  */
-int reader_open(const char *dir, struct reader **ret);
+int reader_open(const char *path, struct reader **ret);
 /**
  * 1 and an event, 0 at the end, negative on damage.  What was written before the damage is
  * delivered first.

@@ -36,6 +36,7 @@ struct reader {
 	struct schema_json_doc doc;
 	const struct trace_probe **probes;
 	ARRAY(struct class) classes; /**< by number */
+	struct unpacked *unpacked; /**< NULL: the trace is a directory */
 	struct view view;
 	struct ctf *ctf;
 	bool context_checked;

@@ -53,7 +53,7 @@ static void test_not_a_trace(void **state)
 
 	(void)state;
 	assert_cannot_open("/nonexistent", -ENOENT, "/nonexistent: No such file");
-	assert_cannot_open("/etc/passwd", -EBADMSG, "/etc/passwd is not a trace: it is not a directory");
+	assert_cannot_open("/etc/passwd", -EBADMSG, "/etc/passwd is not a trace, nor a packed one");
 	mkdir(dir, 0700);
 	assert_cannot_open(dir, -EBADMSG, "is not a trace: it has no file metadata");
 	file_write(path_in(dir, "metadata"), "/* CTF 1.8 */\n", 14);
