@@ -15,6 +15,8 @@
  *	info      cmd/describe.c  what a trace is
  *	explain   cmd/explain.c   where a value was before                   (tracer/review)
  *	export    cmd/export.c    a trace in other formats                   (tracer/review)
+ *	pack      cmd/pack.c      a trace as one file, and back              (tracer/trace)
+ *	recover   cmd/recover.c   a torn trace, mended                       (tracer/trace)
  *	list      cmd/list.c      functions and types of a process or file   (symbols/)
  *	repair    cmd/repair.c    what a killed virtrace has left            (tracer/probe)
  *	doctor    cmd/doctor.c    what stands in the way of tracing
@@ -42,6 +44,9 @@ static const struct command commands[] = {
 	{ "info", cmd_info, "show what a trace is: when, where and how it was recorded" },
 	{ "explain", cmd_explain, "follow a value back through calls to the QMP reply it came in" },
 	{ "export", cmd_export, "write a trace in another format" },
+	{ "pack", cmd_pack, "pack a trace into one file, for a ticket; leave out values" },
+	{ "unpack", cmd_unpack, "make a directory of a packed trace" },
+	{ "recover", cmd_recover, "mend a trace that a power loss has torn" },
 	{ "list", cmd_list, "list the functions or print a type of a process or file" },
 	{ "repair", cmd_repair, "put right what a killed virtrace left in a process" },
 	{ "doctor", cmd_doctor, "say what stands in the way of tracing, and the remedy" },
