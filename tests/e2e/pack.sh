@@ -41,6 +41,10 @@ events through/calls >got
 same "pack to a pipe" expected got
 said "pack what is no trace" 1 "is not a trace" pack "$TMPDIR"
 
+cp -r -- calls "-k\$(x)äse"
+said "pack a trace of an odd name" 0 "calls|se" pack -- "-k\$(x)äse"
+is "its directory has a plain one" "trace/" "$(zstd -dc -- "-k\$(x)äse.tar.zst" | tar tf - | head -n 1 | cut -d/ -f1)/"
+
 # read as it is
 for arguments in "report --plain" "export -f jsonl" "export -f csv"; do
 	# shellcheck disable=SC2086
@@ -92,6 +96,7 @@ is "numbers are left" "$("$VIRTRACE" export -f jsonl calls | jq -s 'map(.return.
 	"$(jq -s 'map(.return."$ret" // 0) | add' hidden.jsonl)"
 "$VIRTRACE" report --plain hidden.tar.zst >out
 matches "report says so" "name = .*<redacted>" out
+matches "report says what" "^# redacted, so not in this copy: strings" <("$VIRTRACE" report hidden.tar.zst)
 matches "the command line is redacted" '"<redacted>"' hidden/.virtrace/info.json
 said "redact an expression" 0 "[0-9]+ values are redacted" pack --redact real -o real.tar.zst calls
 is "only that is redacted" '[{"unavailable":"redacted"}] ["again"]' \

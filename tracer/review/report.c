@@ -229,6 +229,24 @@ static void put_note(struct show *show, const char *note)
 	page_newline(&show->page);
 }
 
+static void put_redacted(struct show *show, struct json_object *info)
+{
+	struct json_object *redacted = trace_info_array(info, "redacted");
+	size_t n = redacted ? json_object_array_length(redacted) : 0;
+
+	if (!n)
+		return;
+	begin_line(show);
+	put(show, "redacted, so not in this copy:");
+	for (size_t i = 0; i < n && i < COMMAND_WORDS_MAX; i++) {
+		struct json_object *word = json_object_array_get_idx(redacted, i);
+
+		if (json_object_is_type(word, json_type_string))
+			put_word(show, json_object_get_string(word));
+	}
+	page_newline(&show->page);
+}
+
 void report_head(struct show *show, const struct report *report)
 {
 	begin_line(show);
@@ -244,6 +262,7 @@ void report_head(struct show *show, const struct report *report)
 	page_newline(&show->page);
 	put_lost(show, report);
 	put_disarmed(show, report->info);
+	put_redacted(show, report->info);
 	put_note(show, report->note);
 	show->page.lead = NULL;
 	page_newline(&show->page);
@@ -259,6 +278,7 @@ void report_counts(struct show *show, const char *mark, const struct report *rep
 	put_counts(show, report);
 	page_newline(&show->page);
 	put_lost(show, report);
+	put_redacted(show, report->info);
 	put_note(show, report->note);
 	show->page.lead = NULL;
 }

@@ -7,6 +7,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -117,11 +118,23 @@ static int put_trace(struct archive *archive, int dirfd, const char *name)
 	return r < 0 ? r : put_packets(archive, dirfd, name);
 }
 
+/* A name that is the same in every locale, and for tar. */
+static char *plain_name(const char *name)
+{
+	char *plain = strdup(*name == '.' || *name == '-' || !*name ? "trace" : name);
+
+	for (char *p = plain; p && *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("._-+", *p))
+			*p = '_';
+	return plain;
+}
+
 int pack_write(const char *dir, const char *name, FILE *out)
 {
 	struct archive *archive = archive_write_new();
+	char *plain = plain_name(name);
 	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = !archive ? -ENOMEM : dirfd < 0 ? -errno : 0;
+	int r = dirfd < 0 ? -errno : archive && plain ? 0 : -ENOMEM;
 
 	if (r == 0 && (archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
 		       archive_write_add_filter_zstd(archive) != ARCHIVE_OK ||
@@ -129,7 +142,7 @@ int pack_write(const char *dir, const char *name, FILE *out)
 		       archive_write_open_FILE(archive, out) != ARCHIVE_OK))
 		r = -EIO;
 	if (r == 0)
-		r = put_trace(archive, dirfd, name);
+		r = put_trace(archive, dirfd, plain);
 	if (r == 0 && archive_write_close(archive) != ARCHIVE_OK)
 		r = -EIO;
 	if (r < 0)
@@ -137,6 +150,7 @@ int pack_write(const char *dir, const char *name, FILE *out)
 	if (dirfd >= 0)
 		close(dirfd);
 	archive_write_free(archive);
+	free(plain);
 	return r;
 }
 
@@ -232,7 +246,7 @@ static int get_trace(struct archive *archive, int dirfd, uint64_t room, const ch
 
 	for (unsigned n = 0; r == 0; n++) {
 		result = archive_read_next_header(archive, &entry);
-		if (result != ARCHIVE_OK)
+		if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
 			break;
 		r = n < FILES_MAX ? get_entry(archive, entry, dirfd, &room, file)
 				  : not_a_trace(file);

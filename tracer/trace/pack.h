@@ -13,7 +13,10 @@ struct unpacked;
 
 #define PACK_SUFFIX ".tar.zst"
 
-/** Pack the directory `dir` as one called `name`.  0, or a negative errno with a message. */
+/**
+ * Pack the directory `dir` as one called `name`, or like that.  0, or a negative errno with a
+ * message.
+ */
 int pack_write(const char *dir, const char *name, FILE *out);
 
 /** Unpack into the directory `to`, which must not be there; on failure nothing is left of it. */

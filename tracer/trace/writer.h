@@ -15,6 +15,7 @@
  *	  "modules": [ { "path", "build_id", "debug": "dwarf" | "symbols" | "none", "deleted": true } ],   (of the probes)
  *	  "limits": { "string", "array", "struct", "depth" },
  *	  "disarmed": [ { "function", "reason" } ],   (probes over their budget)
+ *	  "redacted": ["strings" or an expression, …],   (of a copy: what is not in it any more)
  *	  "summary": { "calls", "hits", "lost", "stopped_ns", "longest_stop_ns" } }
  *
  * Each event belongs to a class made from a schema.  Times are CLOCK_MONOTONIC nanoseconds and never go back in the
