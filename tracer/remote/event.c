@@ -31,7 +31,7 @@
 #include "tracer/base/err.h"
 #include "tracer/remote/proc.h"
 
-enum { PATIENCE_MAX = 16, BLIND_WAITS = 8, TICK_NS = 10 * 1000 * 1000 };
+enum { PATIENCE_MAX = 16, BLIND_WAITS = 8, TICK_NS = 10 * 1000 * 1000, SLOW_TICK_NS = 100 * 1000 * 1000, BUSY = 16 };
 
 /* Of all signals one that nobody uses: ours goes to one thread, and only while it waits. */
 static const int tick_signal = SIGVTALRM;
@@ -39,7 +39,9 @@ static const int tick_signal = SIGVTALRM;
 static timer_t tick_timer;
 static struct sigaction tick_old_action, child_old_action;
 static sigset_t tick_old_mask, tick_wait_mask;
-static bool tick_runs;
+static bool tick_runs, tick_is_slow;
+static volatile sig_atomic_t ticked;
+static unsigned events_since_tick;
 
 static void decode_stop(int status, struct event *ret)
 {
@@ -146,6 +148,27 @@ static void skip_own_child(siginfo_t *info)
 	info->si_pid = 0;
 }
 
+static int set_tick(long ns)
+{
+	struct itimerspec every = { { 0, ns }, { 0, ns } };
+
+	return timer_settime(tick_timer, 0, &every, NULL) < 0 ? -errno : 0;
+}
+
+/*
+ * While stops keep coming nobody needs the tick, and it costs: the guardian traces us, and each signal stops us until it has
+ * had a CPU.
+ */
+static void adapt_tick(void)
+{
+	bool busy = events_since_tick >= BUSY;
+
+	ticked = 0;
+	events_since_tick = 0;
+	if (busy != tick_is_slow && set_tick(busy ? SLOW_TICK_NS : TICK_NS) == 0)
+		tick_is_slow = busy;
+}
+
 static int wait_for_any(siginfo_t *info)
 {
 	sigset_t mask;
@@ -154,6 +177,8 @@ static int wait_for_any(siginfo_t *info)
 	int r = look(P_ALL, 0, 0, info);
 
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	if (ticked)
+		adapt_tick();
 	return r;
 }
 
@@ -190,6 +215,7 @@ int event_next(struct proc *proc, bool block, struct event *ret)
 	}
 	if (r < 0)
 		return r;
+	events_since_tick++;
 	choose(proc, &info);
 	event_decode(&info, ret);
 	return 0;
@@ -224,18 +250,19 @@ void event_reap(pid_t tid)
 
 static void on_tick(int sig)
 {
-	(void)sig; /* to interrupt waitid() is all it is for */
+	(void)sig;
+	ticked = 1; /* and it has interrupted waitid(), which is what it is for */
 }
 
 static int start_timer(void)
 {
 	struct sigevent notify = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = tick_signal };
-	struct itimerspec every = { { 0, TICK_NS }, { 0, TICK_NS } };
 
 	notify._sigev_un._tid = gettid();
 	if (timer_create(CLOCK_MONOTONIC, &notify, &tick_timer) < 0)
 		return -errno;
-	return timer_settime(tick_timer, 0, &every, NULL) < 0 ? -errno : 0;
+	tick_is_slow = false;
+	return set_tick(TICK_NS);
 }
 
 /*
