@@ -117,6 +117,11 @@ $(BUILD)/tests/unit/probe/test_engine%: $(BUILD)/tests/unit/probe/test_engine%.o
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(call libs_of,probe)
 -include $(BUILD)/tests/engine/harness.d
+$(BUILD)/tests/engine/throws: tests/engine/throws.cc $(wildcard tests/engine/*.h) Makefile
+	$(Q)mkdir -p $(@D)
+	$(if $(V),,@echo "  CXX   $<")
+	$(Q)g++ -O2 -g -I. -D_GNU_SOURCE -w -fpermissive -o $@ $<
+$(BUILD)/tests/unit/probe/test_engine_special: | $(BUILD)/tests/engine/throws
 
 # Killing virtrace (tests/kill/kill.c): with KILL=1 at every place there is, else at random moments.
 $(BUILD)/tests/kill/kill.o: ALLCFLAGS += -DVICTIM_DIR='"$(abspath $(BUILD))/tests/engine"' -DVIRTRACE='"$(abspath $(BUILD))/virtrace"'

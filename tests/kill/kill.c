@@ -264,16 +264,17 @@ static void kill_at(struct victim *victim, const struct place *place, const char
 		check_all(victim, at);
 }
 
-static void kill_at_places(const struct place *places, size_t n)
+/* On one victim, again and again; or on a new one each time, as much of attaching is done only once to a process. */
+static void kill_at_places(const struct place *places, size_t n, bool new_each_time)
 {
-	unsigned rounds = times("VIRTRACE_KILLS", 1);
+	static const char *const args[] = { "3", "flvs", NULL };
+	unsigned kills = times("VIRTRACE_KILLS", 1), victims = new_each_time ? kills : 1;
 
-	for (size_t i = 0; i < n; i++) {
-		const char *const args[] = { "3", "flvs", NULL };
+	for (size_t i = 0; i < n * victims; i++) {
 		struct victim victim = victim_start("load", args, HOT);
 
-		for (unsigned k = 0; k < rounds; k++)
-			kill_at(&victim, &places[i], hot_probes);
+		for (unsigned k = 0; k < kills / victims; k++)
+			kill_at(&victim, &places[i / victims], hot_probes);
 		finish_well(&victim, hot_probes);
 	}
 }
@@ -281,19 +282,19 @@ static void kill_at_places(const struct place *places, size_t n)
 static void while_attaching(void **state)
 {
 	(void)state;
-	kill_at_places(attaching, sizeof(attaching) / sizeof(attaching[0]));
+	kill_at_places(attaching, sizeof(attaching) / sizeof(attaching[0]), true);
 }
 
 static void at_a_hit(void **state)
 {
 	(void)state;
-	kill_at_places(hitting, sizeof(hitting) / sizeof(hitting[0]));
+	kill_at_places(hitting, sizeof(hitting) / sizeof(hitting[0]), false);
 }
 
 static void while_leaving(void **state)
 {
 	(void)state;
-	kill_at_places(leaving, sizeof(leaving) / sizeof(leaving[0]));
+	kill_at_places(leaving, sizeof(leaving) / sizeof(leaving[0]), false);
 }
 
 /* A library comes and goes while we are killed. */

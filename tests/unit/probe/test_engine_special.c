@@ -96,6 +96,35 @@ static void traced(void **state)
 	victim_finish(&victim);
 }
 
+/* C++ exceptions end the calls they pass through, and nothing else. */
+static void exceptions(void **state)
+{
+	struct victim victim = victim_start("throws", NULL, 1);
+	struct recorder recorder;
+
+	(void)state;
+	recorder_init(&recorder, &victim);
+	struct watched *throws = recorder_watch(&recorder, "f_throws", 0, 0, false),
+		       *passes = recorder_watch(&recorder, "f_passes", 0, 0, false),
+		       *catches = recorder_watch(&recorder, "f_catches", 100, 1, true);
+
+	recorder_attach(&recorder);
+	recorder_run(&recorder, 100);
+	victim.shared->stop = 1;
+	recorder_run_until(&recorder, &victim.shared->done, 1);
+	recorder_detach(&recorder);
+	recorder_check(&recorder);
+	assert_true(catches->entries > 10 && catches->ends[CALL_RETURNED] + 1 >= catches->entries);
+	assert_int_equal(recorder_seen(&recorder, victim.shared->threads[0].tid, catches->index)->last,
+			 victim.shared->threads[0].rounds);
+	assert_int_equal(throws->ends[CALL_UNWOUND], throws->entries);
+	assert_int_equal(passes->ends[CALL_UNWOUND], passes->entries);
+	assert_int_equal(throws->ends[CALL_RETURNED] + passes->ends[CALL_RETURNED], 0);
+	victim_check_text(&victim);
+	recorder_fini(&recorder);
+	victim_finish(&victim);
+}
+
 /* Threads in system calls, attached to and detached from again and again. */
 static void waits(void **state)
 {
@@ -124,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(untraced),
 		cmocka_unit_test(traced),
+		cmocka_unit_test(exceptions),
 		cmocka_unit_test(waits),
 	};
 
