@@ -56,6 +56,7 @@ static const char *const hot_probes[] = {
 };
 static const char *const plug_probes[] = { "-e", "lib_plug!f_plug n", NULL };
 
+#define CALLS "1000" /* of a recording that is not killed */
 enum { HOT = 3, TEXT_PATIENCE_MS = 1000, PATIENCE_MS = 30000 };
 static char trace[64];
 
@@ -81,13 +82,13 @@ static void nap_ms(long ms)
 	nanosleep(&ts, NULL);
 }
 
-/* `virtrace record` on the victim: until it is killed, or for `seconds`.  With `started` waits until it says that it records. */
-static pid_t start_record(const struct victim *victim, const char *const *probes, const char *at, const char *seconds,
+/* `virtrace record` on the victim, until it is killed, or to a limit.  With `started` waits until it says that it records. */
+static pid_t start_record(const struct victim *victim, const char *const *probes, const char *at, const char *limit,
 			  bool started)
 {
-	const char *argv[32] = { "virtrace", "record", "--force", "-o", trace, "-d", seconds, "-p" };
+	const char *argv[32] = { "virtrace", "record", "--force", "--max-pause", "0", "-o", trace, limit, "-p" };
 	char pid_text[16];
-	size_t n = 8;
+	size_t n = 9;
 
 	snprintf(pid_text, sizeof(pid_text), "%d", (int)victim->pid);
 	argv[n++] = pid_text;
@@ -234,12 +235,12 @@ static bool catches_sigtrap(const struct victim *victim)
 /* An undisturbed recording afterwards finds everything in order, and leaves it so. */
 static void finish_well(struct victim *victim, const char *const *probes)
 {
-	pid_t pid = start_record(victim, probes, NULL, "0.2", false);
+	pid_t pid = start_record(victim, probes, NULL, "-c" CALLS, false);
 	int status;
 
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_true(check_all(victim, "the end") > 100);
+	assert_true(check_all(victim, "the end") >= 2 * atoi(CALLS));
 	assert_false(catches_sigtrap(victim));
 	victim->shared->stop = 1;
 	victim_wait(&victim->shared->done, 1);
@@ -253,7 +254,7 @@ static void kill_at(struct victim *victim, const struct place *place, const char
 	int status;
 
 	snprintf(at, sizeof(at), "%s:%ld", place->name, 1 + random() % place->most);
-	pid_t pid = start_record(victim, probes, at, "2", false);
+	pid_t pid = start_record(victim, probes, at, "-d2", false);
 
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
@@ -331,7 +332,7 @@ static void at_random(void **state)
 	(void)state;
 	for (unsigned k = 0; k < rounds; k++) {
 		/* Attaching, for the most part; and recording. */
-		pid_t pid = start_record(&victim, hot_probes, NULL, "100", k % 2);
+		pid_t pid = start_record(&victim, hot_probes, NULL, "-d100", k % 2);
 		int status;
 
 		nap_ms(random() % 150);
@@ -397,7 +398,7 @@ static void guardian_too(void **state)
 	char what[512], path[160], other[200];
 
 	(void)state;
-	kill_both(&victim, start_record(&victim, idle_probes, NULL, "100", true));
+	kill_both(&victim, start_record(&victim, idle_probes, NULL, "-d100", true));
 	/* the same journal, but of a process that had this pid before: nothing is written */
 	journal_name(&victim, path, sizeof(path));
 	snprintf(other, sizeof(other), "%s.kept", path);
@@ -412,7 +413,7 @@ static void guardian_too(void **state)
 	assert_int_not_equal(run_repair(&victim), 0); /* there is nothing any more */
 
 	/* or the next recording does it */
-	kill_both(&victim, start_record(&victim, idle_probes, NULL, "100", true));
+	kill_both(&victim, start_record(&victim, idle_probes, NULL, "-d100", true));
 	check_goes_on(&victim, "with its guardian");
 	finish_well(&victim, hot_probes);
 }
@@ -422,7 +423,7 @@ static void tracer_stopped(void **state)
 {
 	const char *const args[] = { "3", "l", NULL };
 	struct victim victim = victim_start("load", args, HOT);
-	pid_t pid = start_record(&victim, hot_probes, NULL, "100", true);
+	pid_t pid = start_record(&victim, hot_probes, NULL, "-d100", true);
 	int status;
 
 	(void)state;
@@ -439,7 +440,7 @@ static void trap_after_kill(void **state)
 {
 	const char *const args[] = { "3", "", NULL };
 	struct victim victim = victim_start("load", args, HOT);
-	pid_t pid = start_record(&victim, hot_probes, NULL, "100", true);
+	pid_t pid = start_record(&victim, hot_probes, NULL, "-d100", true);
 	int status;
 
 	(void)state;

@@ -10,7 +10,7 @@
  *	anything else                 not ours: what would have happened without us happens
  *
  * After the first of these the handler restores the text, once, through /proc/self/mem: then nobody comes here any more.
- * Several threads may do that at once; all write the same.  Only what is still an int3 of ours is written to: the rest of the
+ * Several threads may do that at once; all write the same, and stop when a new tracer forbids it.  Only what is still an int3 of ours is written to: the rest of the
  * instruction must be what was there, or other code has been mapped there since.
  *
  * inside_heal is called by each slot.  An int3 that is hit while SIGTRAP is blocked makes the kernel reset its handler to SIG_DFL
@@ -70,14 +70,20 @@ INLINE const struct area_header *next_area(const struct area_header *area, unsig
 	return ++*n < AREAS_MAX ? (const void *)area->next : NULL;
 }
 
-INLINE void repair_area(const struct area_header *area, long fd)
+/* Asked again before each write: a new tracer may be about to plant its own. */
+INLINE bool may_repair(const volatile struct area_header *first)
+{
+	return first->may_repair;
+}
+
+INLINE void repair_area(const struct area_header *first, const struct area_header *area, long fd)
 {
 	uint8_t there[INSN_MAX + 1];
 
 	for (const struct slot_header *slot = slot_at(area, AREA_FIRST); slot; slot = next_slot(area, slot)) {
 		long n = call4(SYS_pread64, fd, (long)there, slot->insn_len, (long)slot->site);
 
-		if (n == slot->insn_len && there[0] == 0xcc && rest_is_there(slot, there))
+		if (n == slot->insn_len && there[0] == 0xcc && rest_is_there(slot, there) && may_repair(first))
 			call4(SYS_pwrite64, fd, (long)slot->orig, 1, (long)slot->site);
 	}
 }
@@ -91,7 +97,7 @@ INLINE void repair(const struct area_header *first)
 	if (fd < 0)
 		return;
 	for (const struct area_header *area = first; area; area = next_area(area, &n))
-		repair_area(area, fd);
+		repair_area(first, area, fd);
 	call4(SYS_pwrite64, fd, (long)&yes, sizeof(yes), (long)&first->repaired);
 	call4(SYS_close, fd, 0, 0, 0);
 }
