@@ -56,8 +56,12 @@ static const char *write_image(void)
 	static char path[] = "/tmp/virtrace-fuzz.XXXXXX";
 	static int fd = -1;
 
-	if (fd < 0)
+	if (fd < 0) {
 		fd = mkstemp(path);
+	} else if (access(path, F_OK) < 0) { /* one without a magic is removed */
+		close(fd);
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	}
 	assert(fd >= 0 && ftruncate(fd, 0) == 0 && ftruncate(fd, sizeof(image)) == 0);
 	assert(pwrite(fd, &image, offsetof(struct journal_file, modules[RECORDS]), 0) > 0);
 	assert(pwrite(fd, image.sites, sizeof(image.sites[0]) * RECORDS, offsetof(struct journal_file, sites)) > 0);

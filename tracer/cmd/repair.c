@@ -115,7 +115,7 @@ static int repair_all(void)
 		int r = journal_open_path(path, &journal);
 
 		n++;
-		if (r == -EBUSY) { /* it is at work, or its guardian is */
+		if (r == -EBUSY || r == -ENOENT) { /* it is at work, or its guardian is; or it never was */
 			log_plain("virtrace: %s: %s", entry->d_name, err_text());
 			continue;
 		}

@@ -157,7 +157,13 @@ int journal_create(pid_t pid, struct journal *ret)
 	}
 	if (r < 0)
 		return err_set(r, "cannot make the journal %s: %s", journal.path, strerror(-r));
+	struct stat st;
+
 	r = lock(&journal);
+	if (r == -EBUSY || (r == 0 && fstat(journal.fd, &st) == 0 && !st.st_nlink)) {
+		journal_close(&journal);
+		return err_set(-EAGAIN, "somebody looked for a journal of process %d at this moment", (int)pid);
+	}
 	if (r == 0 && ftruncate(journal.fd, sizeof(*journal.file)) < 0)
 		r = err_set(-errno, "cannot make the journal %s: %s", journal.path, strerror(errno));
 	if (r == 0)
@@ -175,9 +181,19 @@ int journal_create(pid_t pid, struct journal *ret)
 	file->start_time = process_start_time(pid);
 	file->tracer = getpid();
 	file->tracer_start_time = process_start_time(getpid());
+	__atomic_signal_fence(__ATOMIC_RELEASE); /* the magic comes last, see is_unfinished() */
 	memcpy(file->magic, journal_magic, sizeof(journal_magic));
 	*ret = journal;
 	return 0;
+}
+
+/* Its maker was killed before it was complete, and so before anything was changed. */
+static bool is_unfinished(const struct journal *journal)
+{
+	static const char none[sizeof(journal_magic)];
+	char magic[sizeof(journal_magic)] = "";
+
+	return pread(journal->fd, magic, sizeof(magic), 0) >= 0 && !memcmp(magic, none, sizeof(magic));
 }
 
 static int take(struct journal *journal)
@@ -185,8 +201,13 @@ static int take(struct journal *journal)
 	struct stat st;
 	int r = lock(journal);
 
-	if (r == 0 && (fstat(journal->fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-		       st.st_size != (off_t)sizeof(*journal->file)))
+	if (r == 0 && (fstat(journal->fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()))
+		r = err_set(-EBADMSG, "%s is not a journal", journal->path);
+	if (r == 0 && is_unfinished(journal)) {
+		unlink(journal->path);
+		return err_set(-ENOENT, "%s was never complete: nothing was changed, it is removed", journal->path);
+	}
+	if (r == 0 && st.st_size != (off_t)sizeof(*journal->file))
 		r = err_set(-EBADMSG, "%s is not a journal, or damaged", journal->path);
 	if (r == 0)
 		r = map_file(journal);

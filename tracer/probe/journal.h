@@ -61,13 +61,14 @@ struct journal {
 /**
  * Make the journal of a process and lock it.
  * -EEXIST: there is one, which somebody who was killed has left; journal_open() it and repair first.
- * -EBUSY: its tracer (or guardian) lives.
+ * -EBUSY: its tracer (or guardian) lives; -EAGAIN: somebody was in the way for a moment.
  */
 int journal_create(pid_t pid, struct journal *ret);
 
 /**
  * Open and lock a journal that is there.  It is checked: what is in it is within its bounds.
- * -ENOENT: there is none; -EBUSY as above; -EBADMSG: it is damaged or not one.
+ * -ENOENT: there is none, or one whose maker was killed before it was complete, which is removed; -EBUSY as above;
+ * -EBADMSG: it is damaged or not one.
  */
 int journal_open(pid_t pid, struct journal *ret);
 int journal_open_path(const char *path, struct journal *ret);

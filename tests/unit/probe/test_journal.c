@@ -185,6 +185,27 @@ static void locked(void **state)
 }
 
 /* What is damaged is refused before anything is done with it. */
+/* Whoever made it was killed before it was complete. */
+static void unfinished(void **state)
+{
+	struct proc *proc = start();
+	struct journal journal;
+	char path[sizeof(journal.path)];
+
+	(void)state;
+	for (int size = 0; size < 2; size++) {
+		assert_int_equal(journal_create(proc->pid, &journal), 0);
+		snprintf(path, sizeof(path), "%s", journal.path);
+		journal_close(&journal);
+		assert_int_equal(truncate(path, 0), 0);
+		assert_int_equal(truncate(path, size ? sizeof(*journal.file) : 0), 0);
+		assert_int_equal(journal_create(proc->pid, &journal), -EEXIST);
+		assert_int_equal(journal_open(proc->pid, &journal), -ENOENT);
+		assert_int_equal(access(path, F_OK), -1);
+	}
+	finish(proc);
+}
+
 static void damaged(void **state)
 {
 	struct proc *proc = start();
@@ -228,6 +249,7 @@ int main(void)
 		cmocka_unit_test(repaired),
 		cmocka_unit_test(build_ids),
 		cmocka_unit_test(locked),
+		cmocka_unit_test(unfinished),
 		cmocka_unit_test(damaged),
 	};
 
