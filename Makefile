@@ -80,9 +80,10 @@ $(BUILD)/%.o: %.c Makefile
 $(BUILD)/tracer/probe/inside.o: ALLCFLAGS += -O2 -fPIE -mgeneral-regs-only -fno-stack-protector -fno-jump-tables -fno-builtin \
 	-fcf-protection=branch -fno-sanitize=all
 
+# What `virtrace selftest` traces has to be found by name in a stripped program.
 $(BUILD)/virtrace: $(BUILD)/tracer/cmd/main.o $(call archives,cmd)
 	$(if $(V),,@echo "  LINK  $@")
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs_of,cmd)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--export-dynamic-symbol='virtrace_selftest_*' -o $@ $^ $(call libs_of,cmd)
 
 # The page of `export -f html`, a part of the program.
 PAGE := $(BUILD)/tracer/review/html/page

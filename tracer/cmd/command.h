@@ -15,6 +15,7 @@ int cmd_record(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
 int cmd_repair(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_selftest(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_tree(int argc, char **argv);
 int cmd_unpack(int argc, char **argv);

@@ -20,6 +20,7 @@
  *	list      cmd/list.c      functions and types of a process or file   (symbols/)
  *	repair    cmd/repair.c    what a killed virtrace has left            (tracer/probe)
  *	doctor    cmd/doctor.c    what stands in the way of tracing
+ *	selftest  cmd/selftest.c  whether tracing harms, tried on a victim
  */
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,7 @@ static const struct command commands[] = {
 	{ "list", cmd_list, "list the functions or print a type of a process or file" },
 	{ "repair", cmd_repair, "put right what a killed virtrace left in a process" },
 	{ "doctor", cmd_doctor, "say what stands in the way of tracing, and the remedy" },
+	{ "selftest", cmd_selftest, "prove on this host that tracing, and a killed virtrace, do no harm" },
 };
 
 static void print_help(FILE *out)
