@@ -28,6 +28,7 @@ static void *run_hot(void *arg)
 			bad("a hot thread got a wrong result", (long)me->rounds);
 		me->rounds++;
 	}
+	__sync_fetch_and_add(&shared->hot_done, 1);
 	__sync_fetch_and_add(&shared->done, 1);
 	while (!shared->quit)
 		nap(1000);

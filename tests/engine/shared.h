@@ -20,6 +20,7 @@ struct shared {
 	volatile uint32_t step; /* for victims that do one thing after the other */
 	/* account */
 	volatile uint32_t ready, done;
+	volatile uint32_t hot_done; /* of them those in threads[] */
 	volatile uint64_t bad; /* wrong results, or anything that must not be */
 	char what[128];        /* the first of them */
 	volatile uint64_t forks, signals_sent, signals_got, short_lived, loads;

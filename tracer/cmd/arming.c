@@ -63,6 +63,29 @@ static int bind_requests(struct session *session, size_t first)
 	return 0;
 }
 
+/* Whether what a request means may be loaded later, as far as is known now. */
+static bool may_come(struct session *session, const struct request *request)
+{
+	return session->options.command || resolve_may_come(session->modules, request);
+}
+
+/* Bind a request that is not met once more, which sets the message; its library may come and go meanwhile. */
+static int bind_again(struct session *session, const struct request *request)
+{
+	int r = resolve_request(session->modules, 0, request, &session->options.resolve, &session->bindings);
+
+	if (r > 0)
+		return 0;
+	char *text = strdup(err_text());
+
+	if (module_set_refresh(session->modules) >= 0 && may_come(session, request))
+		r = 1;
+	else
+		err_set(r < 0 ? r : -ENODATA, "%s", text ? text : "out of memory");
+	free(text);
+	return r > 0 ? 1 : r < 0 ? r : -ENODATA;
+}
+
 /* Every request must mean something now, or be one whose library may still come. */
 static int check_bound(struct session *session)
 {
@@ -71,18 +94,16 @@ static int check_bound(struct session *session)
 
 		if (is_met(session, request))
 			continue;
-		if (session->options.command || resolve_may_come(session->modules, request)) {
-			log_info("waiting for %s: not loaded yet", request->pattern);
-			session->n_pending++;
-			continue;
-		}
-		/* Binding again sets the message. */
-		int r = resolve_request(session->modules, 0, request, &session->options.resolve,
-					&session->bindings);
+		int r = may_come(session, request) ? 1 : bind_again(session, request);
 
-		if (!request->lenient)
-			return r < 0 ? r : -ENODATA;
-		log_warn("%s", err_text());
+		if (r < 0 && !request->lenient)
+			return r;
+		if (r < 0)
+			log_warn("%s", err_text());
+		if (r <= 0)
+			continue;
+		log_info("waiting for %s: not loaded yet", request->pattern);
+		session->n_pending++;
 	}
 	if (!session->bindings.n && !session->n_pending)
 		return -ENODATA;
@@ -96,7 +117,9 @@ int arming_load(struct session *session)
 
 	if (!r)
 		r = bind_requests(session, 0);
-	return r ? r : check_bound(session);
+	if (!r) /* a library may be gone by now */
+		r = module_set_refresh(session->modules);
+	return r < 0 ? r : check_bound(session);
 }
 
 static int add(struct session *session, const struct binding *binding)

@@ -261,7 +261,7 @@ bool resolve_may_come(const struct module_set *set, const struct request *reques
 	bool may = pattern_parse(request->pattern, &arena, &pattern) == 0 && pattern.module;
 
 	for (size_t i = 0; i < n && may; i++)
-		may = !wants(&pattern, files[i]);
+		may = files[i]->gone || !wants(&pattern, files[i]);
 	arena_free(&arena);
 	return may;
 }

@@ -337,18 +337,24 @@ int engine_add_probe(struct engine *engine, const struct plan *plan, const struc
 
 /*
  * Exits first: so no call is ever entered that could return unseen.  A call that is under way is
- * unknown and ignored.
+ * unknown and ignored.  A probe whose library was unloaded meanwhile is off for good.
  */
 static int hold_sites(struct engine *engine, struct probe *probe)
 {
+	size_t n = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < probe->scan.n_exits; i++)
-		r = site_hold(engine->sites, probe->exit_sites[i]);
+	while (r == 0 && n < probe->scan.n_exits)
+		r = site_hold(engine->sites, probe->exit_sites[n++]);
 	if (r == 0)
 		r = site_hold(engine->sites, probe->entry_site);
-	probe->held = true;
-	return r == -ENOENT ? 0 : r; /* unmapped meanwhile */
+	else
+		n--;
+	probe->held = r == 0;
+	for (; r < 0 && n > 0; n--)
+		site_release(engine->sites, probe->exit_sites[n - 1]);
+	probe->is_off = r == -ENOENT;
+	return r == -ENOENT ? 0 : r;
 }
 
 static bool wants_arming(const struct probe *probe)

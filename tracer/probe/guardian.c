@@ -240,11 +240,19 @@ static bool repair(void)
 	return !result.failed;
 }
 
+static bool is_closed(void)
+{
+	struct pollfd life = { .fd = LIFE_FD, .events = POLLIN };
+
+	return poll(&life, 1, 0) > 0 && life.revents;
+}
+
 static void __attribute__((noreturn)) run(pid_t tracer)
 {
 	static const struct timespec pause = { 0, 100 * 1000 };
 
-	while (!shared->may_watch)
+	/* Bounded by the life of the tracer: it may be killed right here. */
+	while (!shared->may_watch && !is_closed())
 		nanosleep(&pause, NULL);
 	bool traced = lifeline_attach(tracer) == 0;
 

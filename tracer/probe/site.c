@@ -102,7 +102,7 @@ static int find_slot(struct site_table *table, uint64_t addr, const uint8_t *exp
 	size_t n = rmem_read(table->proc, addr, there, sizeof(there));
 
 	if (!n)
-		return err_set(-ENOTSUP, "there is no code mapped at %#lx", (unsigned long)addr);
+		return err_set(-ENOENT, "there is no code mapped at %#lx any more", (unsigned long)addr);
 	/*
 	 * An int3 that a killed virtrace left: then its slot is still there and says what belongs
 	 * under it.
@@ -193,10 +193,23 @@ int site_add_role(struct site *site, struct probe *probe, int exit)
 	return 0;
 }
 
+/*
+ * The code is still what the slot has.  Between preparing a site and arming it its library may have been unloaded, and another
+ * be there.
+ */
+static bool is_unchanged(struct site_table *table, const struct site *site)
+{
+	const struct slot *slot = site->slot;
+	uint8_t there[INSN_MAX];
+
+	return rmem_read(table->proc, site->addr, there, slot->insn_len) == slot->insn_len &&
+	       (there[0] == slot->orig[0] || there[0] == int3) && !memcmp(there + 1, slot->orig + 1, slot->insn_len - 1u);
+}
+
 int site_hold(struct site_table *table, struct site *site)
 {
-	if (site->gone)
-		return -ENOENT;
+	if (site->gone || (!site->armed && !is_unchanged(table, site)))
+		return err_set(-ENOENT, "the code at %#lx is not there any more", (unsigned long)site->addr);
 	if (!site->armed) {
 		int r = rmem_write(table->proc, site->addr, &int3, 1);
 

@@ -59,14 +59,14 @@ struct site *site_find(struct site_table *table, uint64_t addr);
  *
  * `expect`, `len`: the bytes that belong there, from the file, at least the whole instruction; NULL
  * if they are not known. `maps`: to know the mapping by; NULL: it is not watched for being
- * unmapped. -ENOTSUP with a reason: somebody else has patched it, or it cannot run out of line.
+ * unmapped. -ENOTSUP with a reason: somebody else has patched it, or it cannot run out of line.  -ENOENT: nothing is mapped there.
  */
 int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
 		 const struct maps *maps, struct site **ret);
 
 int site_add_role(struct site *site, struct probe *probe, int exit);
 
-/** Arm unless it is armed already; to be undone by site_release(). */
+/** Arm unless it is armed already; to be undone by site_release().  -ENOENT: other code is there now, or none. */
 int site_hold(struct site_table *table, struct site *site);
 /** The last one restores the original byte. */
 void site_release(struct site_table *table, struct site *site);

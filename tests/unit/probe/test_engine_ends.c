@@ -141,7 +141,8 @@ static void group_stop(void **state)
 		assert_true(victim.shared->threads[0].rounds == rounds);
 		if (i % 2) {
 			kill(victim.pid, SIGCONT);
-			recorder_run(&recorder, 50);
+			for (int tries = 0; tries < 600 && victim.shared->threads[0].rounds == rounds; tries++)
+				recorder_run(&recorder, 50);
 			assert_true(victim.shared->threads[0].rounds > rounds);
 			recorder_detach(&recorder);
 		} else {

@@ -25,7 +25,7 @@ static unsigned rounds(unsigned by_default)
 	return text ? (unsigned)atoi(text) : by_default;
 }
 
-enum { PATIENCE = 600 };
+enum { PATIENCE = 2400 };
 
 /* Every hot thread was seen for more than a round. */
 static bool all_seen(const struct recorder *recorder, const struct victim *victim)
@@ -51,7 +51,7 @@ static void check_counts(struct recorder *recorder, struct victim *victim)
 	for (int i = 0; i < PATIENCE && !all_seen(recorder, victim); i++)
 		recorder_run(recorder, 50);
 	victim->shared->stop = 1;
-	for (int i = 0; i < PATIENCE && victim->shared->done < victim->shared->n_threads; i++)
+	for (int i = 0; i < PATIENCE && victim->shared->hot_done < victim->shared->n_threads; i++)
 		recorder_run(recorder, 50);
 	recorder_detach(recorder);
 	for (unsigned i = 0; i < victim->shared->n_threads; i++) {

@@ -210,7 +210,7 @@ static void fairness(void **state)
 	recorder_init(&recorder, &victim);
 	recorder_watch_all(&recorder);
 	recorder_attach(&recorder);
-	load_run_until(recorder.engine, &recorder.watched.items[0]->entries, 4000);
+	load_run_until(recorder.engine, &recorder.watched.items[0]->entries, 10000);
 	for (unsigned i = 0; i < 8; i++) {
 		const struct seen *seen = recorder_seen(&recorder, victim.shared->threads[i].tid, 0);
 
