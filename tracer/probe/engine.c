@@ -31,10 +31,9 @@
  *
  * A limit of this back end: an int3 hit by a thread that has SIGTRAP blocked makes the kernel reset
  * the process' SIGTRAP handler and unblock the signal (kernel/signal.c, force_sig_info_to_task),
- * also under a tracer.  A program that handles SIGTRAP itself loses its handler then.  (Ours is installed again by the
- * slot; a thread that is in just that stop when we are killed still dies of it.)  And a child that was forked just before we
- * are killed, and resets its handlers before it hits a site, is reached by the guardian only if that is later than the
- * guardian wakes.
+ * also under a tracer.  A program that handles SIGTRAP itself loses its handler then.  Ours is installed again by the
+ * slot; a thread that is in just that stop when we are killed still dies of it.  And where the guardian may not trace us, a child
+ * that was forked a moment before we are killed, and that resets its handlers before it comes to a site, dies there.
  */
 #include "tracer/probe/engine.h"
 
