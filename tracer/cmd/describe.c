@@ -60,13 +60,17 @@ static int take_option(void *ctx, int opt, const char *arg)
 	return 0;
 }
 
-/* Files of the trace itself, as many as there are; the side directory is small. */
+/* Files of the trace itself, as many as there are; the side directory is small.  A packed trace is one file. */
 static void measure(const char *path, struct description *ret)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct stat st;
 
+	if (!dir && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		ret->bytes = (uint64_t)st.st_size;
+		ret->files = 1;
+	}
 	for (struct dirent *d; dir && (d = readdir(dir));) {
 		if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 			continue;
