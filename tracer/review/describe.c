@@ -55,9 +55,9 @@ static void describe_trace(struct show *show, const struct description *d)
 
 	begin(show, "trace");
 	put_name(show, "", d->path);
-	page_putf(&show->page, COLOUR_NONE, ", %s%s in %" PRIu64 " files",
+	page_putf(&show->page, COLOUR_NONE, ", %s%s in %" PRIu64 " file%s",
 		  figure(bytes, (long double)d->bytes, FIGURE_BYTES, show->exact),
-		  show->exact ? " bytes" : "", d->files);
+		  show->exact ? " bytes" : "", d->files, d->files == 1 ? "" : "s");
 	end(show);
 	if (!d->note)
 		return;
