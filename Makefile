@@ -30,7 +30,6 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
            -Wwrite-strings -Wvla -Werror
 # A sanitizer finds more at -O1, and alone decides what a stack looks like.
 ALLCFLAGS := -std=gnu17 $(WARN) $(CFLAGS) -I. -MMD -MP -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
-             -DDATA_DIR='"$(PREFIX)/share/virtrace"' \
              $(if $(KILL),-DVIRTRACE_KILL_POINTS) $(if $(SANITIZE),-O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined)
 LDFLAGS += $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
@@ -57,7 +56,7 @@ archives = $(foreach l,$1 $(NEEDS_$1),$(call archive,$l))
 src      = $(filter-out symbols/schema.c tracer/cmd/main.c,$(wildcard $(call folder,$1)/*.c))
 objs     = $(patsubst %.c,$(BUILD)/%.o,$1)
 
-.PHONY: all check check-kill check-targets bench tidy install clean
+.PHONY: all always check check-kill check-targets bench tidy install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(BUILD)/virtrace
@@ -75,6 +74,13 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) $(ALLCFLAGS) -c -o $@ $<
+
+# Where the presets are: compiled anew when it is installed elsewhere.
+$(BUILD)/tracer/cmd/config_dirs.o: ALLCFLAGS += -DDATA_DIR='"$(PREFIX)/share/virtrace"'
+$(BUILD)/tracer/cmd/config_dirs.o: $(BUILD)/prefix
+$(BUILD)/prefix: always
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
 
 # Code that is copied into the traced process: on its own there, see the file's head.
 $(BUILD)/tracer/probe/inside.o: ALLCFLAGS += -O2 -fPIE -mgeneral-regs-only -fno-stack-protector -fno-jump-tables -fno-builtin \
