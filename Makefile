@@ -7,7 +7,8 @@
 #   make tidy            clang-tidy and cppcheck
 #   make fuzz            hostile input for FUZZ_SECONDS each (60); FUZZ=NAME… only these of tests/fuzz
 #   make check-fuzz      what was found once, again
-#   make install         PREFIX=/usr/local, DESTDIR= respected
+#   make man             the man pages, with scdoc, in build/man/
+#   make install         PREFIX=/usr/local, DESTDIR= respected; man pages if there is scdoc
 #   make SAN=1 …         AddressSanitizer and UndefinedBehaviorSanitizer, objects in build-san/
 #   make KILL=1 …        with places to be killed at (tracer/base/killpoint.h), objects in build-kill/
 #   make CC=clang BUILD=build-clang …
@@ -56,7 +57,7 @@ archives = $(foreach l,$1 $(NEEDS_$1),$(call archive,$l))
 src      = $(filter-out symbols/schema.c tracer/cmd/main.c,$(wildcard $(call folder,$1)/*.c))
 objs     = $(patsubst %.c,$(BUILD)/%.o,$1)
 
-.PHONY: all always check check-kill check-targets bench tidy install clean
+.PHONY: all always check check-kill check-targets bench tidy man install install-man clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(BUILD)/virtrace
@@ -181,11 +182,25 @@ SOURCES := $(wildcard tracer/*/*.c symbols/*.c)
 tidy:
 	$(Q)./scripts/tidy $(SOURCES)
 
+# ---- man pages and installing
+MAN := $(patsubst docs/%.scd,$(BUILD)/man/%,$(wildcard docs/*.scd))
+man: $(MAN)
+$(BUILD)/man/%: docs/%.scd
+	$(Q)mkdir -p $(@D)
+	$(if $(V),,@echo "  MAN   $@")
+	$(Q)scdoc <$< >$@
+
+SHARE := $(DESTDIR)$(PREFIX)/share
 install: $(BUILD)/virtrace
 	install -D -m 755 $(BUILD)/virtrace $(DESTDIR)$(PREFIX)/bin/virtrace
-	install -d $(DESTDIR)$(PREFIX)/share/virtrace/presets $(DESTDIR)$(PREFIX)/share/virtrace/decoders
-	install -m 644 tracer/presets/*.ini $(DESTDIR)$(PREFIX)/share/virtrace/presets
-	install -m 644 tracer/decoders/*.ini $(DESTDIR)$(PREFIX)/share/virtrace/decoders
+	install -D -m 644 -t $(SHARE)/virtrace/presets tracer/presets/*.ini
+	install -D -m 644 -t $(SHARE)/virtrace/decoders tracer/decoders/*.ini
+	@if command -v scdoc >/dev/null; then $(MAKE) --no-print-directory install-man; else \
+		echo "The man pages are not installed: scdoc, which makes them, is not there."; fi
+
+install-man: $(MAN)
+	install -D -m 644 -t $(SHARE)/man/man1 $(filter %.1,$^)
+	install -D -m 644 -t $(SHARE)/man/man5 $(filter %.5,$^)
 
 clean:
 	rm -rf $(BUILD)
