@@ -195,6 +195,10 @@ install: $(BUILD)/virtrace
 	install -D -m 755 $(BUILD)/virtrace $(DESTDIR)$(PREFIX)/bin/virtrace
 	install -D -m 644 -t $(SHARE)/virtrace/presets tracer/presets/*.ini
 	install -D -m 644 -t $(SHARE)/virtrace/decoders tracer/decoders/*.ini
+	install -D -m 644 -t $(SHARE)/doc/virtrace README.md SECURITY.md LICENSE
+	install -D -m 644 docs/completion/virtrace.bash $(SHARE)/bash-completion/completions/virtrace
+	install -D -m 644 -t $(SHARE)/zsh/site-functions docs/completion/_virtrace
+	install -D -m 644 -t $(SHARE)/fish/vendor_completions.d docs/completion/virtrace.fish
 	@if command -v scdoc >/dev/null; then $(MAKE) --no-print-directory install-man; else \
 		echo "The man pages are not installed: scdoc, which makes them, is not there."; fi
 
