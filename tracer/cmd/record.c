@@ -448,6 +448,9 @@ static void print_summary(struct session *session, bool commanded)
 	log_plain("virtrace: %llu calls, lost %llu event%s, longest time a thread was held %s, %s in %s",
 		(unsigned long long)report.calls, (unsigned long long)report.lost, report.lost == 1 ? "" : "s",
 		human_ns(report.engine.longest_stop_ns, b), human_bytes(report.bytes, c), report.path);
+	if (report.engine.undone)
+		log_warn("somebody else (perf, bpftrace, a debugger) took away %llu breakpoints meanwhile: calls are missing",
+			 (unsigned long long)report.engine.undone);
 	if (report.calls)
 		log_plain("virtrace: next:  virtrace report %s", quoted(report.path, path, sizeof(path)));
 }

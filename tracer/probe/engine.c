@@ -432,4 +432,5 @@ void engine_get_stats(const struct engine *engine, struct engine_stats *ret)
 	if (engine->phase < ENGINE_DETACHING)
 		ret->threads = proc_count(engine->proc);
 	ret->sites = engine->sites ? site_count_armed(engine->sites) : 0;
+	ret->undone = engine->sites ? site_count_undone(engine->sites) : 0;
 }

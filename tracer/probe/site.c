@@ -38,7 +38,7 @@ struct site_table {
 	struct journal *journal;
 	struct site *sites;
 	ARRAY(struct site *) gone;
-	size_t n_armed;
+	size_t n_armed, n_undone;
 };
 
 int site_table_new(struct proc *proc, struct slots *slots, struct journal *journal, struct site_table **ret)
@@ -231,7 +231,11 @@ static int disarm(struct site_table *table, struct site *site)
 
 	if (!site->armed)
 		return 0;
-	if (rmem_read_text(table->proc, site->addr, &there, 1) == 1 && there == int3) {
+	bool readable = rmem_read_text(table->proc, site->addr, &there, 1) == 1;
+
+	/* A uprobe that was removed, for one, leaves what the file has (kernel/events/uprobes.c, set_orig_insn). */
+	table->n_undone += readable && there == site->slot->orig[0];
+	if (readable && there == int3) {
 		int r = rmem_write(table->proc, site->addr, site->slot->orig, 1);
 
 		KILL_POINT("site-restored");
@@ -348,6 +352,11 @@ int site_clean_child(struct site_table *table, pid_t child)
 	if (fd >= 0)
 		close(fd);
 	return first;
+}
+
+size_t site_count_undone(const struct site_table *table)
+{
+	return table->n_undone;
 }
 
 size_t site_count_armed(const struct site_table *table)

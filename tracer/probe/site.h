@@ -79,6 +79,8 @@ size_t site_drop_unmapped(struct site_table *table, const struct maps *maps);
 /** Restore the original bytes in the memory of a forked child that stands in its first stop. */
 int site_clean_child(struct site_table *table, pid_t child);
 
+/** How many had been restored by somebody else when they were to be: hits were missed there, nobody knows since when. */
+size_t site_count_undone(const struct site_table *table);
 size_t site_count_armed(const struct site_table *table);
 
 #endif

@@ -297,6 +297,19 @@ static void foreign_code(void **state)
 		if (i == 0)
 			write_byte(victim.pid, entry, 0xcc);
 	}
+	/* Somebody takes an int3 of ours away, as the end of a uprobe does: noticed when we leave. */
+	uint8_t orig = read_byte(victim.pid, entry);
+	struct engine_stats stats;
+
+	assert_int_equal(engine_attach(victim.pid, &note_ops, &events, &engine), 0);
+	load_add(engine, plan, &options, 0);
+	load_run(engine, 10);
+	write_byte(victim.pid, entry, orig);
+	assert_int_equal(engine_detach(engine), 0);
+	engine_get_stats(engine, &stats);
+	assert_int_equal(stats.undone, 1);
+	engine_free(engine);
+	victim_check_text(&victim);
 	recorder_fini(&recorder);
 	victim_finish(&victim);
 }
