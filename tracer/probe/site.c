@@ -202,7 +202,7 @@ static bool is_unchanged(struct site_table *table, const struct site *site)
 	const struct slot *slot = site->slot;
 	uint8_t there[INSN_MAX];
 
-	return rmem_read(table->proc, site->addr, there, slot->insn_len) == slot->insn_len &&
+	return rmem_read_text(table->proc, site->addr, there, slot->insn_len) == slot->insn_len &&
 	       (there[0] == slot->orig[0] || there[0] == int3) && !memcmp(there + 1, slot->orig + 1, slot->insn_len - 1u);
 }
 

@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -64,9 +65,13 @@ size_t rmem_read(struct proc *proc, uint64_t addr, void *buf, size_t len)
 		char *to = (char *)buf + done;
 		ssize_t n = read_pages(proc->live, addr + done, to, len - done);
 
-		if (n < 0 && errno == ESRCH && proc_find_live(proc) == 0)
+		bool gone = n < 0 && errno == ESRCH;
+
+		if (gone && proc_find_live(proc) == 0) {
 			n = read_pages(proc->live, addr + done, to, len - done);
-		if (n < 0 && (errno == EPERM || errno == ENOSYS))
+			gone = n < 0 && errno == ESRCH; /* who is exiting has no memory, but is no zombie yet */
+		}
+		if (gone || (n < 0 && (errno == EPERM || errno == ENOSYS)))
 			n = (ssize_t)rmem_read_text(proc, addr + done, to, len - done);
 		if (n <= 0)
 			break;
