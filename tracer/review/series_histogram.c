@@ -93,12 +93,18 @@ static void put_edge(struct show *show, long double edge, enum figure_unit unit)
 static void put_range(struct show *show, const struct scale *scale, long double row,
 		      enum figure_unit unit)
 {
-	long double from = row ? power_edge(row, row < 0) : scale->has_negative ? -1 : 0;
-	long double to = power_edge(row, row >= 0);
+	long double from, to;
 
-	put_edge(show, scale->step ? row * scale->step : from, unit);
+	if (scale->step) { /* any number of them: none that a power would be made of */
+		from = row * scale->step;
+		to = (row + 1) * scale->step;
+	} else {
+		from = row ? power_edge(row, row < 0) : scale->has_negative ? -1 : 0;
+		to = power_edge(row, row >= 0);
+	}
+	put_edge(show, from, unit);
 	page_put(&show->page, COLOUR_FAINT, " ..");
-	put_edge(show, scale->step ? (row + 1) * scale->step : to, unit);
+	put_edge(show, to, unit);
 }
 
 struct row {
