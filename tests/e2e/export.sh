@@ -13,7 +13,7 @@ mkdir -p "$OUT"
 update=
 [ "${1-}" != --update ] || update=yes
 
-tool() { make -s -C "$ROOT" BUILD="$BUILD" "$BUILD/tests/review/$1" && echo "$ROOT/$BUILD/tests/review/$1"; }
+tool() { make -s -C "$ROOT" BUILD="$BUILD" "$BUILD/tests/review/$1" >&2 && echo "$ROOT/$BUILD/tests/review/$1"; }
 consumer() { timeout 120 node "$E2E/consumers.js" "$@"; }
 check() { python3 "$E2E/export_check.py" "$1" "$OUT/jsonl" "$2" ${all:+"$all"}; }
 all= # the calls of the whole trace, if only some are exported

@@ -42,7 +42,7 @@ in_browser() {
 install_playwright || give_up "playwright-core from npm" "$CACHE/log/npm.log"
 LIBS=$ROOT/$BUILD
 "${CC:-gcc}" -std=gnu17 -D_GNU_SOURCE -I"$ROOT" -O1 -o "$WORK/traces" "$HERE/traces.c" \
-	"$LIBS/libtrace.a" "$LIBS/libschema.a" "$LIBS/libbase.a" -lbabeltrace2 -ljson-c
+	"$LIBS/libtrace.a" "$LIBS/libschema.a" "$LIBS/libbase.a" -lbabeltrace2 -ljson-c -larchive
 [ -z "$PICTURES" ] || mkdir -p "$PICTURES"
 
 "$WORK/traces" many 3000 "$WORK/calls"

@@ -412,6 +412,7 @@ static void run(const struct story *told, const char *condition, struct json_obj
 
 	story.arena = (struct arena){ 0 }; /* for the events of this run */
 	assert(out && review.stats && calls);
+	review.export.calls = calls;
 	if (*condition && filter_new(condition, told->list, N_PROBES, &review.filter) < 0)
 		review.filter = NULL;
 	read_all(calls, &review, info);

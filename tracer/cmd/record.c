@@ -314,10 +314,13 @@ static void do_nothing(int signal)
 static void catch_signals(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: waiting must end */
+	struct sigaction before, action = { .sa_handler = on_signal }; /* no SA_RESTART: waiting must end */
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		sigaction(signals[i], NULL, &before);
+		if (before.sa_handler != SIG_IGN) /* nohup, or a shell's background: so it stays, also for a command */
+			sigaction(signals[i], &action, NULL);
+	}
 	/* Ignored, but not by the command that we start.  Ctrl-Z would stop the threads that stand at a site. */
 	action = (struct sigaction){ .sa_handler = do_nothing, .sa_flags = SA_RESTART };
 	sigaction(SIGPIPE, &action, NULL);
