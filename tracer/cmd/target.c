@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -308,21 +309,26 @@ size_t module_set_files(const struct module_set *set, struct mapped_file *const 
 	return set->n;
 }
 
-/* map_files needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN; the process' own root works for its owner too. */
+/*
+ * map_files needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN; the process' own root works for its owner too.  When the process
+ * has ended, while its last backtraces are still being looked at, there is neither: the path then leads to the very file, or not.
+ */
 static int open_module(struct module_set *set, struct mapped_file *file, const struct module_options *options,
 		       struct module **ret)
 {
 	char path[4200];
 	int r = module_open(file->open_path, file->path, file->lo, file->offset, options, ret);
+	struct stat st;
 
 	if (r != -EPERM && r != -EACCES && r != -ENOENT)
 		return r;
-	struct stat st;
-
 	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)set->pid, file->path);
-	if (stat(path, &st) < 0 || st.st_ino != file->inode)
+	if (stat(path, &st) == 0 && st.st_ino == file->inode)
+		return module_open(path, file->path, file->lo, file->offset, options, ret);
+	if (stat(file->path, &st) < 0 || st.st_ino != file->inode ||
+	    ((uint64_t)major(st.st_dev) << 32 | minor(st.st_dev)) != file->dev)
 		return r;
-	return module_open(path, file->path, file->lo, file->offset, options, ret);
+	return module_open(file->path, file->path, file->lo, file->offset, options, ret);
 }
 
 struct module *module_set_open(struct module_set *set, struct mapped_file *file, bool remote)
