@@ -285,7 +285,7 @@ static int make_room_for(struct engine *engine, const struct plan *plan)
 {
 	size_t largest = plan->entry_max > plan->return_max ? plan->entry_max : plan->return_max;
 
-	return outbox_grow(&engine->outbox, largest);
+	return hit_make_room(&engine->scratch, largest);
 }
 
 /* Roles point at the probe: take them back. */

@@ -209,7 +209,6 @@ int engine_detach(struct engine *engine)
 	if (engine->phase == ENGINE_DETACHED)
 		return 0;
 	engine->phase = ENGINE_DETACHING;
-	hit_deliver(engine);
 	int r = restore_text(engine);
 
 	release_held(engine);

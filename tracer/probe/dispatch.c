@@ -168,15 +168,14 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 	if (recorded) {
 		engine->stats.hits++;
 		hit_record(engine, thread, site, regs, now_ns);
-		KILL_POINT("hit-read");
+		KILL_POINT("hit-told");
 	}
 	pass_site(engine, thread, site);
 	if (recorded) {
 		uint64_t held_ns = engine_now_ns() - now_ns;
 
 		count_stop(engine, site, held_ns);
-		hit_deliver(engine);
-		KILL_POINT("hit-told");
+		hit_look_again(engine, thread, now_ns);
 		refill(site);
 		budget_check(engine, site, now_ns, held_ns);
 	}

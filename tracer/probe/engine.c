@@ -11,7 +11,7 @@
  *	engine.c       the loop, attaching
  *	arm.c          adding probes: scan.c finds the sites, site.c and slots.c make them
  *	dispatch.c     what to do with each stop
- *	hit.c          from a hit to calls, with callstack.c; outbox.c keeps what is to be told until the thread runs again
+ *	hit.c          from a hit to calls, with callstack.c
  *	libraries.c    dlopen and dlclose, with loader.c
  *	detach.c       leaving
  *	protect.c      what is left to the target, should we be killed
@@ -109,11 +109,9 @@ static int engine_new(pid_t pid, const struct engine_ops *ops, void *ctx, struct
 	}
 	engine->proc->forget = on_forget;
 	engine->proc->ctx = engine;
-	engine->scratch_saved = calloc(1, sizeof(*engine->scratch_saved));
-	if (engine->scratch_saved && ahead_new(&engine->ahead) == 0)
-		r = outbox_init(&engine->outbox);
-	else
-		r = err_set(-ENOMEM, "out of memory");
+	r = hit_init(&engine->scratch);
+	if (r == 0)
+		r = ahead_new(&engine->ahead);
 	if (r < 0) {
 		engine_free(engine);
 		return r;
@@ -134,10 +132,9 @@ void engine_free(struct engine *engine)
 	site_table_free(engine->sites);
 	slots_free(engine->slots);
 	journal_close(&engine->journal);
-	outbox_fini(&engine->outbox);
+	hit_fini(&engine->scratch);
 	maps_free(&engine->maps);
 	ahead_free(engine->ahead);
-	free(engine->scratch_saved);
 	proc_close(engine->proc);
 	free(engine);
 }

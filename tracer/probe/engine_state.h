@@ -19,7 +19,6 @@
 #include "tracer/probe/insn.h"
 #include "tracer/probe/journal.h"
 #include "tracer/probe/loader.h"
-#include "tracer/probe/outbox.h"
 #include "tracer/remote/live.h"
 #include "tracer/remote/maps.h"
 #include "tracer/remote/placement.h"
@@ -67,6 +66,18 @@ enum engine_phase {
 	ENGINE_DETACHED,
 };
 
+enum { STACK_COPY = 32 * 1024 }; /* bytes from rsp up, for a backtrace */
+
+/** What is read at a stop, until the owner has been told. */
+struct hit_scratch {
+	uint8_t *payload;
+	size_t cap;          /**< the largest payload of any plan */
+	struct saved *saved; /**< for plans that save nothing */
+	bool has_stack;      /**< of this stop: */
+	struct unwind_sample stack; /**< the thread at a function's entry */
+	uint8_t *stack_copy;
+};
+
 struct engine {
 	struct proc *proc;
 	const struct engine_ops *ops;
@@ -78,9 +89,7 @@ struct engine {
 	struct site_table *sites;
 	ARRAY(struct probe *) probes;
 	uint64_t last_id;
-	struct outbox outbox;
-	struct call *ended; /**< calls to be given back to their probes after delivery */
-	struct saved *scratch_saved; /**< for plans that save nothing */
+	struct hit_scratch scratch;
 	struct maps maps;   /**< snapshot: which stack an address is on */
 	struct live_frame live; /**< of the stop at hand */
 	struct ahead *ahead; /**< for its reads */
@@ -127,11 +136,15 @@ bool engine_leave_slot(struct engine *engine, struct user_regs_struct *regs);
 struct tracee *engine_tracee(struct thread *thread);
 
 /* hit.c */
-/** Record what a thread that stands at a site does there; regs->rip is the site's address. */
+int hit_init(struct hit_scratch *scratch);
+void hit_fini(struct hit_scratch *scratch);
+/** Make payloads of `len` bytes fit. */
+int hit_make_room(struct hit_scratch *scratch, size_t len);
+/** Tell the owner what a thread that stands at a site does there; regs->rip is the site's address. */
 void hit_record(struct engine *engine, struct thread *thread, struct site *site,
 		const struct user_regs_struct *regs, uint64_t now_ns);
-/** Tell the owner what was recorded; no thread need be held. */
-void hit_deliver(struct engine *engine);
+/** Now and then: whether a thread has another name; it need not be held. */
+void hit_look_again(struct engine *engine, struct thread *thread, uint64_t now_ns);
 /** End all open calls of a thread. */
 void hit_close_calls(struct engine *engine, struct tracee *tracee, enum call_end end);
 

@@ -6,9 +6,9 @@
  * its `ret` is entered and left by one stop, and a function called at the place where another one
  * returns to is entered after that return.
  *
- * While the thread is held nothing is told to the owner: payloads are fetched into the outbox.
- * (Only if that is full, with many calls ending at once, it is emptied at once.)  Memory for calls
- * is taken from stocks that are filled up when nobody waits.
+ * The owner is told while the thread is held: what has happened is in his hands before the thread goes on, so that what he has
+ * is, whenever we are killed, all that each thread has done up to some moment.  He takes little time for it (cmd/feed.c).  Memory
+ * for calls is taken from stocks that are filled up when nobody waits.
  *
  * A jump out of the function ends no call: the call returns when what was jumped to returns, to the
  * address that lies at entry_rsp.  There a site is held for this one call; the hit counts if thread
@@ -20,11 +20,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "symbols/function.h"
 #include "symbols/plan.h"
+#include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
@@ -54,14 +57,63 @@ static bool same_stack(void *ctx, uint64_t a, uint64_t b)
 	return x == y;
 }
 
-static struct outbox_event *push_event(struct engine *engine, enum outbox_kind kind, struct call *call, pid_t tid,
-				       uint64_t now_ns)
+int hit_init(struct hit_scratch *scratch)
 {
-	struct outbox_event *out = outbox_push(&engine->outbox);
+	scratch->stack_copy = malloc(STACK_COPY);
+	scratch->saved = calloc(1, sizeof(*scratch->saved));
+	return scratch->stack_copy && scratch->saved ? 0 : err_set(-ENOMEM, "out of memory");
+}
 
-	out->kind = kind;
-	out->call = call;
-	out->event = (struct call_event){
+void hit_fini(struct hit_scratch *scratch)
+{
+	free(scratch->stack_copy);
+	free(scratch->saved);
+	free(scratch->payload);
+}
+
+int hit_make_room(struct hit_scratch *scratch, size_t len)
+{
+	if (len <= scratch->cap)
+		return 0;
+	uint8_t *payload = realloc(scratch->payload, len);
+
+	if (!payload)
+		return err_set(-ENOMEM, "out of memory");
+	scratch->payload = payload;
+	scratch->cap = len;
+	return 0;
+}
+
+static struct payload empty_payload(const struct engine *engine)
+{
+	return (struct payload){ .data = engine->scratch.payload, .cap = engine->scratch.cap };
+}
+
+/* A thread's name. */
+static void announce(struct engine *engine, struct tracee *tracee, uint64_t now_ns)
+{
+	char path[64], comm[sizeof(tracee->comm)] = "";
+	bool first = !tracee->comm_read_ns;
+
+	tracee->comm_read_ns = now_ns;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", (int)engine->proc->pid, (int)tracee->tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, comm, sizeof(comm) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	comm[n > 0 ? n : 0] = '\0';
+	comm[strcspn(comm, "\n")] = '\0';
+	if (!first && !strcmp(comm, tracee->comm))
+		return;
+	memcpy(tracee->comm, comm, sizeof(comm));
+	if (engine->ops->thread && !engine->ops->thread(engine->ctx, tracee->tid, tracee->comm, now_ns))
+		tracee->comm_read_ns = 0;
+}
+
+static struct call_event event_of_call(const struct call *call, pid_t tid, uint64_t now_ns)
+{
+	return (struct call_event){
 		.probe = call->probe,
 		.tid = tid,
 		.id = call->id,
@@ -70,38 +122,33 @@ static struct outbox_event *push_event(struct engine *engine, enum outbox_kind k
 		.time_ns = now_ns,
 		.entry_time_ns = call->entry_time_ns,
 	};
-	return out;
 }
 
-static void make_room(struct engine *engine, size_t len)
+static void tell_enter(struct engine *engine, struct tracee *tracee, struct call *call, const struct call_event *event)
 {
-	if (!outbox_has_room(&engine->outbox, len))
-		hit_deliver(engine);
+	KILL_POINT("hit-read");
+	if (!tracee->comm_read_ns)
+		announce(engine, tracee, event->time_ns);
+	call->refused = !engine->ops->enter(engine->ctx, event);
+	call->probe->calls++;
+	engine->stats.calls++;
 }
 
-static struct payload payload_space(struct engine *engine)
+static void tell_leave(struct engine *engine, const struct call *call, struct call_event *event)
 {
-	struct outbox *outbox = &engine->outbox;
-
-	return (struct payload){ .data = outbox->data + outbox->used, .cap = outbox->cap - outbox->used };
+	KILL_POINT("hit-read");
+	event->entry_refused = call->refused;
+	engine->ops->leave(engine->ctx, event);
 }
 
-static void use_payload(struct engine *engine, struct outbox_event *out, const struct payload *payload)
-{
-	out->event.payload = payload->data;
-	out->event.len = payload->len;
-	engine->outbox.used += payload->len;
-}
-
-/* Take a call off its thread; its memory is kept until what refers to it is delivered. */
+/* Take a call off its thread, and give its memory back to its probe. */
 static void remove_call(struct engine *engine, struct tracee *tracee, struct call *call)
 {
 	callstack_remove(&tracee->calls, call);
 	if (call->return_site)
 		site_release(engine->sites, call->return_site);
 	call->return_site = NULL;
-	call->below = engine->ended;
-	engine->ended = call;
+	probe_give_call(call->probe, call);
 }
 
 /*
@@ -111,40 +158,42 @@ static void remove_call(struct engine *engine, struct tracee *tracee, struct cal
 static void end_call(struct engine *engine, struct tracee *tracee, struct call *call, enum call_end end,
 		     uint64_t now_ns)
 {
-	if (!call->deferred) {
-		make_room(engine, 0);
-		push_event(engine, OUT_LEAVE, call, tracee->tid, now_ns)->event.end = end;
-	}
+	struct call_event event = event_of_call(call, tracee->tid, now_ns);
+
+	event.end = end;
+	if (!call->deferred)
+		tell_leave(engine, call, &event);
 	remove_call(engine, tracee, call);
 }
 
-static void count_call(struct engine *engine, struct probe *probe)
+/* The entry that was held back. */
+static void tell_deferred(struct engine *engine, struct tracee *tracee, struct call *call, uint64_t now_ns)
 {
-	probe->calls++;
-	engine->stats.calls++;
+	struct call_event event = event_of_call(call, tracee->tid, now_ns);
+
+	event.payload = call->deferred;
+	event.len = call->deferred_len;
+	event.stack = call->stack.stack ? &call->stack : NULL;
+	event.deferred = true;
+	tell_enter(engine, tracee, call, &event);
 }
 
 static void return_call(struct engine *engine, struct tracee *tracee, struct call *call, unsigned return_site,
 			uint64_t now_ns)
 {
-	const struct plan *plan = call->probe->plan;
+	struct payload payload = empty_payload(engine);
 
-	make_room(engine, plan->return_max);
-	if (engine->outbox.n + 2 > OUTBOX_EVENTS)
-		hit_deliver(engine);
-	struct payload payload = payload_space(engine);
-
-	if (fetch_return(plan, &engine->live.frame, call->saved ? call->saved : engine->scratch_saved,
+	if (fetch_return(call->probe->plan, &engine->live.frame, call->saved ? call->saved : engine->scratch.saved,
 			 &payload)) {
-		if (call->deferred) {
-			push_event(engine, OUT_DEFERRED, call, tracee->tid, now_ns);
-			count_call(engine, call->probe);
-		}
-		struct outbox_event *out = push_event(engine, OUT_LEAVE, call, tracee->tid, now_ns);
+		struct call_event event = event_of_call(call, tracee->tid, now_ns);
 
-		out->event.end = CALL_RETURNED;
-		out->event.return_site = return_site;
-		use_payload(engine, out, &payload);
+		if (call->deferred)
+			tell_deferred(engine, tracee, call, now_ns);
+		event.end = CALL_RETURNED;
+		event.return_site = return_site;
+		event.payload = payload.data;
+		event.len = payload.len;
+		tell_leave(engine, call, &event);
 	}
 	remove_call(engine, tracee, call);
 }
@@ -152,18 +201,18 @@ static void return_call(struct engine *engine, struct tracee *tracee, struct cal
 /* Registers and stack at a function's entry, whatever was done for a site to be there. */
 static void copy_stack(struct engine *engine, const struct user_regs_struct *regs, uint64_t entry)
 {
-	struct outbox *outbox = &engine->outbox;
-	struct unwind_sample *stack = &outbox->stack;
+	struct hit_scratch *scratch = &engine->scratch;
+	struct unwind_sample *stack = &scratch->stack;
 
-	if (outbox->has_stack)
+	if (scratch->has_stack)
 		return;
-	outbox->has_stack = true;
+	scratch->has_stack = true;
 	for (unsigned i = 0; i < REGS_GENERAL; i++)
 		stack->regs[i] = regs_get(regs, i);
 	stack->regs[DWARF_RIP] = entry;
 	stack->stack_addr = regs->rsp;
-	stack->stack = outbox->stack_copy;
-	stack->stack_len = rmem_read(engine->proc, regs->rsp, outbox->stack_copy, STACK_COPY);
+	stack->stack = scratch->stack_copy;
+	stack->stack_len = rmem_read(engine->proc, regs->rsp, scratch->stack_copy, STACK_COPY);
 }
 
 static void open_call(struct engine *engine, struct tracee *tracee, struct call *call, uint64_t rsp,
@@ -182,25 +231,27 @@ static void open_call(struct engine *engine, struct tracee *tracee, struct call 
 }
 
 /* The entry waits in the call until its filter on $ret can be asked. */
-static void keep_entry(struct engine *engine, const struct tracee *tracee, struct call *call,
-		       const struct payload *payload, uint64_t now_ns)
+static void keep_entry(const struct hit_scratch *scratch, struct call *call, const struct payload *payload)
 {
 	memcpy(call->deferred, payload->data, payload->len);
 	call->deferred_len = payload->len;
 	call->stack.stack = NULL;
-	if (call->probe->options.stack)
-		push_event(engine, OUT_KEEP_STACK, call, tracee->tid, now_ns);
+	if (!call->probe->options.stack)
+		return;
+	call->stack = scratch->stack;
+	call->stack.stack = call->stack_copy;
+	memcpy(call->stack_copy, scratch->stack_copy, scratch->stack.stack_len);
 }
 
-static void tell_entry(struct engine *engine, const struct tracee *tracee, struct call *call,
-		       const struct payload *payload, uint64_t now_ns)
+static void tell_entry(struct engine *engine, struct tracee *tracee, struct call *call, const struct payload *payload,
+		       uint64_t now_ns)
 {
-	struct outbox_event *out = push_event(engine, OUT_ENTER, call, tracee->tid, now_ns);
+	struct call_event event = event_of_call(call, tracee->tid, now_ns);
 
-	if (call->probe->options.stack)
-		out->event.stack = &engine->outbox.stack;
-	use_payload(engine, out, payload);
-	count_call(engine, call->probe);
+	event.payload = payload->data;
+	event.len = payload->len;
+	event.stack = call->probe->options.stack ? &engine->scratch.stack : NULL;
+	tell_enter(engine, tracee, call, &event);
 }
 
 static void enter(struct engine *engine, struct tracee *tracee, struct probe *probe, uint64_t now_ns)
@@ -219,11 +270,10 @@ static void enter(struct engine *engine, struct tracee *tracee, struct probe *pr
 		engine->stats.missed++;
 		return;
 	}
-	make_room(engine, plan->entry_max);
-	struct payload payload = payload_space(engine);
+	struct payload payload = empty_payload(engine);
 
 	engine->live.frame.pc = plan->function->entry;
-	if (!fetch_entry(plan, &engine->live.frame, call->saved ? call->saved : engine->scratch_saved, &payload)) {
+	if (!fetch_entry(plan, &engine->live.frame, call->saved ? call->saved : engine->scratch.saved, &payload)) {
 		probe_give_call(probe, call);
 		return;
 	}
@@ -231,7 +281,7 @@ static void enter(struct engine *engine, struct tracee *tracee, struct probe *pr
 	if (probe->options.stack)
 		copy_stack(engine, &engine->live.regs, plan->function->entry);
 	if (call->deferred)
-		keep_entry(engine, tracee, call, &payload, now_ns);
+		keep_entry(&engine->scratch, call, &payload);
 	else
 		tell_entry(engine, tracee, call, &payload, now_ns);
 }
@@ -310,7 +360,8 @@ static void note_code(void *ctx, uint64_t addr)
 {
 	struct engine *engine = ctx;
 
-	outbox_note_code(&engine->outbox, addr);
+	if (engine->ops->saw_code)
+		engine->ops->saw_code(engine->ctx, addr);
 }
 
 static void end_gone_calls(struct engine *engine, struct tracee *tracee, bool entering, uint64_t now_ns)
@@ -343,6 +394,7 @@ void hit_record(struct engine *engine, struct thread *thread, struct site *site,
 	engine->live.saw_code = note_code;
 	engine->live.ctx = engine;
 	engine->live.ahead = engine->ahead;
+	engine->scratch.has_stack = false;
 	ahead_begin(engine->ahead, engine->proc, thread->tid, site->addr);
 	while ((call = callstack_returning(&tracee->calls, site, regs->rsp)))
 		return_call(engine, tracee, call, call->probe->n_return_sites - 1, now_ns);
@@ -357,83 +409,12 @@ void hit_record(struct engine *engine, struct thread *thread, struct site *site,
 	ahead_end(engine->ahead);
 }
 
-/* A thread's name, when it is first seen and when it has changed. */
-static void announce(struct engine *engine, struct tracee *tracee, uint64_t now_ns)
+void hit_look_again(struct engine *engine, struct thread *thread, uint64_t now_ns)
 {
-	char path[64], comm[sizeof(tracee->comm)] = "";
-	bool first = !tracee->comm_read_ns;
+	struct tracee *tracee = thread->user;
 
-	if (!first && now_ns - tracee->comm_read_ns < comm_again_ns)
-		return;
-	tracee->comm_read_ns = now_ns;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", (int)engine->proc->pid, (int)tracee->tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, comm, sizeof(comm) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	comm[n > 0 ? n : 0] = '\0';
-	comm[strcspn(comm, "\n")] = '\0';
-	if (!first && !strcmp(comm, tracee->comm))
-		return;
-	memcpy(tracee->comm, comm, sizeof(comm));
-	if (engine->ops->thread && !engine->ops->thread(engine->ctx, tracee->tid, tracee->comm, now_ns))
-		tracee->comm_read_ns = 0;
-}
-
-static void keep_stack(const struct outbox *outbox, struct call *call)
-{
-	call->stack = outbox->stack;
-	call->stack.stack = call->stack_copy;
-	memcpy(call->stack_copy, outbox->stack_copy, outbox->stack.stack_len);
-}
-
-static void deliver_deferred(struct engine *engine, struct outbox_event *out)
-{
-	out->event.payload = out->call->deferred;
-	out->event.len = out->call->deferred_len;
-	out->event.stack = out->call->stack.stack ? &out->call->stack : NULL;
-	out->event.deferred = true;
-	out->call->refused = !engine->ops->enter(engine->ctx, &out->event);
-}
-
-static void deliver_event(struct engine *engine, struct outbox_event *out)
-{
-	switch (out->kind) {
-	case OUT_ENTER:
-		out->call->refused = !engine->ops->enter(engine->ctx, &out->event);
-		break;
-	case OUT_KEEP_STACK:
-		keep_stack(&engine->outbox, out->call);
-		break;
-	case OUT_DEFERRED:
-		deliver_deferred(engine, out);
-		break;
-	case OUT_LEAVE:
-		out->event.entry_refused = out->call->refused;
-		engine->ops->leave(engine->ctx, &out->event);
-		break;
-	}
-}
-
-void hit_deliver(struct engine *engine)
-{
-	struct outbox *outbox = &engine->outbox;
-	struct tracee *tracee = engine->live.thread ? engine->live.thread->user : NULL;
-
-	if (outbox->n && tracee)
-		announce(engine, tracee, outbox->events[0].event.time_ns);
-	for (size_t i = 0; i < outbox->n; i++)
-		deliver_event(engine, &outbox->events[i]);
-	for (size_t i = 0; i < outbox->n_code && engine->ops->saw_code; i++)
-		engine->ops->saw_code(engine->ctx, outbox->code[i]);
-	outbox_clear(outbox);
-	while (engine->ended) {
-		struct call *call = engine->ended;
-
-		engine->ended = call->below;
-		probe_give_call(call->probe, call);
-	}
+	if (tracee && tracee->comm_read_ns && now_ns - tracee->comm_read_ns >= comm_again_ns)
+		announce(engine, tracee, now_ns);
 }
 
 void hit_close_calls_of(struct engine *engine, struct probe *probe)
@@ -441,7 +422,6 @@ void hit_close_calls_of(struct engine *engine, struct probe *probe)
 	uint64_t now_ns = engine_now_ns();
 	struct thread *thread, *next;
 
-	engine->live.thread = NULL;
 	HASH_ITER(hh, engine->proc->threads, thread, next) {
 		struct tracee *tracee = thread->user;
 
@@ -451,15 +431,12 @@ void hit_close_calls_of(struct engine *engine, struct probe *probe)
 				end_call(engine, tracee, call, CALL_OPEN, now_ns);
 		}
 	}
-	hit_deliver(engine);
 }
 
 void hit_close_calls(struct engine *engine, struct tracee *tracee, enum call_end end)
 {
 	uint64_t now_ns = engine_now_ns();
 
-	engine->live.thread = NULL; /* nobody stands at a site */
 	while (tracee->calls.top)
 		end_call(engine, tracee, tracee->calls.top, end, now_ns);
-	hit_deliver(engine);
 }
