@@ -15,6 +15,15 @@ struct ring;
 
 /** Room for at least `size` bytes of records and their heads (8 bytes each; a record's size is rounded up to 8). */
 int ring_new(size_t size, struct ring **ret);
+/** The same, in memory that outlives us: the file `fd` of ring_file(), not used before.  It is not needed open afterwards. */
+int ring_new_in(int fd, size_t size, struct ring **ret);
+/** An empty file without a name for it, whose pages are memory; or a negative errno. */
+int ring_file(void);
+/**
+ * The consumer's side of the ring in `fd`, whose both threads are gone: what they have left.  -ENODATA if there was no ring yet,
+ * -EBADMSG if it cannot be one.
+ */
+int ring_inherit(int fd, struct ring **ret);
 /** NULL is allowed.  Both threads must be done. */
 void ring_free(struct ring *ring);
 

@@ -1,11 +1,15 @@
 // The ring: what goes in comes out, whole and in order, between two threads that run as they like.
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -290,6 +294,120 @@ static void waits_end(void **state)
 	}
 }
 
+/* A process is killed while its two threads are at work */
+
+enum { KILLS = 100, PAYLOAD = 120 };
+
+struct counters {
+	_Atomic uint64_t sent, got; /* known to be in the ring; known to be out of it */
+};
+
+struct doomed {
+	struct ring *ring;
+	struct counters *counters;
+};
+
+static void *send_for_ever(void *arg)
+{
+	struct doomed *doomed = arg;
+	uint64_t n = 0;
+
+	for (;;) {
+		size_t len = sizeof(n) + n % PAYLOAD;
+		uint8_t *at = ring_reserve(doomed->ring, len, 0);
+
+		if (!at)
+			continue;
+		memcpy(at, &n, sizeof(n));
+		memset(at + sizeof(n), (int)(n * 31), len - sizeof(n));
+		ring_commit(doomed->ring);
+		doomed->counters->sent = ++n;
+	}
+	return NULL;
+}
+
+static void __attribute__((noreturn)) send_and_take(int fd, struct counters *counters)
+{
+	struct doomed doomed = { .counters = counters };
+	pthread_t thread;
+	size_t len;
+
+	if (ring_new_in(fd, SIZE, &doomed.ring) < 0 || pthread_create(&thread, NULL, send_for_ever, &doomed))
+		_exit(1);
+	for (;;) {
+		if (!ring_peek(doomed.ring, &len))
+			continue;
+		ring_pop(doomed.ring);
+		counters->got++;
+	}
+}
+
+/* Exactly what was put in and not taken: the counters may lag behind by one. */
+static void check_inherited(int fd, const struct counters *counters)
+{
+	uint64_t first = 0, n = 0, number;
+	struct ring *ring = NULL;
+	size_t len;
+
+	assert_int_equal(ring_inherit(fd, &ring), 0);
+	for (uint8_t *record; (record = ring_peek(ring, &len)); n++) {
+		memcpy(&number, record, sizeof(number));
+		first = n ? first : number;
+		assert_int_equal(number, first + n);
+		assert_int_equal(len, sizeof(number) + number % PAYLOAD);
+		for (size_t i = sizeof(number); i < len; i++)
+			assert_int_equal(record[i], (uint8_t)(number * 31));
+		ring_pop(ring);
+	}
+	if (n) {
+		assert_true(first == counters->got || first == counters->got + 1);
+		assert_true(first + n == counters->sent || first + n == counters->sent + 1);
+	} else {
+		assert_true(counters->sent - counters->got <= 1 || counters->got - counters->sent <= 1);
+	}
+	ring_free(ring);
+}
+
+static void what_a_killed_process_left_is_inherited(void **state)
+{
+	struct counters *counters = mmap(NULL, sizeof(*counters), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(counters != MAP_FAILED);
+	for (uint64_t i = 0; i < KILLS; i++) {
+		int fd = ring_file(), status;
+
+		assert_true(fd >= 0);
+		counters->sent = counters->got = 0;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			send_and_take(fd, counters);
+		while (counters->sent < 1000 + i * 37)
+			assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		check_inherited(fd, counters);
+		close(fd);
+	}
+	munmap(counters, sizeof(*counters));
+}
+
+static void a_file_without_a_ring_is_refused(void **state)
+{
+	int fd = ring_file();
+	struct ring *ring = NULL;
+	uint64_t size = 1 << 20;
+
+	(void)state;
+	assert_int_equal(ring_inherit(fd, &ring), -ENODATA);
+	assert_int_equal(ring_new_in(fd, SIZE, &ring), 0);
+	ring_free(ring);
+	assert_int_equal(pwrite(fd, &size, sizeof(size), sizeof(size)), sizeof(size)); /* more than the file has */
+	assert_int_equal(ring_inherit(fd, &ring), -EBADMSG);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +419,8 @@ int main(void)
 		cmocka_unit_test(two_threads_with_naps),
 		cmocka_unit_test(two_threads_with_sleeps),
 		cmocka_unit_test(waits_end),
+		cmocka_unit_test(what_a_killed_process_left_is_inherited),
+		cmocka_unit_test(a_file_without_a_ring_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
