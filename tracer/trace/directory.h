@@ -12,6 +12,9 @@
 #define SCHEMA_FILE   SIDE_DIR "/schema.json"
 #define INFO_FILE     SIDE_DIR "/info.json"
 
+/** Bytes; a trace of thousands of probes has some MB. */
+enum { METADATA_MAX = 256 * 1024 * 1024, SCHEMA_MAX = METADATA_MAX, INFO_MAX = 16 * 1024 * 1024 };
+
 /**
  * Make the directory with its side directory, mode 0700, and open it.  -EEXIST if it is there; with
  * `force` a trace or an empty directory is removed first, but nothing that has files in it which a

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -128,6 +129,63 @@ int packets_new(int dirfd, const uint8_t uuid[16], struct packets **ret)
 	hold_signals();
 	*ret = p;
 	return 0;
+}
+
+/* Map the packet in `fd`, whose header is this. */
+static int packet_adopt(struct packets *p, int fd, const struct packet_header *header)
+{
+	struct stat st;
+	bool ok = packet_header_valid(header, p->uuid) && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		  (uint64_t)st.st_size == header->packet_size / 8 && st.st_size <= PACKET_BYTES_MAX;
+
+	if (!ok)
+		return err_set(-EBADMSG, "the last packet of the trace is damaged");
+	void *map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (map == MAP_FAILED)
+		return err_set(-errno, "cannot map the last packet: %s", strerror(errno));
+	p->map = map;
+	p->size = (size_t)st.st_size;
+	p->used = header->content_size / 8;
+	p->begin_time = header->timestamp_begin;
+	p->last_time = header->timestamp_end;
+	p->discarded = header->events_discarded;
+	return 0;
+}
+
+int packets_resume(int dirfd, const uint8_t uuid[16], struct packets **ret)
+{
+	struct packet_header header = { 0 };
+	int newest = -1, r = packets_new(dirfd, uuid, ret);
+	struct packets *p = *ret;
+
+	if (r < 0)
+		return r;
+	for (char name[PACKET_NAME_MAX];; p->n++) {
+		packet_name(name, p->n);
+		int fd = openat(dirfd, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd < 0)
+			break;
+		if (newest >= 0)
+			close(newest);
+		newest = fd;
+	}
+	if (newest >= 0) {
+		r = pread(newest, &header, sizeof(header), 0) < 0 ? -errno : packet_adopt(p, newest, &header);
+		close(newest);
+	}
+	if (r < 0) {
+		release_signals();
+		free(p);
+	}
+	return r;
+}
+
+const uint8_t *packets_newest(const struct packets *p, size_t *len)
+{
+	*len = p->map ? p->used - sizeof(struct packet_header) : 0;
+	return p->map ? p->map + sizeof(struct packet_header) : NULL;
 }
 
 void packet_name(char name[static PACKET_NAME_MAX], uint64_t n)

@@ -57,6 +57,12 @@ bool packet_header_valid(const struct packet_header *header, const uint8_t uuid[
 /** Start a stream in directory `dirfd` (borrowed).  No file is made before the first event. */
 int packets_new(int dirfd, const uint8_t uuid[16], struct packets **ret);
 
+/** Go on with the stream in `dirfd`, whose writer is gone.  -EBADMSG if its last packet is none of this trace. */
+int packets_resume(int dirfd, const uint8_t uuid[16], struct packets **ret);
+
+/** The events of the newest packet, `*len` bytes; NULL if there is no packet. */
+const uint8_t *packets_newest(const struct packets *packets, size_t *len);
+
 /** The time an event gets that happened at `time_ns`: that of the event before, if it is later. */
 uint64_t packets_time(const struct packets *packets, uint64_t time_ns);
 

@@ -21,12 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	METADATA_MAX = 256 * 1024 * 1024, /* bytes; a trace of thousands of probes has some MB */
-	SCHEMA_MAX = METADATA_MAX,
-	INFO_MAX = 16 * 1024 * 1024,
-};
-
 static int check_trace_directory(int dirfd, const char *dir)
 {
 	if (faccessat(dirfd, METADATA_FILE, F_OK, 0) < 0)

@@ -37,7 +37,6 @@
  */
 
 enum {
-	JSON_MAX = 256 * 1024 * 1024,
 	PACKETS_MAX = 10 * 1000 * 1000,
 	SECTOR_SIZE = 512, /* the least that a disk writes */
 };
@@ -115,7 +114,7 @@ static int load_schema(struct rewrite *rw, const char *dir)
 {
 	char *text;
 	size_t len;
-	int r = directory_get(rw->from, SCHEMA_FILE, JSON_MAX, &text, &len);
+	int r = directory_get(rw->from, SCHEMA_FILE, SCHEMA_MAX, &text, &len);
 
 	if (r == -ENOENT)
 		return err_set(-EBADMSG, "%s is not a trace, or has lost its " SCHEMA_FILE, dir);
@@ -130,7 +129,7 @@ static bool has_metadata(const struct rewrite *rw)
 {
 	char *text;
 	size_t len;
-	bool good = directory_get(rw->from, METADATA_FILE, JSON_MAX, &text, &len) == 0;
+	bool good = directory_get(rw->from, METADATA_FILE, METADATA_MAX, &text, &len) == 0;
 
 	if (good) {
 		good = metadata_check(text, len) == 0;
@@ -145,7 +144,7 @@ static char *load_info(struct rewrite *rw)
 	char *text = NULL;
 	size_t len;
 
-	if (directory_get(rw->from, INFO_FILE, JSON_MAX, &text, &len) < 0)
+	if (directory_get(rw->from, INFO_FILE, INFO_MAX, &text, &len) < 0)
 		text = NULL;
 	struct json_object *info = text ? json_tokener_parse(text) : NULL;
 

@@ -1,6 +1,7 @@
 #include "tracer/trace/writer.h"
 
 #include "symbols/schema.h"
+#include "tracer/base/arena.h"
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/base/utf8.h"
@@ -8,6 +9,7 @@
 #include "tracer/trace/description.h"
 #include "tracer/trace/directory.h"
 #include "tracer/trace/packet.h"
+#include "tracer/trace/raw.h"
 #include "tracer/trace/schema_json.h"
 
 #include <assert.h>
@@ -155,6 +157,85 @@ int trace_create_as(const char *dir, const uint8_t uuid[16], int64_t offset_ns, 
 		    struct trace_writer **ret)
 {
 	return create(dir, false, uuid, offset_ns, info, ret);
+}
+
+static int resume_classes(struct trace_writer *w, const struct schema_json_doc *doc)
+{
+	int r = add_builtins(w);
+
+	for (size_t i = 0; i < doc->n_probes && r == 0; i++) {
+		if (doc->probes[i].class != w->classes.n)
+			return err_set(-EBADMSG, SCHEMA_FILE " is damaged: the class of a probe");
+		if (!class_new(w, doc->probes[i].desc) || !class_new(w, doc->probes[i].desc))
+			r = err_set(-ENOMEM, "no memory");
+	}
+	w->n_committed = w->classes.n;
+	return r;
+}
+
+/** The name of the last event in the newest packet. */
+static int find_last(const struct trace_writer *w, const struct schema_json_doc *doc, struct event_name *ret)
+{
+	struct raw_copy copy = { 0 };
+	struct event_header header;
+	struct raw *raw;
+	uint64_t time = 0;
+	size_t len;
+	const uint8_t *bytes = packets_newest(w->packets, &len);
+	int r = raw_new(doc, NULL, &raw);
+
+	if (r < 0)
+		return r;
+	for (long n; len && (n = raw_event(raw, bytes, len, &time, &copy)) > 0; bytes += n, len -= (size_t)n) {
+		memcpy(&header, bytes, sizeof(header));
+		*ret = (struct event_name){ header.id, header.call };
+		copy.len = 0;
+	}
+	free(copy.bytes);
+	raw_free(raw);
+	return len ? err_set(-EBADMSG, "the last packet of the trace is damaged") : 0;
+}
+
+static int resume(struct trace_writer *w, struct arena *arena, struct event_name *last)
+{
+	struct schema_json_doc doc;
+	char *text = NULL;
+	size_t len;
+	int r = directory_get(w->dirfd, SCHEMA_FILE, SCHEMA_MAX, &text, &len);
+
+	if (r == -ENOENT)
+		err_set(r = -EBADMSG, "there is no " SCHEMA_FILE);
+	if (r == 0)
+		r = schema_json_parse(text, len, arena, &doc);
+	free(text);
+	if (r == 0)
+		r = resume_classes(w, &doc);
+	if (r == 0)
+		r = packets_resume(w->dirfd, doc.uuid, &w->packets);
+	return r == 0 ? find_last(w, &doc, last) : r;
+}
+
+int trace_resume(int dirfd, struct event_name *last, struct trace_writer **ret)
+{
+	struct trace_writer *w = calloc(1, sizeof(*w));
+	struct arena arena = { 0 };
+
+	*last = (struct event_name){ 0 };
+	if (!w) {
+		close(dirfd);
+		return err_set(-ENOMEM, "no memory");
+	}
+	w->dirfd = dirfd;
+	int r = resume(w, &arena, last);
+
+	arena_free(&arena);
+	if (r < 0) {
+		packets_close(w->packets);
+		writer_free(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
 }
 
 int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)

@@ -81,6 +81,18 @@ int trace_create(const char *dir, bool force, const char *info, struct trace_wri
 int trace_create_as(const char *dir, const uint8_t uuid[16], int64_t offset_ns, const char *info,
 		    struct trace_writer **ret);
 
+/** Which event it is: no two of a call have the same class.  Of events that are of no call, `call` is 0. */
+struct event_name {
+	uint16_t class;
+	uint64_t call;
+};
+
+/**
+ * Go on with the trace in `dirfd`, whose writer was killed, where that had got to; no probes can be added.  `last`: the newest event
+ * that is in it, zeros if there is none.  `dirfd` is the writer's from now on, also on failure: -EBADMSG if it holds no such trace.
+ */
+int trace_resume(int dirfd, struct event_name *last, struct trace_writer **ret);
+
 /**
  * Add a probe's event classes.  The class `NAME` has the entry payload (then `stack`, if has_stack;
  * `entered`, if deferred), the class `NAME:return` starts with `return_site` (an enum whose labels

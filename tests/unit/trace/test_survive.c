@@ -80,8 +80,28 @@ static void wait_for_first(pid_t pid, const struct shared *shared)
 		assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
 }
 
+/** Another process goes on with a trace that has `n` events: then it has more, and ends. */
+static void resume_one(const char *dir, size_t n)
+{
+	enum { MORE = 300 };
+	struct event_name last;
+	struct trace_writer *w = NULL;
+
+	assert_int_equal(trace_resume(open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &last, &w), 0);
+	assert_int_equal(last.class, n ? CLASS_BUILTIN_COUNT : 0);
+	if (n)
+		assert_int_equal(shell("babeltrace2 %s | tail -n 1 | grep -q ' call = %lu,'", dir, (unsigned long)last.call), 0);
+	for (int i = 0; i < MORE; i++)
+		if (n)
+			append_filler(w, CLASS_BUILTIN_COUNT, now(), i % 100 ? 8 : 65000);
+		else
+			assert_int_equal(trace_thread(w, now(), 1, "later"), 0);
+	assert_int_equal(trace_close(w), 0);
+	assert_int_equal(babeltrace_count(dir), n + MORE);
+}
+
 /** Kill a writer `delay_ns` after its first event, or after its start. */
-static void kill_one(bool before_first_event, uint64_t delay_ns, bool count_by_command)
+static void kill_one(bool before_first_event, uint64_t delay_ns, bool resume)
 {
 	char *dir = scratch_new();
 	struct shared *shared = share();
@@ -111,8 +131,10 @@ static void kill_one(bool before_first_event, uint64_t delay_ns, bool count_by_c
 			fail_msg("after %lu events: %s", written, err_text());
 		assert_in_range(n, written, written + 1);
 		assert_int_equal(shell("babeltrace2 -o dummy %s", dir), 0);
-		if (count_by_command)
+		if (resume) {
 			assert_int_equal(babeltrace_count(dir), n);
+			resume_one(dir, n);
+		}
 	} else {
 		assert_true(before_first_event);
 	}
@@ -127,7 +149,7 @@ static void test_killed_at_any_time(void **state)
 	(void)state;
 	for (int i = 0; i < 120; i++) {
 		random = random * 1103515245 + 12345;
-		kill_one(i % 8 == 0, (random >> 8) % (i % 8 == 0 ? 1500000 : 6000000), i % 10 == 1);
+		kill_one(i % 8 == 0, (random >> 8) % (i % 8 == 0 ? 1500000 : 6000000), i % 8 == 0 || i % 10 == 1);
 	}
 }
 
