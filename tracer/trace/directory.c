@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TEMP_SUFFIX ".tmp"
+enum { PATIENCE_MS = 2000, PAUSE_MS = 10 };
 
 static int fail(int error, const char *what, const char *path)
 {
@@ -105,11 +108,38 @@ static bool is_trace(const char *path)
 	return yes;
 }
 
+bool directory_is_written(int dirfd)
+{
+	if (flock(dirfd, LOCK_SH | LOCK_NB) < 0)
+		return true;
+	flock(dirfd, LOCK_UN);
+	return false;
+}
+
+/** Also for a while: it may be about to be completed by the guardian of a recording that was killed. */
+static bool stays_written(const char *path)
+{
+	static const struct timespec pause = { 0, PAUSE_MS * 1000000L };
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool is_written = fd >= 0;
+
+	for (int i = 0; is_written && i < PATIENCE_MS / PAUSE_MS; i++) {
+		is_written = directory_is_written(fd);
+		if (is_written)
+			nanosleep(&pause, NULL);
+	}
+	if (fd >= 0)
+		close(fd);
+	return is_written;
+}
+
 /** Make way for a new trace. */
 static int replace(const char *path, bool force)
 {
 	if (!force)
 		return err_set(-EEXIST, "%s exists already", path);
+	if (is_trace(path) && stays_written(path))
+		return err_set(-EBUSY, "%s is being recorded: it is not overwritten", path);
 	if (is_trace(path))
 		return directory_remove(path);
 	/* An empty directory, then. */
@@ -142,6 +172,7 @@ int directory_create(const char *path, bool force, int *fd_ret)
 		directory_remove(path);
 		return fail(error, "create a trace in", path);
 	}
+	flock(fd, LOCK_EX | LOCK_NB); /* where there are no locks nobody can ask for one either */
 	*fd_ret = fd;
 	return 0;
 }

@@ -18,7 +18,7 @@ enum { METADATA_MAX = 256 * 1024 * 1024, SCHEMA_MAX = METADATA_MAX, INFO_MAX = 1
 /**
  * Make the directory with its side directory, mode 0700, and open it.  -EEXIST if it is there; with
  * `force` a trace or an empty directory is removed first, but nothing that has files in it which a
- * trace has not.
+ * trace has not, and no trace that is being written (-EBUSY).
  */
 int directory_create(const char *path, bool force, int *fd_ret);
 
@@ -27,6 +27,12 @@ int directory_create(const char *path, bool force, int *fd_ret);
  * not.
  */
 int directory_remove(const char *path);
+
+/**
+ * Whether somebody writes a trace into it, or may: who has made it keeps it locked (flock(2)) as long as the file that
+ * directory_create() gave is open, also in another process.
+ */
+bool directory_is_written(int dirfd);
 
 /** Replace the file `name` as a whole: readers see the old text or the new. */
 int directory_put(int dirfd, const char *name, const char *text, size_t len);

@@ -72,7 +72,7 @@ void reader_close(struct reader *reader);
  * After reader_next() gave 0 or an error: look whether the trace has grown. 1: reader_next() goes on
  * with the events that came since; 0: there are none (yet); negative: it cannot be read any more.
  * Probes stay, new ones are behind them; what reader_info() gave is gone.  `*is_finished_ret`: the
- * recording has ended, so nothing comes after what this call finds.
+ * recording has ended, or nobody is there any more that could go on with it, so nothing comes after what this call finds.
  */
 int reader_grow(struct reader *reader, bool *is_finished_ret);
 

@@ -77,7 +77,7 @@ int reader_grow(struct reader *rd, bool *is_finished_ret)
 
 	if (r < 0)
 		return r;
-	*is_finished_ret = json_object_object_get_ex(rd->info, "end_ns", &end);
+	*is_finished_ret = json_object_object_get_ex(rd->info, "end_ns", &end) || !directory_is_written(rd->dirfd);
 	if (rd->result == 0 && !view_has_grown(&rd->view, rd->dirfd, rd->doc.uuid))
 		return 0;
 	/* with the packet before, that tells how much was lost since then */

@@ -276,6 +276,11 @@ int trace_commit(struct trace_writer *w)
 	return r;
 }
 
+bool trace_knows(const struct trace_writer *w, int class)
+{
+	return class >= 0 && (size_t)class < w->n_committed;
+}
+
 /* Events */
 
 enum { PARTS_MAX = 8 };
@@ -446,6 +451,11 @@ int trace_set_info(struct trace_writer *w, const char *info)
 const char *trace_path(const struct trace_writer *w)
 {
 	return w->path;
+}
+
+int trace_directory(const struct trace_writer *w)
+{
+	return w->dirfd;
 }
 
 uint64_t trace_bytes(const struct trace_writer *w)

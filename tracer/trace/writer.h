@@ -11,7 +11,8 @@
  *	{ "version": "0.1.0", "command": ["virtrace", "record", …],
  *	  "target": { "pid", "comm", "exe", "threads" }, "host": { "name", "kernel" },
  *	  "start_ns": wall clock, "end_ns": absent while recording,
- *	  "end": "interrupted" | "duration" | "calls" | "exited 0" | "killed by SIGTERM" | "executed PATH" | "error: …",
+ *	  "end": "interrupted" | "duration" | "calls" | "exited 0" | "killed by SIGTERM" | "executed PATH" | "error: …" |
+ *	         "virtrace was killed",
  *	  "modules": [ { "path", "build_id", "debug": "dwarf" | "symbols" | "none", "deleted": true } ],   (of the probes)
  *	  "limits": { "string", "array", "struct", "depth" },
  *	  "disarmed": [ { "function", "reason" } ],   (probes over their budget)
@@ -100,8 +101,16 @@ int trace_resume(int dirfd, struct event_name *last, struct trace_writer **ret);
  * disk before trace_commit().
  */
 int trace_add_probe(struct trace_writer *writer, const struct trace_probe_desc *desc);
+/** The id that the entry class of the `n`th probe (from 0) has. */
+static inline int trace_probe_class(size_t n)
+{
+	return CLASS_BUILTIN_COUNT + 2 * (int)n;
+}
 /** Write metadata and schema.json; must come before the first event of a new class. */
 int trace_commit(struct trace_writer *writer);
+
+/** Whether events of this class may be appended. */
+bool trace_knows(const struct trace_writer *writer, int class);
 
 /**
  * Append events.  The bytes are in the kernel's hands when this returns.  -ENOSPC (and the like)
@@ -124,6 +133,7 @@ int trace_lost(struct trace_writer *writer, uint64_t time_ns, const char *probe,
 
 int trace_set_info(struct trace_writer *writer, const char *info);
 const char *trace_path(const struct trace_writer *writer);
+int trace_directory(const struct trace_writer *writer); /**< an open file, borrowed */
 uint64_t trace_bytes(const struct trace_writer *writer);  /**< of events so far */
 uint64_t trace_lost_count(const struct trace_writer *writer);
 
