@@ -230,6 +230,35 @@ exec 5<&-
 is "report -f: of a complete trace" 3 "$(calls out.txt)"
 is "report -f --if" 1 "$("$VIRTRACE" report -f --if '$id == 2' followed | grep -c ' = work(')"
 
+# a recording that is killed: its guardian writes what is left, and ends it; or is killed as well
+guardian() {
+	local pid
+	for pid in $(pgrep -x virtrace-guard); do
+		! ls -l "/proc/$pid/fd" 2>/dev/null | grep -q "/$victim\." || echo "$pid"
+	done
+}
+kill_recorder() {
+	kill -KILL "$@"
+	wait "$recorder" 2>/dev/null || true
+	recorder=
+}
+start_record said.txt -p "$victim" -e work -o doomed || give_up "recording the victim" said.txt
+"$VIRTRACE" report -f doomed >out.txt 2>err.txt &
+follower=$!
+fails "record --force: not over a trace that is being written" 1 "doomed is being recorded" \
+	record --force -e work -o doomed -- ./victim
+tell call
+kill_recorder "$recorder"
+succeeds "report -f: it ends when the recording is killed" wait $follower
+is "report -f: with the last call" 1 "$(calls out.txt)"
+matches "info: that it was killed" "virtrace was killed" <("$VIRTRACE" info doomed)
+start_record said.txt --force -p "$victim" -e work -o doomed || give_up "recording the victim again" said.txt
+"$VIRTRACE" report -f doomed >out.txt 2>err.txt &
+follower=$!
+tell call
+kill_recorder "$(guardian)" "$recorder"
+succeeds "report -f: it ends when the guardian is killed as well" wait $follower
+
 env --default-signal=INT "$VIRTRACE" record --live -p "$victim" -e work -o live >pipe 2>said.txt &
 recorder=$!
 exec 5<pipe

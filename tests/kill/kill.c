@@ -3,7 +3,7 @@
  *
  * `virtrace record` is run on a victim and killed, at each of the places a test build has for it (VIRTRACE_KILL_AT), or at random
  * moments.  After each kill the victim lives, all its threads go on with right results, its children end with the right codes,
- * its text is what the files have within a second, and the trace is readable, with every call up to its end.
+ * its text is what the files have within a second, and the trace is readable, with every event that was told until then.
  *
  * VIRTRACE_KILLS: how often at each place; VIRTRACE_RANDOM_KILLS: how often at random.
  */
@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -207,12 +208,28 @@ static void check_journal_gone(const struct victim *victim, const char *at)
 	}
 }
 
+/* The trace is nobody's any more: virtrace is gone, and its guardian has written what was left to be written. */
+static void wait_for_trace(const char *at)
+{
+	uint64_t end = now_ms() + PATIENCE_MS;
+	int fd = open(trace, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (now_ms() > end)
+			fail_msg("killed at %s: somebody keeps the trace", at);
+		nap_ms(1);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 static long check_all(const struct victim *victim, const char *at)
 {
 	victim_check_alive(victim);
 	check_text_soon(victim, at);
 	check_goes_on(victim, at);
 	check_journal_gone(victim, at);
+	wait_for_trace(at);
 	return check_trace(at);
 }
 
@@ -320,6 +337,63 @@ static void at_dlopen(void **state)
 		}
 		finish_well(&victim, plug_probes);
 	}
+}
+
+/* How many events of f_rets babeltrace2 finds; each call is entered once and returns once at most. */
+static unsigned long count_events(const char *at)
+{
+	static const char script[] =
+		"babeltrace2 %s | awk '/ f_rets/ { match($0, / f_rets[:a-z]*/); name = substr($0, RSTART, RLENGTH);"
+		"  match($0, /[^a-z]call = [0-9]+/); if (seen[name substr($0, RSTART, RLENGTH)]++) bad = 1; n++ } "
+		"END { print n + 0 > \"%s.n\"; exit bad }' && grep -q '\"virtrace was killed\"' %s/.virtrace/info.json";
+	char command[1024], path[96];
+	unsigned long n = 0;
+
+	snprintf(command, sizeof(command), script, trace, trace, trace);
+	if (system(command) != 0)
+		fail_msg("killed at %s: the trace %s has an event twice, or no end", at, trace);
+	snprintf(path, sizeof(path), "%s.n", trace);
+	FILE *f = fopen(path, "r");
+
+	assert_true(f && fscanf(f, "%lu", &n) == 1);
+	fclose(f);
+	return n;
+}
+
+/*
+ * What was told before the kill is in the trace, to the last event, each once: told is what has passed "hit-read".  A thread that is
+ * in the function while we attach has a hit at its return that is no event.
+ */
+static void nothing_is_lost(void **state)
+{
+	static const char *const args[] = { "1", "", NULL }, *const probes[] = { "-e", "f_rets n", NULL };
+	static const char *const names[] = { "hit-read", "hit-told", "hit-moved", "hit-resumed", "record-written" };
+	unsigned kills = 4 * times("VIRTRACE_KILLS", 1);
+	struct victim victim = victim_start("load", args, 1);
+
+	(void)state;
+	for (size_t i = 0; i < kills * 5; i++) {
+		unsigned long hits = 1 + (unsigned long)random() % 3000;
+		char at[64];
+		int status;
+
+		snprintf(at, sizeof(at), "%s:%lu", names[i / kills], hits);
+		pid_t pid = start_record(&victim, probes, at, "-d100", false);
+
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, SIGKILL);
+		check_journal_gone(&victim, at);
+		wait_for_trace(at);
+		unsigned long events = count_events(at);
+
+		if (i / kills == 0)
+			assert_int_equal(events, hits - 1);
+		else if (i / kills < 4)
+			assert_in_range(events, hits - 1, hits);
+		else
+			assert_true(events >= hits / 2);
+	}
+	finish_well(&victim, hot_probes);
 }
 
 static void at_random(void **state)
@@ -467,6 +541,7 @@ int main(void)
 	const struct CMUnitTest places[] = {
 		cmocka_unit_test(while_attaching),
 		cmocka_unit_test(at_a_hit),
+		cmocka_unit_test(nothing_is_lost),
 		cmocka_unit_test(while_leaving),
 		cmocka_unit_test(at_dlopen),
 	};

@@ -11,6 +11,7 @@
 #include "tracer/cmd/feed.h"
 #include "tracer/cmd/session_state.h"
 #include "tracer/cmd/target.h"
+#include "tracer/trace/writer.h"
 
 /* Bound to a function of a library that is still loaded. */
 static bool is_bound(const struct session *session, const struct request *request)
@@ -131,7 +132,11 @@ static int add(struct session *session, const struct binding *binding)
 		free(recorded);
 		return err_set(-ENOMEM, "out of memory");
 	}
-	*recorded = (struct recorded){ .session = session, .binding = *binding, .class = -1 };
+	*recorded = (struct recorded){
+		.session = session,
+		.binding = *binding,
+		.class = trace_probe_class(session->probes.n - 1),
+	};
 	recorded->stack_frames = binding->request->stack >= 0 ? (unsigned)binding->request->stack
 							       : session->options.stack_frames;
 	if (recorded->stack_frames > STACK_FRAMES_MAX)

@@ -20,8 +20,8 @@
 enum { CODE_SLOTS = 4096 };
 
 /*
- * While events come, the writer looks for them every few ms: what it lets pile up meanwhile is small, and so is what is lost if we
- * are killed.  When none have come for a while it sleeps until the tracer thread wakes it.
+ * While events come, the writer looks for them every few ms: what it lets pile up meanwhile is small, and so is what is without a backtrace
+ * if we are killed.  When none have come for a while it sleeps until the tracer thread wakes it.
  */
 static const uint64_t nap_ns = 5ull * 1000 * 1000, sleep_ns = 1000ull * 1000 * 1000;
 
@@ -29,21 +29,35 @@ struct feed {
 	struct ring *ring;
 	/* the tracer thread's */
 	size_t n_open;
-	uint64_t last_ns;
+	uint64_t last_ns, refused;
 	uint64_t code[CODE_SLOTS]; /* told lately, by their low bits */
 };
 
-int feed_new(size_t size, struct feed **ret)
+static int wrap(struct ring *ring, struct feed **ret)
 {
-	struct feed *feed = calloc(1, sizeof(*feed));
-	int r = feed ? ring_new(size, &feed->ring) : err_set(-ENOMEM, "out of memory");
-
-	if (r < 0) {
-		free(feed);
-		return r;
+	*ret = calloc(1, sizeof(**ret));
+	if (!*ret) {
+		ring_free(ring);
+		return err_set(-ENOMEM, "out of memory");
 	}
-	*ret = feed;
+	(*ret)->ring = ring;
 	return 0;
+}
+
+int feed_new(int fd, size_t size, struct feed **ret)
+{
+	struct ring *ring;
+	int r = ring_new_in(fd, size, &ring);
+
+	return r < 0 ? r : wrap(ring, ret);
+}
+
+int feed_inherit(int fd, struct feed **ret)
+{
+	struct ring *ring;
+	int r = ring_inherit(fd, &ring);
+
+	return r < 0 ? r : wrap(ring, ret);
 }
 
 void feed_free(struct feed *feed)
@@ -69,11 +83,13 @@ static struct feed_record *reserve(struct feed *feed, size_t extra, size_t n_end
 static void commit(struct feed *feed, struct feed_record *record, enum feed_kind kind, uint64_t time_ns)
 {
 	record->kind = kind;
+	record->refused = feed->refused;
 	record->time_ns = feed->last_ns = time_ns;
 	ring_commit(feed->ring);
 }
 
-static bool put_event(struct feed *feed, enum feed_kind kind, const struct call_event *event, size_t n_ends)
+static bool put_event(struct feed *feed, enum feed_kind kind, const struct call_event *event, int class,
+		      size_t n_ends)
 {
 	size_t payload = padded(event->len);
 	size_t stack = event->stack ? sizeof(*event->stack) + event->stack->stack_len : 0;
@@ -84,6 +100,7 @@ static bool put_event(struct feed *feed, enum feed_kind kind, const struct call_
 	uint8_t *behind = (uint8_t *)(record + 1);
 
 	record->return_lost = false;
+	record->class = class;
 	record->event = *event;
 	if (event->len)
 		memcpy(behind, event->payload, event->len);
@@ -95,28 +112,36 @@ static bool put_event(struct feed *feed, enum feed_kind kind, const struct call_
 	return true;
 }
 
-bool feed_enter(struct feed *feed, const struct call_event *event)
+bool feed_enter(struct feed *feed, const struct call_event *event, int class)
 {
-	if (!put_event(feed, FEED_ENTER, event, feed->n_open + 1))
+	if (!put_event(feed, FEED_ENTER, event, class, feed->n_open + 1)) {
+		feed->refused++;
 		return false;
+	}
 	feed->n_open++;
 	return true;
 }
 
-bool feed_leave(struct feed *feed, const struct call_event *event)
+bool feed_leave(struct feed *feed, const struct call_event *event, int class)
 {
+	if (event->entry_refused) {
+		feed->refused++;
+		return false;
+	}
 	assert(feed->n_open);
 	feed->n_open--;
-	if (put_event(feed, FEED_LEAVE, event, feed->n_open))
+	if (put_event(feed, FEED_LEAVE, event, class, feed->n_open))
 		return true;
 	struct feed_record *record = reserve(feed, 0, feed->n_open);
 
 	assert(record); /* it has been kept since the entry */
 	record->return_lost = true;
+	record->class = class;
 	record->event = *event;
 	record->event.len = 0;
 	record->event.stack = NULL;
 	commit(feed, record, FEED_LEAVE, event->time_ns);
+	feed->refused++;
 	return false;
 }
 

@@ -3,6 +3,8 @@
  *
  * Events that do not fit are refused, never waited for.  With each entry that is taken goes the room for its call's end: so no call
  * stays open in the trace that did end, only what it returned may be lost.
+ *
+ * The ring is in a file that outlives us: what the writer had not taken when we were killed is there for who inherits it (salvage.h).
  */
 #ifndef CMD_FEED_H
 #define CMD_FEED_H
@@ -25,7 +27,9 @@ enum feed_kind {
 
 struct feed_record {
 	enum feed_kind kind;
+	int class; /**< ENTER, LEAVE: of entries of this probe, in the trace */
 	uint64_t time_ns; /**< CLOCK_MONOTONIC of the stop it comes from */
+	uint64_t refused; /**< entries and returns that had no room, before this one */
 	bool return_lost; /**< LEAVE: it returned, but its payload had no room */
 	union {
 		struct call_event event; /**< ENTER, LEAVE */
@@ -37,15 +41,17 @@ struct feed_record {
 	};
 };
 
-/** `size` bytes of records. */
-int feed_new(size_t size, struct feed **ret);
+/** `size` bytes of records, in the file `fd` of ring_file(). */
+int feed_new(int fd, size_t size, struct feed **ret);
+/** What is left of one whose threads are gone, for the writer's side; errors as ring_inherit() has them. */
+int feed_inherit(int fd, struct feed **ret);
 void feed_free(struct feed *feed);
 
 /* The tracer thread.  False: no room. */
 
-bool feed_enter(struct feed *feed, const struct call_event *event);
-/** The end of a call whose entry was taken; false: it is told, but without its payload. */
-bool feed_leave(struct feed *feed, const struct call_event *event);
+bool feed_enter(struct feed *feed, const struct call_event *event, int class);
+/** The end of a call; false: its payload is lost, or all of it as its entry was refused. */
+bool feed_leave(struct feed *feed, const struct call_event *event, int class);
 bool feed_thread(struct feed *feed, pid_t tid, const char *comm, uint64_t time_ns);
 /** Addresses that were told lately are not told again. */
 bool feed_code(struct feed *feed, uint64_t addr);

@@ -14,7 +14,7 @@
  *	                engine --events--> feed (a bounded ring) --> writer --> trace
  *
  * Whatever the disk does, the tracer thread goes on: what the feed cannot take is counted as lost, per probe.  When it is over the
- * target goes free first; then the writer empties the feed.
+ * target goes free first; then the writer empties the feed.  If we are killed the guardian does that (salvage.c).
  *
  * What is in struct session belongs to one of the threads, or is atomic, or is under symbols_lock (libdw and all that is made
  * with it: no two threads may use it at once).
@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "symbols/function.h"
 #include "tracer/base/err.h"
@@ -140,8 +141,10 @@ int session_new(const struct session_options *options, const struct request_list
 	pthread_mutex_init(&session->stats_lock, NULL);
 	sem_init(&session->news, 0, 0);
 	sem_init(&session->loaded, 0, 0);
-	int r = ring_new(MESSAGES_SIZE, &session->tracer_messages);
+	int r = session->feed_file = ring_file();
 
+	if (r >= 0)
+		r = ring_new(MESSAGES_SIZE, &session->tracer_messages);
 	if (!r)
 		r = ring_new(MESSAGES_SIZE, &session->writer_messages);
 	if (!r && !options->command)
@@ -339,6 +342,8 @@ void session_free(struct session *session)
 	module_set_free(session->modules);
 	ring_free(session->tracer_messages);
 	ring_free(session->writer_messages);
+	if (session->feed_file >= 0)
+		close(session->feed_file);
 	free(session->tracer_failure.text);
 	free(session->writer_failure.text);
 	free(session);

@@ -38,8 +38,9 @@ struct recorded {
 	_Atomic bool is_disarmed;
 	char disarmed[80]; /**< why; read after is_disarmed is set */
 	_Atomic uint64_t lost[LOSS_COUNT];
+	int class; /**< of its entries, in the trace (trace_probe_class()) */
 	/* the writer's */
-	int class; /**< < 0: the trace does not know it */
+	bool is_described; /**< the trace knows it */
 	uint64_t calls; /**< entries in the trace */
 	uint64_t told[LOSS_COUNT]; /**< of `lost`, in the trace */
 	uint64_t unwritten; /**< events that could not be written */
@@ -71,6 +72,7 @@ struct session {
 	ARRAY(struct recorded *) probes; /**< only grows; by the tracer thread */
 	_Atomic size_t n_probes;         /**< of `probes` */
 
+	int feed_file; /**< of ring_file(): the feed's memory, which the guardian has too */
 	struct feed *feed;
 	sem_t news; /**< posted for the main thread when one of these changes */
 	_Atomic bool opened, started, ended; /**< the tracer thread has got so far */
@@ -108,8 +110,10 @@ struct session {
 	uint64_t unwind_ns;   /**< of the stack being unwound */
 	size_t unwind_epoch;
 	uint64_t losses_ns;   /**< when losses were looked at */
+	uint64_t refused;     /**< by the feed, as the last record said */
 	uint64_t entered, completed, last_id; /**< for -c: calls that began and ended; the newest one wanted */
 	bool skip_deferred, told_unwritten;
+	bool describe_failed; /**< no probe is described any more: classes are in the order of probes */
 	struct failure writer_failure; /**< read after n_described has changed */
 };
 

@@ -18,7 +18,10 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/feed.h"
+#include "tracer/cmd/salvage.h"
 #include "tracer/cmd/session_state.h"
+#include "tracer/probe/guardian.h"
+#include "tracer/trace/writer.h"
 
 /* An event for which there is no room. */
 static void lose(struct session *session, struct recorded *recorded)
@@ -33,19 +36,21 @@ static void lose(struct session *session, struct recorded *recorded)
 static bool on_enter(void *ctx, const struct call_event *event)
 {
 	struct session *session = ctx;
-	bool taken = feed_enter(session->feed, event);
+	struct recorded *recorded = probe_user(event->probe);
+	bool taken = feed_enter(session->feed, event, recorded->class);
 
 	if (!taken)
-		lose(session, probe_user(event->probe));
+		lose(session, recorded);
 	return taken;
 }
 
 static void on_leave(void *ctx, const struct call_event *event)
 {
 	struct session *session = ctx;
+	struct recorded *recorded = probe_user(event->probe);
 
-	if (event->entry_refused || !feed_leave(session->feed, event))
-		lose(session, probe_user(event->probe));
+	if (!feed_leave(session->feed, event, recorded->class))
+		lose(session, recorded);
 }
 
 static bool on_thread(void *ctx, pid_t tid, const char *comm, uint64_t time_ns)
@@ -121,6 +126,15 @@ static void on_idle(void *ctx)
 	show_stats(ctx);
 }
 
+static void leave_will(void *ctx, struct last_will *ret)
+{
+	const struct session *session = ctx;
+
+	ret->files[SALVAGE_FEED] = session->feed_file;
+	ret->files[SALVAGE_TRACE] = trace_directory(session->trace);
+	ret->execute = salvage;
+}
+
 static const struct engine_ops callbacks = {
 	.enter = on_enter,
 	.leave = on_leave,
@@ -129,6 +143,7 @@ static const struct engine_ops callbacks = {
 	.saw_code = on_code,
 	.disarmed = on_disarmed,
 	.idle = on_idle,
+	.last_will = leave_will,
 };
 
 static int open_engine(struct session *session)
@@ -178,6 +193,17 @@ static void tell_safety(struct session *session)
 		log_warn("%s[%d] would not survive kill -9 of virtrace: %s", session->comm, (int)session->pid, why);
 }
 
+/* So that no event comes before the trace knows its class: then none would be lost, should we be killed at once. */
+static void wait_for_descriptions(struct session *session)
+{
+	static const struct timespec pause = { 0, 100 * 1000 };
+
+	while (session->n_described < session->n_probes && !session->stop) {
+		engine_beat(session->engine);
+		nanosleep(&pause, NULL);
+	}
+}
+
 static int arm(struct session *session)
 {
 	pthread_mutex_lock(&session->symbols_lock);
@@ -188,6 +214,7 @@ static int arm(struct session *session)
 	pthread_mutex_unlock(&session->symbols_lock);
 	if (r < 0)
 		return r;
+	wait_for_descriptions(session);
 	session->end = engine_run(session->engine, 0, &session->end_status);
 	tell_safety(session);
 	return session->end == TARGET_LOST ? -EIO : 0;

@@ -7,7 +7,7 @@
  * A probe is described in the trace when the tracer thread has added it, always before the first event of it: the number of
  * probes grows before their first event is put into the feed.
  *
- * What is not in the trace is counted where it is lost; this thread writes those numbers into the trace, in time.
+ * What is not in the trace is counted where it is lost; this thread writes those numbers into the trace, before what came later.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,8 +17,10 @@
 #include "symbols/plan.h"
 #include "tracer/base/arena.h"
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/feed.h"
+#include "tracer/cmd/feed_write.h"
 #include "tracer/cmd/session_state.h"
 #include "tracer/cmd/symbolizer.h"
 #include "tracer/cmd/target.h"
@@ -100,9 +102,11 @@ static int describe_nth(struct session *session, size_t i)
 	struct recorded *recorded = nth_probe(session, i);
 
 	pthread_mutex_lock(&session->symbols_lock);
-	recorded->class = describe_probe(session, recorded);
+	int class = describe_probe(session, recorded);
+
 	pthread_mutex_unlock(&session->symbols_lock);
-	return recorded->class;
+	recorded->is_described = class == recorded->class;
+	return class;
 }
 
 /* While recording starts the main thread tells why it fails. */
@@ -122,10 +126,12 @@ static bool describe(struct session *session)
 	if (session->n_described == n)
 		return false;
 	for (size_t i = session->n_described; i < n; i++) {
-		int r = describe_nth(session, i);
+		int r = session->describe_failed ? 0 : describe_nth(session, i);
 
-		if (r < 0)
-			tell_undescribed(session, r);
+		if (r >= 0)
+			continue;
+		tell_undescribed(session, r);
+		session->describe_failed = true;
 	}
 	int r = trace_commit(session->trace);
 
@@ -184,22 +190,11 @@ static void lose(struct session *session, struct recorded *recorded)
 
 static bool is_known(struct session *session, struct recorded *recorded)
 {
-	if (recorded->class >= 0)
+	if (recorded->is_described)
 		return true;
 	count(&recorded->lost[LOSS_UNKNOWN]);
 	count(&session->lost);
 	return false;
-}
-
-static struct event_context context_of(const struct call_event *event)
-{
-	return (struct event_context){
-		.time_ns = event->time_ns,
-		.tid = event->tid,
-		.call = event->id,
-		.parent = event->parent,
-		.depth = event->depth > UINT16_MAX ? UINT16_MAX : (uint16_t)event->depth,
-	};
 }
 
 /* With -c the calls entered after the last wanted one are left out, whole. */
@@ -225,7 +220,6 @@ static bool is_wanted_end(struct session *session, const struct call_event *even
 static void write_enter(struct session *session, const struct call_event *event)
 {
 	struct recorded *recorded = probe_user(event->probe);
-	struct event_context context = context_of(event);
 	uint64_t frames[STACK_FRAMES_MAX];
 
 	if (!is_wanted_entry(session, event))
@@ -235,31 +229,12 @@ static void write_enter(struct session *session, const struct call_event *event)
 		return;
 	size_t n = unwind(session, recorded, event, frames);
 
-	if (trace_entry(session->trace, recorded->class, &context, event->payload, event->len, frames, n,
-			event->entry_time_ns) < 0) {
+	if (feed_write_enter(session->trace, recorded->class, event, frames, n) < 0) {
 		lose(session, recorded);
 		return;
 	}
 	recorded->calls++;
 	count(&session->calls);
-}
-
-static int write_end(struct session *session, const struct feed_record *record)
-{
-	static const enum call_closed closed[] = {
-		[CALL_RETURNED] = CLOSED_LOST,
-		[CALL_UNWOUND] = CLOSED_UNWOUND,
-		[CALL_OPEN] = CLOSED_OPEN,
-		[CALL_EXITED] = CLOSED_EXITED,
-	};
-	const struct call_event *event = &record->event;
-	const struct recorded *recorded = probe_user(event->probe);
-	struct event_context context = context_of(event);
-
-	if (event->end == CALL_RETURNED && !record->return_lost)
-		return trace_return(session->trace, recorded->class + 1, &context, event->return_site, event->payload,
-				    event->len);
-	return trace_closed(session->trace, &context, closed[event->end]);
 }
 
 static void write_leave(struct session *session, const struct feed_record *record)
@@ -268,31 +243,12 @@ static void write_leave(struct session *session, const struct feed_record *recor
 
 	if (!is_wanted_end(session, &record->event))
 		return;
-	if (is_known(session, recorded) && write_end(session, record) < 0)
+	if (is_known(session, recorded) && feed_write_leave(session->trace, recorded->class, record) < 0)
 		lose(session, recorded);
 	session->completed++;
 	if (session->options.max_calls && session->completed >= session->options.max_calls) {
 		session->limit_reached = true;
 		engine_stop(session->engine);
-	}
-}
-
-static void write_record(struct session *session, const struct feed_record *record)
-{
-	session->last_ns = record->time_ns > session->last_ns ? record->time_ns : session->last_ns;
-	switch (record->kind) {
-	case FEED_ENTER:
-		write_enter(session, &record->event);
-		break;
-	case FEED_LEAVE:
-		write_leave(session, record);
-		break;
-	case FEED_THREAD:
-		trace_thread(session->trace, record->time_ns, record->thread.tid, record->thread.comm);
-		break;
-	case FEED_CODE:
-		symbolizer_note(session->symbolizer, record->code, false, record->time_ns);
-		break;
 	}
 }
 
@@ -327,6 +283,30 @@ static void tell_losses_at_times(struct session *session)
 	tell_losses(session);
 }
 
+/* Records */
+
+static void write_record(struct session *session, const struct feed_record *record)
+{
+	if (record->refused != session->refused)
+		tell_losses(session);
+	session->refused = record->refused;
+	session->last_ns = record->time_ns > session->last_ns ? record->time_ns : session->last_ns;
+	switch (record->kind) {
+	case FEED_ENTER:
+		write_enter(session, &record->event);
+		break;
+	case FEED_LEAVE:
+		write_leave(session, record);
+		break;
+	case FEED_THREAD:
+		trace_thread(session->trace, record->time_ns, record->thread.tid, record->thread.comm);
+		break;
+	case FEED_CODE:
+		symbolizer_note(session->symbolizer, record->code, false, record->time_ns);
+		break;
+	}
+}
+
 /* The thread */
 
 /* One turn of everything; false if there was nothing to do. */
@@ -340,6 +320,7 @@ static bool work(struct session *session)
 	while (n < RECORDS_A_TURN && (record = feed_next(session->feed))) {
 		describe(session);
 		write_record(session, record);
+		KILL_POINT("record-written");
 		feed_pop(session->feed);
 		n++;
 	}
@@ -393,7 +374,7 @@ static size_t feed_size(const struct session *session)
 
 int writing_init(struct session *session)
 {
-	int r = feed_new(feed_size(session), &session->feed);
+	int r = feed_new(session->feed_file, feed_size(session), &session->feed);
 
 	if (!r)
 		r = symbolizer_new(session->modules, &session->symbols_lock, session->trace, &session->symbolizer);

@@ -132,6 +132,7 @@ void engine_free(struct engine *engine)
 	site_table_free(engine->sites);
 	slots_free(engine->slots);
 	journal_close(&engine->journal);
+	guardian_dismiss(&engine->guardian);
 	hit_fini(&engine->scratch);
 	maps_free(&engine->maps);
 	ahead_free(engine->ahead);
@@ -184,6 +185,15 @@ static int repair_stale(struct engine *engine)
 	return err_set(-EIO, "%zu places that a killed virtrace left cannot be restored", result.failed);
 }
 
+static int start_guardian(struct engine *engine)
+{
+	struct last_will will = { 0 };
+
+	if (engine->ops->last_will)
+		engine->ops->last_will(engine->ctx, &will);
+	return guardian_start(&engine->journal, engine->proc->mem_fd, engine->ops->last_will ? &will : NULL, &engine->guardian);
+}
+
 /* The journal, and who reads it if we are killed; before anything is done to the process. */
 static int take_precautions(struct engine *engine)
 {
@@ -202,7 +212,7 @@ static int take_precautions(struct engine *engine)
 	}
 	KILL_POINT("journal-made");
 	if (r == 0)
-		r = guardian_start(&engine->journal, engine->proc->mem_fd, &engine->guardian);
+		r = start_guardian(engine);
 	KILL_POINT("guardian-started");
 	return r;
 }
@@ -329,6 +339,7 @@ const char *engine_unprotected(const struct engine *engine)
 void engine_beat(struct engine *engine)
 {
 	guardian_beat(&engine->guardian);
+	engine_serve_all(engine);
 }
 
 static void release_at_exec(struct engine *engine)

@@ -15,6 +15,7 @@
 
 struct engine;
 struct function;
+struct last_will;
 struct module;
 struct plan;
 struct probe;
@@ -77,6 +78,8 @@ struct engine_ops {
 	void (*disarmed)(void *ctx, struct probe *probe, uint64_t held_ns);
 	/** The engine has nothing to do right now: time for slow work (at most a few ms).  */
 	void (*idle)(void *ctx);
+	/** What is to be done if we are killed (guardian.h); asked before attaching.  NULL: nothing. */
+	void (*last_will)(void *ctx, struct last_will *ret);
 };
 
 struct engine_stats {
@@ -108,7 +111,7 @@ const char *engine_unprotected(const struct engine *engine);
 
 /**
  * To be called at least every second by an owner that keeps the thread long between calls of the others, so that the guardian does not
- * take us for hung.
+ * take us for hung; more often before engine_run(), as it serves what stops meanwhile (signals).
  */
 void engine_beat(struct engine *engine);
 

@@ -1,9 +1,10 @@
 /*
  * The guardian
  *
- *	WATCHING --the tracer is about to end--> REPAIRING --all is clean--> gone
- *	    |                                       ^
- *	    +--the tracer hangs: killed-------------+
+ *	WATCHING --the tracer is about to end--> REPAIRING --all is clean--> WAITING --virtrace is gone--> the last will --> gone
+ *	    |  |                                    ^                        ^   |
+ *	    |  +--the tracer hangs: killed----------+                        |   +--dismissed--> gone
+ *	    +--the tracer has put all right itself---------------------------+
  *
  * It is forked before anything is done to the target, has a session of its own, so that no terminal and no job control reaches
  * it, blocks every signal, and asks not to be chosen when memory runs out.  From the start on it allocates nothing: it has the
@@ -20,6 +21,10 @@
  * target's handler makes harmless; where there is none (`fragile`), a tracer that was only stopped is continued first.
  *
  * What it cannot restore stays in the journal, for `virtrace repair`.
+ *
+ * Both lives are known by a pipe that only virtrace can write to.  A byte in it says that the guardian is not needed any more, first
+ * for the target, then for anything.  Its end says that every thread of virtrace is gone, those that write to a disk too; then
+ * the last will is done: from there on the guardian is an ordinary process, which has a fork's copy of virtrace's memory.
  */
 #include "tracer/probe/guardian.h"
 
@@ -50,9 +55,13 @@ enum {
 	REPAIR_PASSES = 50, REPAIR_PAUSE_MS = 2,
 	READY_WAIT_MS = 2000, GONE_WAIT_MS = 1000,
 };
-enum { LIFE_FD, MEM_FD, JOURNAL_FD, CHILD_FD, N_FDS }; /* all that it keeps open */
+enum { LIFE_FD, MEM_FD, JOURNAL_FD, CHILD_FD, WILL_FD, N_FDS = WILL_FD + 2 }; /* all that it keeps open */
+
+/* What is written to the pipe. */
+enum { TARGET_LEFT = 't', DISMISSED = 'd' };
 
 static const struct journal *journal;
+static struct last_will will;
 static struct guarded *shared;
 
 /* ---- names in /proc, made and read without an allocation */
@@ -169,8 +178,9 @@ static uint64_t now_ms(void)
 }
 
 /* Until the tracer is about to end, or has ended, or says that it is done. */
-static void watch(pid_t tracer, bool traced)
+static enum lifeline_event watch(pid_t tracer, bool traced)
 {
+	enum lifeline_event event = LIFELINE_NOTHING;
 	struct pollfd files[] = { { .fd = LIFE_FD, .events = POLLIN }, { .fd = CHILD_FD, .events = POLLIN } };
 	uint64_t next_ms = now_ms() + ROUND_MS;
 	struct signalfd_siginfo info;
@@ -180,11 +190,11 @@ static void watch(pid_t tracer, bool traced)
 
 		poll(files, 2, now < next_ms ? (int)(next_ms - now) : 0);
 		if (files[1].revents & POLLIN && read(CHILD_FD, &info, sizeof(info)) < 0)
-			return;
-		if (traced && lifeline_next(tracer) != LIFELINE_NOTHING)
-			return;
-		if (files[0].revents)
-			return;
+			return event;
+		if (traced)
+			event = lifeline_next(tracer);
+		if (event != LIFELINE_NOTHING || files[0].revents)
+			return event;
 		if (now_ms() < next_ms)
 			continue;
 		look_for_hang();
@@ -247,6 +257,26 @@ static bool is_closed(void)
 	return poll(&life, 1, 0) > 0 && life.revents;
 }
 
+/* When all threads of virtrace are gone, unless the guardian is dismissed. */
+static void execute_will(void)
+{
+	static const int files[] = { WILL_FD, WILL_FD + 1 };
+	char byte;
+
+	if (!will.execute)
+		return;
+	while (read(LIFE_FD, &byte, 1) > 0)
+		if (byte == DISMISSED)
+			return;
+	/* What is said to a terminal goes nowhere; the target's memory is closed. */
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < WILL_FD; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			return;
+	will.execute(files);
+}
+
 static void __attribute__((noreturn)) run(pid_t tracer)
 {
 	static const struct timespec pause = { 0, 100 * 1000 };
@@ -257,13 +287,16 @@ static void __attribute__((noreturn)) run(pid_t tracer)
 	bool traced = lifeline_attach(tracer) == 0;
 
 	shared->watches = 1;
-	watch(tracer, traced);
+	enum lifeline_event event = watch(tracer, traced);
 	bool clean = shared->dismissed || repair();
 
-	if (traced)
+	if (event == LIFELINE_ENDING)
+		lifeline_let_end(tracer);
+	else if (traced && event == LIFELINE_NOTHING)
 		lifeline_let_go(tracer);
 	if (!shared->dismissed && clean)
 		unlink(journal->path);
+	execute_will();
 	_exit(0);
 }
 
@@ -287,20 +320,22 @@ static void leave_alone(void)
 /* Keep these, from 0 on, and nothing of the terminal. */
 static void keep_files(int life, int mem)
 {
-	int files[N_FDS] = { [LIFE_FD] = life, [MEM_FD] = mem, [JOURNAL_FD] = journal->fd };
+	int n = will.execute ? N_FDS : WILL_FD;
+	int files[N_FDS] = { [LIFE_FD] = life, [MEM_FD] = mem, [JOURNAL_FD] = journal->fd,
+			     [WILL_FD] = will.files[0], [WILL_FD + 1] = will.files[1] };
 	sigset_t child;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	files[CHILD_FD] = signalfd(-1, &child, SFD_CLOEXEC);
-	for (int i = 0; i < N_FDS; i++)
+	for (int i = 0; i < n; i++)
 		files[i] = fcntl(files[i], F_DUPFD, N_FDS);
-	for (int i = 0; i < N_FDS; i++)
+	for (int i = 0; i < n; i++)
 		if (files[i] < 0 || dup2(files[i], i) < 0)
 			_exit(1);
-	if (syscall(SYS_close_range, N_FDS, ~0u, 0) == 0)
+	if (syscall(SYS_close_range, n, ~0u, 0) == 0)
 		return;
-	for (int fd = N_FDS; fd < 1024; fd++) /* before Linux 5.9 */
+	for (int fd = n; fd < 1024; fd++) /* before Linux 5.9 */
 		close(fd);
 }
 
@@ -349,11 +384,12 @@ static void let_it_watch(void)
 	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
 }
 
-int guardian_start(const struct journal *its_journal, int mem_fd, struct guardian *ret)
+int guardian_start(const struct journal *its_journal, int mem_fd, const struct last_will *its_will, struct guardian *ret)
 {
 	int ends[2];
 
 	journal = its_journal;
+	will = its_will ? *its_will : (struct last_will){ 0 };
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED || pipe2(ends, O_CLOEXEC) < 0)
 		return err_set(-errno, "cannot start the guardian: %s", strerror(errno));
@@ -377,13 +413,36 @@ int guardian_start(const struct journal *its_journal, int mem_fd, struct guardia
 	return 0;
 }
 
+/* It may be gone, and nobody else has the other end: then the kernel says EPIPE, which is as good. */
+static void tell(const struct guardian *guardian, char byte)
+{
+	sigset_t pipe, old;
+	static const struct timespec now;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, &old);
+	if (write(guardian->life, &byte, 1) < 0)
+		sigtimedwait(&pipe, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
 void guardian_stop(struct guardian *guardian, bool clean)
 {
 	if (!guardian->shared)
 		return;
 	guardian->shared->dismissed = clean;
-	close(guardian->life);
+	tell(guardian, TARGET_LEFT);
 	wait_for(is_untraced, GONE_WAIT_MS);
 	munmap(guardian->shared, sizeof(*guardian->shared));
-	*guardian = (struct guardian){ 0 };
+	guardian->shared = NULL;
+}
+
+void guardian_dismiss(struct guardian *guardian)
+{
+	if (guardian->life <= 0)
+		return;
+	tell(guardian, DISMISSED);
+	close(guardian->life);
+	guardian->life = -1;
 }

@@ -20,15 +20,22 @@ struct guarded {
 };
 
 struct guardian {
-	struct guarded *shared;
-	int life; /**< write end of a pipe: closed by the kernel when we are gone */
+	struct guarded *shared; /**< NULL: it has left the target alone, or was never started */
+	int life; /**< write end of a pipe: closed by the kernel when all threads of ours are gone */
+};
+
+/** What it does for our owner when we have been killed, the target is as it was before, and no thread of ours is left. */
+struct last_will {
+	int files[2]; /**< that are needed for it */
+	/** Called with them in the guardian's process, where it may allocate, but finds no other file open. */
+	void (*execute)(const int files[2]);
 };
 
 /**
  * Start it for the process that `mem_fd` (an open /proc/PID/mem) and the journal belong to, before that is attached to.
- * 0 or a negative errno.
+ * `will` may be NULL.  0 or a negative errno.
  */
-int guardian_start(const struct journal *journal, int mem_fd, struct guardian *ret);
+int guardian_start(const struct journal *journal, int mem_fd, const struct last_will *will, struct guardian *ret);
 
 /** To be called every few ms while threads of the target may be stopped. */
 static inline void guardian_beat(const struct guardian *guardian)
@@ -37,7 +44,9 @@ static inline void guardian_beat(const struct guardian *guardian)
 		guardian->shared->beat++;
 }
 
-/** It has nothing to do any more (`clean`), or has to look whether there is. */
+/** It has nothing to do for the target any more (`clean`), or has to look whether there is. */
 void guardian_stop(struct guardian *guardian, bool clean);
+/** Nor for our owner: it goes. */
+void guardian_dismiss(struct guardian *guardian);
 
 #endif

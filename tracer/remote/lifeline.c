@@ -33,7 +33,20 @@ enum lifeline_event lifeline_next(pid_t tid)
 	}
 }
 
-void lifeline_let_go(pid_t tid)
+void lifeline_let_end(pid_t tid)
 {
 	ptrace(PTRACE_CONT, tid, NULL, NULL);
+}
+
+void lifeline_let_go(pid_t tid)
+{
+	int status;
+
+	/* Only a thread that is stopped can be detached from; a signal that it is about to get, it gets. */
+	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	if (waitpid(tid, &status, __WALL) < 0 || !WIFSTOPPED(status))
+		return;
+	int sig = status >> 16 ? 0 : WSTOPSIG(status);
+
+	ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)sig);
 }

@@ -11,7 +11,7 @@
 
 enum lifeline_event {
 	LIFELINE_NOTHING,
-	LIFELINE_ENDING, /**< it is held on its way out, until lifeline_let_go() or our end */
+	LIFELINE_ENDING, /**< it is held on its way out, until lifeline_let_end() or our end */
 	LIFELINE_ENDED,  /**< or was never ours */
 };
 
@@ -21,6 +21,8 @@ int lifeline_attach(pid_t tid);
 /** What there is to tell; never blocks.  SIGCHLD says that there may be something. */
 enum lifeline_event lifeline_next(pid_t tid);
 
+void lifeline_let_end(pid_t tid);
+/** Watch one no more that is not ending; it is stopped for a moment. */
 void lifeline_let_go(pid_t tid);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "tracer/base/ring.h"
 #include "tracer/cmd/feed.h"
 #include "tracer/probe/unwind.h"
 
@@ -21,7 +22,10 @@ static struct feed *new_feed(void)
 {
 	struct feed *feed = NULL;
 
-	assert_int_equal(feed_new(SIZE, &feed), 0);
+	int file = ring_file();
+
+	assert_int_equal(feed_new(file, SIZE, &feed), 0);
+	close(file);
 	return feed;
 }
 
@@ -37,7 +41,7 @@ static void entries_come_with_payload_and_stack(void **state)
 	(void)state;
 	memset(payload, 'p', sizeof(payload));
 	memset(stack, 's', sizeof(stack));
-	assert_true(feed_enter(feed, &event));
+	assert_true(feed_enter(feed, &event, 4));
 	memset(payload, 0, sizeof(payload));
 	memset(stack, 0, sizeof(stack));
 	const struct feed_record *record = feed_next(feed);
@@ -88,7 +92,7 @@ static void taken_calls_can_end(void **state)
 	for (;; n++) {
 		struct call_event event = { .id = n, .payload = payload, .len = n % 100 };
 
-		if (!feed_enter(feed, &event))
+		if (!feed_enter(feed, &event, 4))
 			break;
 	}
 	assert_true(n > 100);
@@ -98,7 +102,7 @@ static void taken_calls_can_end(void **state)
 	for (uint64_t i = n; i-- > 0;) {
 		struct call_event event = { .id = i, .payload = payload, .len = sizeof(payload), .end = CALL_RETURNED };
 
-		feed_leave(feed, &event);
+		feed_leave(feed, &event, 4);
 	}
 	uint64_t entries = 0, ends = 0, cut = 0;
 
@@ -141,11 +145,11 @@ static void *trace(void *arg)
 		memset(payload, (int)event.len, event.len);
 		if (enters) {
 			event.id = open[depth].id = ++id;
-			open[depth].taken = feed_enter(work->feed, &event);
+			open[depth].taken = feed_enter(work->feed, &event, 4);
 			work->entries_lost += !open[depth++].taken;
 		} else if (open[--depth].taken) {
 			event.id = open[depth].id;
-			work->returns_lost += !feed_leave(work->feed, &event);
+			work->returns_lost += !feed_leave(work->feed, &event, 4);
 		}
 	}
 	atomic_store(&work->ended, true);
