@@ -139,7 +139,7 @@ static int replace(const char *path, bool force)
 	if (!force)
 		return err_set(-EEXIST, "%s exists already", path);
 	if (is_trace(path) && stays_written(path))
-		return err_set(-EBUSY, "%s is being recorded: it is not overwritten", path);
+		return err_set(-EEXIST, "%s is being recorded: it is not overwritten", path);
 	if (is_trace(path))
 		return directory_remove(path);
 	/* An empty directory, then. */

@@ -18,7 +18,7 @@ enum { METADATA_MAX = 256 * 1024 * 1024, SCHEMA_MAX = METADATA_MAX, INFO_MAX = 1
 /**
  * Make the directory with its side directory, mode 0700, and open it.  -EEXIST if it is there; with
  * `force` a trace or an empty directory is removed first, but nothing that has files in it which a
- * trace has not, and no trace that is being written (-EBUSY).
+ * trace has not, and no trace that is being written.
  */
 int directory_create(const char *path, bool force, int *fd_ret);
 
