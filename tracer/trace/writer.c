@@ -100,6 +100,15 @@ static int add_builtins(struct trace_writer *w)
 	return 0;
 }
 
+/** Those of a probe: of entries, and of returns. */
+static int add_classes(struct trace_writer *w, const struct trace_probe_desc *desc)
+{
+	for (int i = 0; i < 2; i++)
+		if (!class_new(w, desc))
+			return err_set(-ENOMEM, "no memory");
+	return 0;
+}
+
 static void writer_free(struct trace_writer *w)
 {
 	if (w->dirfd >= 0)
@@ -166,8 +175,7 @@ static int resume_classes(struct trace_writer *w, const struct schema_json_doc *
 	for (size_t i = 0; i < doc->n_probes && r == 0; i++) {
 		if (doc->probes[i].class != w->classes.n)
 			return err_set(-EBADMSG, SCHEMA_FILE " is damaged: the class of a probe");
-		if (!class_new(w, doc->probes[i].desc) || !class_new(w, doc->probes[i].desc))
-			r = err_set(-ENOMEM, "no memory");
+		r = add_classes(w, doc->probes[i].desc);
 	}
 	w->n_committed = w->classes.n;
 	return r;
@@ -251,10 +259,8 @@ int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)
 		r = schema_json_add(w->schemas, desc, id);
 	if (r < 0)
 		return r;
-	for (int i = 0; i < 2; i++)
-		if (!class_new(w, desc))
-			return err_set(-ENOMEM, "no memory");
-	return (int)id;
+	r = add_classes(w, desc);
+	return r < 0 ? r : (int)id;
 }
 
 int trace_commit(struct trace_writer *w)
