@@ -22,6 +22,7 @@
 #include "tests/engine/functions.h"
 #include "tracer/base/arena.h"
 #include "tracer/base/err.h"
+#include "tracer/probe/probe_code.h"
 #include "tracer/probe/unwind.h"
 #include "tracer/remote/maps.h"
 
@@ -440,11 +441,20 @@ struct watched *recorder_watch(struct recorder *recorder, const char *function, 
 	return watch(recorder, recorder->module, function, adds, repeat, has_return);
 }
 
+int engine_add(struct engine *engine, const struct plan *plan, const struct probe_options *options, void *user,
+	       struct probe **ret)
+{
+	struct probe_code *code;
+	int r = probe_code_read(plan->function, &code);
+
+	return r < 0 ? r : engine_add_probe(engine, plan, code, options, user, ret);
+}
+
 static void add_probe(struct recorder *recorder, struct watched *watched)
 {
 	struct probe_options options = { .stack = recorder->wants_stack };
 
-	if (engine_add_probe(recorder->engine, watched->plan, &options, watched, &watched->probe) < 0)
+	if (engine_add(recorder->engine, watched->plan, &options, watched, &watched->probe) < 0)
 		fail_msg("%s: %s", watched->name, err_text());
 }
 
@@ -586,6 +596,6 @@ void load_add(struct engine *engine, const struct plan *plan, const struct probe
 {
 	struct probe *probe;
 
-	if (engine_add_probe(engine, plan, options, (void *)user, &probe) < 0)
+	if (engine_add(engine, plan, options, (void *)user, &probe) < 0)
 		fail_msg("%s", err_text());
 }

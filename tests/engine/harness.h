@@ -50,6 +50,10 @@ void victim_wait(volatile uint32_t *word, uint32_t at_least);
 /** Number of lines in /proc/PID/maps. */
 size_t victim_count_maps(const struct victim *victim);
 
+/** engine_add_probe() with the code read from the file. */
+int engine_add(struct engine *engine, const struct plan *plan, const struct probe_options *options, void *user,
+	       struct probe **ret);
+
 /** What was recorded of one thread by one probe. */
 struct seen_key {
 	pid_t tid;

@@ -12,6 +12,7 @@
 #include "tracer/cmd/session_state.h"
 #include "tracer/cmd/target.h"
 #include "tracer/trace/writer.h"
+#include "tracer/probe/probe_code.h"
 
 /* Bound to a function of a library that is still loaded. */
 static bool is_bound(const struct session *session, const struct request *request)
@@ -111,6 +112,23 @@ static int check_bound(struct session *session)
 	return resolve_check_filter(&session->bindings, &session->options.resolve);
 }
 
+/* One that cannot be traced is left without its code. */
+static int read_code(struct session *session, size_t first)
+{
+	int r = 0;
+
+	for (size_t i = first; i < session->bindings.n && r == 0; i++) {
+		struct binding *binding = &session->bindings.items[i];
+
+		r = probe_code_read(binding->function, &binding->code);
+		if (r == -ENOTSUP) {
+			log_warn("%s cannot be traced: %s", binding->function->name, err_text());
+			r = 0;
+		}
+	}
+	return r;
+}
+
 int arming_load(struct session *session)
 {
 	target_comm(session->pid, session->comm, sizeof(session->comm));
@@ -120,10 +138,12 @@ int arming_load(struct session *session)
 		r = bind_requests(session, 0);
 	if (!r) /* a library may be gone by now */
 		r = module_set_refresh(session->modules);
-	return r < 0 ? r : check_bound(session);
+	if (r >= 0)
+		r = check_bound(session);
+	return r < 0 ? r : read_code(session, 0);
 }
 
-static int add(struct session *session, const struct binding *binding)
+static int add(struct session *session, struct binding *binding)
 {
 	struct recorded *recorded = calloc(1, sizeof(*recorded));
 	struct recorded **slot = recorded ? array_push(&session->probes) : NULL;
@@ -147,7 +167,10 @@ static int add(struct session *session, const struct binding *binding)
 		.max_pause_ns = session->options.max_pause_ns,
 		.max_rate = session->options.max_rate,
 	};
-	int r = engine_add_probe(session->engine, binding->plan, &options, recorded, &recorded->probe);
+	struct probe_code *code = binding->code;
+
+	binding->code = NULL;
+	int r = engine_add_probe(session->engine, binding->plan, code, &options, recorded, &recorded->probe);
 
 	if (r < 0) {
 		session->probes.n--;
@@ -163,8 +186,10 @@ int arming_add(struct session *session, size_t first)
 	int r = 0;
 
 	for (size_t i = first; i < session->bindings.n && r >= 0; i++) {
-		const struct binding *binding = &session->bindings.items[i];
+		struct binding *binding = &session->bindings.items[i];
 
+		if (!binding->code)
+			continue;
 		r = add(session, binding);
 		if (r == -ENOTSUP) {
 			log_warn("%s cannot be traced: %s", binding->function->name, err_text());
@@ -191,6 +216,8 @@ void arming_modules_changed(struct session *session)
 		return;
 	int r = bind_requests(session, first_file);
 
+	if (r == 0)
+		r = read_code(session, first);
 	if (r == 0 && session->bindings.n > first)
 		r = arming_add(session, first);
 	if (r < 0)

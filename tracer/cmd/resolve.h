@@ -13,6 +13,7 @@ struct decoder_set;
 struct function;
 struct mapped_file;
 struct module_set;
+struct probe_code;
 struct request;
 
 /** One function that a request asked for. */
@@ -20,6 +21,7 @@ struct binding {
 	const struct request *request;
 	struct function *function;
 	const struct plan *plan;
+	struct probe_code *code; /**< NULL: the one who binds reads it (arming.c) */
 	bool nested_only; /**< the common filter means nothing in it: record it only inside calls that passed it */
 };
 

@@ -39,6 +39,7 @@
 #include "tracer/cmd/info.h"
 #include "tracer/cmd/session_state.h"
 #include "tracer/cmd/target.h"
+#include "tracer/probe/probe_code.h"
 #include "tracer/trace/writer.h"
 
 enum { MESSAGES_SIZE = 64 * 1024 };
@@ -338,6 +339,8 @@ void session_free(struct session *session)
 	for (size_t i = 0; i < session->probes.n; i++)
 		free(session->probes.items[i]);
 	array_free(&session->probes);
+	for (size_t i = 0; i < session->bindings.n; i++)
+		probe_code_free(session->bindings.items[i].code);
 	array_free(&session->bindings);
 	module_set_free(session->modules);
 	ring_free(session->tracer_messages);

@@ -1,8 +1,8 @@
 /*
  * Adding a probe
  *
- * engine_add_probe() does all that can take long and all that can fail: disassembly, comparing the
- * text with the file, room for slots, the slots themselves.  No int3 is planted before engine_run()
+ * What has to be read from a file was read before (probe_code.c).  engine_add_probe() does the rest of what can take long or
+ * fail: comparing the text with the file's, room for slots, the slots themselves.  No int3 is planted before engine_run()
  * goes on (or, inside ops->modules, before the thread that called dlopen does): so no event can
  * come of a probe its owner has not yet finished describing, and the undo information of all sites
  * is complete before the first byte is changed.
@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "symbols/function.h"
-#include "symbols/module.h"
 #include "symbols/plan.h"
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
+#include "tracer/probe/probe_code.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
 #include "tracer/remote/pause.h"
@@ -25,11 +25,6 @@
 #include "tracer/remote/thread.h"
 
 enum { CALLS_IN_STOCK = 16 };
-
-static int read_code(void *ctx, uint64_t addr, void *buf, size_t len)
-{
-	return module_read(ctx, addr, buf, len);
-}
 
 static void serve(void *ctx, struct thread *thread)
 {
@@ -121,7 +116,7 @@ void engine_reserve_for_callers(struct engine *engine, const struct maps *maps)
 	bool tails = false;
 
 	for (size_t i = 0; i < engine->probes.n && !tails; i++) {
-		const struct scan *scan = &engine->probes.items[i]->scan;
+		const struct scan *scan = &engine->probes.items[i]->code->scan;
 
 		for (size_t k = 0; k < scan->n_exits && !tails; k++)
 			tails = scan->exits[k].kind != EXIT_RET;
@@ -199,7 +194,7 @@ void probe_free(struct probe *probe)
 		probe->free_calls = call->below;
 		free(call);
 	}
-	scan_free(&probe->scan);
+	probe_code_free(probe->code);
 	free(probe->exit_sites);
 	free(probe->return_sites);
 	free(probe->return_index);
@@ -208,7 +203,8 @@ void probe_free(struct probe *probe)
 
 static int alloc_exits(struct probe *probe)
 {
-	size_t n = probe->scan.n_exits;
+	const struct scan *scan = &probe->code->scan;
+	size_t n = scan->n_exits;
 
 	probe->exit_sites = calloc(n + 1, sizeof(*probe->exit_sites));
 	probe->return_sites = calloc(n + 1, sizeof(*probe->return_sites));
@@ -216,37 +212,25 @@ static int alloc_exits(struct probe *probe)
 	if (!probe->exit_sites || !probe->return_sites || !probe->return_index)
 		return err_set(-ENOMEM, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		if (probe->scan.exits[i].kind != EXIT_RET)
+		if (scan->exits[i].kind != EXIT_RET)
 			continue;
 		probe->return_index[i] = probe->n_return_sites;
-		probe->return_sites[probe->n_return_sites++] = probe->scan.exits[i].addr;
+		probe->return_sites[probe->n_return_sites++] = scan->exits[i].addr;
 	}
 	probe->n_return_sites++; /* the last one: by a tail call */
 	return 0;
 }
 
-static int prepare_site(struct probe *probe, uint64_t addr, const struct maps *maps, struct site **ret)
-{
-	const struct function *function = probe->plan->function;
-	uint8_t expect[INSN_MAX];
-	size_t len = 0;
-
-	for (size_t i = 0; i < function->n_ranges; i++)
-		if (addr >= function->ranges[i].lo && addr < function->ranges[i].hi)
-			len = function->ranges[i].hi - addr;
-	len = len < sizeof(expect) ? len : sizeof(expect);
-	if (module_read(function->module, addr, expect, len) < 0)
-		return err_set(-ENOTSUP, "its code is not in the file at %#lx", (unsigned long)addr);
-	return site_prepare(probe->engine->sites, addr, expect, len, maps, ret);
-}
-
 static int prepare_sites(struct probe *probe, const struct maps *maps)
 {
-	const struct scan *scan = &probe->scan;
-	int r = prepare_site(probe, scan->entry, maps, &probe->entry_site);
+	struct site_table *sites = probe->engine->sites;
+	const struct probe_code *code = probe->code;
+	const struct scan *scan = &code->scan;
+	int r = site_prepare(sites, scan->entry, code->entry.bytes, code->entry.len, maps, &probe->entry_site);
 
 	for (size_t i = 0; r == 0 && i < scan->n_exits; i++)
-		r = prepare_site(probe, scan->exits[i].addr, maps, &probe->exit_sites[i]);
+		r = site_prepare(sites, scan->exits[i].addr, code->exits[i].bytes, code->exits[i].len, maps,
+				 &probe->exit_sites[i]);
 	if (r == 0)
 		r = site_add_role(probe->entry_site, probe, ROLE_ENTRY);
 	for (size_t i = 0; r == 0 && i < scan->n_exits; i++)
@@ -257,21 +241,17 @@ static int prepare_sites(struct probe *probe, const struct maps *maps)
 static int bind_probe(struct probe *probe)
 {
 	struct engine *engine = probe->engine;
-	const struct function *function = probe->plan->function;
 	struct maps maps;
 	uint64_t lo, hi;
-	int r = scan_function(function->entry, function->ranges, function->n_ranges, read_code,
-			      function->module, &probe->scan);
+	int r = alloc_exits(probe);
 
-	if (r == 0)
-		r = alloc_exits(probe);
 	if (r == 0)
 		r = proc_maps(engine->proc, &maps);
 	if (r < 0)
 		return r;
-	r = module_span(&maps, function->entry, &lo, &hi);
+	r = module_span(&maps, probe->plan->function->entry, &lo, &hi);
 	if (r == 0)
-		r = engine_reserve(engine, lo, hi, probe->scan.n_exits + 1);
+		r = engine_reserve(engine, lo, hi, probe->code->scan.n_exits + 1);
 	struct thread *paused = pause_for_writing(engine->proc);
 
 	if (r == 0)
@@ -303,23 +283,24 @@ static void remove_roles(struct site *site, const struct probe *probe)
 static void undo_add(struct probe *probe)
 {
 	remove_roles(probe->entry_site, probe);
-	for (size_t i = 0; probe->exit_sites && i < probe->scan.n_exits; i++)
+	for (size_t i = 0; probe->exit_sites && i < probe->code->scan.n_exits; i++)
 		remove_roles(probe->exit_sites[i], probe);
 	probe_free(probe);
 }
 
-int engine_add_probe(struct engine *engine, const struct plan *plan, const struct probe_options *options,
-		     void *user, struct probe **ret)
+int engine_add_probe(struct engine *engine, const struct plan *plan, struct probe_code *code,
+		     const struct probe_options *options, void *user, struct probe **ret)
 {
 	struct probe *probe = calloc(1, sizeof(*probe));
 	struct probe **place = probe ? array_push(&engine->probes) : NULL;
 
 	if (!place) {
 		free(probe);
+		probe_code_free(code);
 		return err_set(-ENOMEM, "out of memory");
 	}
 	engine->probes.n--; /* not before it is complete */
-	*probe = (struct probe){ .engine = engine, .plan = plan, .options = *options, .user = user };
+	*probe = (struct probe){ .engine = engine, .plan = plan, .code = code, .options = *options, .user = user };
 	int r = make_room_for(engine, plan);
 
 	if (r == 0)
@@ -344,7 +325,7 @@ static int hold_sites(struct engine *engine, struct probe *probe)
 	size_t n = 0;
 	int r = 0;
 
-	while (r == 0 && n < probe->scan.n_exits)
+	while (r == 0 && n < probe->code->scan.n_exits)
 		r = site_hold(engine->sites, probe->exit_sites[n++]);
 	if (r == 0)
 		r = site_hold(engine->sites, probe->entry_site);

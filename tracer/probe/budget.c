@@ -30,7 +30,7 @@ static void disarm(struct engine *engine, struct probe *probe)
 	probe->held = false;
 	probe->is_off = true;
 	release(engine, probe->entry_site);
-	for (size_t i = 0; i < probe->scan.n_exits; i++)
+	for (size_t i = 0; i < probe->code->scan.n_exits; i++)
 		release(engine, probe->exit_sites[i]);
 	hit_close_calls_of(engine, probe);
 	pause_end(engine->proc, paused);

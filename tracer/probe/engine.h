@@ -19,6 +19,7 @@ struct last_will;
 struct module;
 struct plan;
 struct probe;
+struct probe_code;
 struct unwind_sample;
 
 /** How a call ended. */
@@ -126,12 +127,12 @@ struct probe_options {
 /**
  * Add a probe: sites at the entry, every `ret` and tail jump of the plan's function.  They are armed when engine_run() goes on
  * (in ops->modules: before the calling thread does), so no event of this probe comes before.  The plan and its module
- * must stay until engine_free().
+ * must stay until engine_free(); `code` (of the plan's function) belongs to the engine from now on, also if this fails.
  * A function that cannot be traced gives -ENOTSUP with a reason (foreign breakpoint there, instruction that cannot run out of
  * line, no address space near), one whose module is not mapped any more gives -ENOENT; the target is unchanged then.
  */
-int engine_add_probe(struct engine *engine, const struct plan *plan, const struct probe_options *options,
-		     void *user, struct probe **ret);
+int engine_add_probe(struct engine *engine, const struct plan *plan, struct probe_code *code,
+		     const struct probe_options *options, void *user, struct probe **ret);
 
 void *probe_user(const struct probe *probe);
 const struct plan *probe_plan(const struct probe *probe);

@@ -16,9 +16,9 @@
 #include "tracer/probe/callstack.h"
 #include "tracer/probe/engine.h"
 #include "tracer/probe/guardian.h"
-#include "tracer/probe/insn.h"
 #include "tracer/probe/journal.h"
 #include "tracer/probe/loader.h"
+#include "tracer/probe/probe_code.h"
 #include "tracer/remote/live.h"
 #include "tracer/remote/maps.h"
 #include "tracer/remote/placement.h"
@@ -37,15 +37,15 @@ struct probe {
 	const struct plan *plan;
 	struct probe_options options;
 	void *user;
-	struct scan scan;
+	struct probe_code *code;
 	struct site *entry_site;
-	struct site **exit_sites; /**< by index in scan.exits */
+	struct site **exit_sites; /**< by index in code->scan.exits */
 	bool held;                /**< its sites are armed */
 	bool is_off;              /**< it was over its budget: never armed again */
 	uint64_t rate_since_ns, rate_hits; /**< hits of the second that began then */
 	uint64_t *return_sites;   /**< addresses of the `ret`s, then 0: left by a tail call */
 	unsigned n_return_sites;
-	unsigned *return_index;   /**< by index in scan.exits: which of return_sites */
+	unsigned *return_index;   /**< by index in code->scan.exits: which of return_sites */
 	struct call *free_calls;  /**< calls to use; made when no thread is held */
 	size_t n_free_calls;
 	uint64_t calls, stopped_ns, longest_stop_ns;

@@ -226,7 +226,7 @@ static void open_call(struct engine *engine, struct tracee *tracee, struct call 
 	call->entry_rsp = rsp;
 	call->entry_time_ns = now_ns;
 	call->refused = false;
-	call->loops = call->probe->scan.loops_to_entry;
+	call->loops = call->probe->code->scan.loops_to_entry;
 	callstack_push(&tracee->calls, call);
 }
 
@@ -343,7 +343,7 @@ static void tail_call(struct engine *engine, struct tracee *tracee, struct probe
 
 static void leave(struct engine *engine, struct tracee *tracee, struct probe *probe, int index, uint64_t now_ns)
 {
-	const struct exit_point *exit = &probe->scan.exits[index];
+	const struct exit_point *exit = &probe->code->scan.exits[index];
 
 	engine->live.frame.pc = exit->addr;
 	if (exit->kind == EXIT_RET) {

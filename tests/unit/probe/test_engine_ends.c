@@ -177,7 +177,7 @@ static void attach_to_stopped(void **state)
 	kill(victim.pid, SIGSTOP);
 	check_stopped(&victim);
 	assert_int_equal(engine_attach(victim.pid, &ops, NULL, &engine), 0);
-	assert_int_equal(engine_add_probe(engine, plan, &options, NULL, &probe), -11); /* EAGAIN */
+	assert_int_equal(engine_add(engine, plan, &options, NULL, &probe), -11); /* EAGAIN */
 	assert_non_null(strstr(err_text(), "stopped"));
 	assert_int_equal(engine_detach(engine), 0);
 	engine_free(engine);

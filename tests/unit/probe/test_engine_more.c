@@ -273,7 +273,7 @@ static void foreign_code(void **state)
 
 		write_byte(victim.pid, entry + cases[i].at, cases[i].byte);
 		assert_int_equal(engine_attach(victim.pid, &note_ops, &events, &engine), 0);
-		assert_int_equal(engine_add_probe(engine, plan, &options, NULL, &probe), -ENOTSUP);
+		assert_int_equal(engine_add(engine, plan, &options, NULL, &probe), -ENOTSUP);
 		if (!strstr(err_text(), cases[i].why))
 			fail_msg("'%s' does not say '%s'", err_text(), cases[i].why);
 		load_run(engine, 10);
