@@ -252,7 +252,7 @@ int resolve_request(struct module_set *set, size_t first, const struct request *
 	return r < 0 ? r : (int)(list->n - before);
 }
 
-bool resolve_may_come(const struct module_set *set, const struct request *request)
+bool resolve_may_come(struct module_set *set, const struct request *request)
 {
 	struct mapped_file *const *files;
 	size_t n = module_set_files(set, &files);

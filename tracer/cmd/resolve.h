@@ -47,7 +47,7 @@ int resolve_request(struct module_set *set, size_t first, const struct request *
 		    const struct resolve_options *options, struct binding_list *list);
 
 /** Whether a request could still be met by a module that is not loaded now: it names one that is not mapped. */
-bool resolve_may_come(const struct module_set *set, const struct request *request);
+bool resolve_may_come(struct module_set *set, const struct request *request);
 
 /** After all requests: -EINVAL if `filter` meant nothing in any function, with the reason for the last one. */
 int resolve_check_filter(const struct binding_list *list, const struct resolve_options *options);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/remote/maps.h"
 
@@ -153,11 +155,17 @@ int target_libvirt(pid_t *ret)
 	return r;
 }
 
+/*
+ * The list of files and which of them are gone is under `lock`, which is held for nothing but memory: the thread that traces takes
+ * it too.  Files are opened without it, and seen by others when that is done.
+ */
 struct module_set {
 	pid_t pid;
 	struct module_options options;
+	pthread_mutex_t lock;
 	struct mapped_file **files;
 	size_t n, cap;
+	ARRAY(struct mapped_file **) outgrown; /* arrays that were `files` */
 };
 
 static void file_free(struct mapped_file *file)
@@ -174,6 +182,9 @@ void module_set_free(struct module_set *set)
 		return;
 	for (size_t i = 0; i < set->n; i++)
 		file_free(set->files[i]);
+	for (size_t i = 0; i < set->outgrown.n; i++)
+		free(set->outgrown.items[i]);
+	array_free(&set->outgrown);
 	free(set->files);
 	free(set);
 }
@@ -195,17 +206,28 @@ static struct mapped_file *find_file(struct module_set *set, const struct mappin
 	return NULL;
 }
 
+/* Somebody may be reading the array there is. */
+static int grow(struct module_set *set)
+{
+	size_t cap = set->cap ? set->cap * 2 : 64;
+	struct mapped_file **files = calloc(cap, sizeof(*files)), ***old = files ? array_push(&set->outgrown) : NULL;
+
+	if (!old) {
+		free(files);
+		return -ENOMEM;
+	}
+	if (set->n)
+		memcpy(files, set->files, set->n * sizeof(*files));
+	*old = set->files;
+	set->files = files;
+	set->cap = cap;
+	return 0;
+}
+
 static int add_file(struct module_set *set, const struct mapping *m)
 {
-	if (set->n == set->cap) {
-		size_t cap = set->cap ? set->cap * 2 : 64;
-		struct mapped_file **files = reallocarray(set->files, cap, sizeof(*files));
-
-		if (!files)
-			return -ENOMEM;
-		set->files = files;
-		set->cap = cap;
-	}
+	if (set->n == set->cap && grow(set) < 0)
+		return -ENOMEM;
 	struct mapped_file *file = calloc(1, sizeof(*file));
 
 	if (!file || !(file->path = strdup(m->path))) {
@@ -259,6 +281,7 @@ int module_set_refresh(struct module_set *set)
 
 	if (r < 0)
 		return r;
+	pthread_mutex_lock(&set->lock);
 	mark_gone(set, &maps);
 	size_t before = set->n;
 
@@ -273,15 +296,21 @@ int module_set_refresh(struct module_set *set)
 			r = add_file(set, m);
 		}
 	}
+	int n_new = (int)(set->n - before);
+
+	pthread_mutex_unlock(&set->lock);
 	maps_free(&maps);
-	return r < 0 ? err_set(r, "out of memory") : (int)(set->n - before);
+	return r < 0 ? err_set(r, "out of memory") : n_new;
 }
 
-bool module_set_is_mapped(const struct module_set *set, const struct module *module)
+bool module_set_is_mapped(struct module_set *set, const struct module *module)
 {
-	for (size_t i = 0; i < set->n; i++)
-		if (set->files[i]->module == module || set->files[i]->retired == module)
-			return !set->files[i]->gone;
+	struct mapped_file *const *files;
+	size_t n = module_set_files(set, &files);
+
+	for (size_t i = 0; i < n; i++)
+		if (files[i]->module == module || files[i]->retired == module)
+			return !files[i]->gone;
 	return false;
 }
 
@@ -293,6 +322,7 @@ int module_set_new(pid_t pid, const struct module_options *options, struct modul
 		return err_set(-ENOMEM, "out of memory");
 	set->pid = pid;
 	set->options = *options;
+	pthread_mutex_init(&set->lock, NULL);
 	int r = module_set_refresh(set);
 
 	if (r < 0) {
@@ -303,10 +333,14 @@ int module_set_new(pid_t pid, const struct module_options *options, struct modul
 	return 0;
 }
 
-size_t module_set_files(const struct module_set *set, struct mapped_file *const **ret)
+size_t module_set_files(struct module_set *set, struct mapped_file *const **ret)
 {
+	pthread_mutex_lock(&set->lock);
 	*ret = set->files;
-	return set->n;
+	size_t n = set->n;
+
+	pthread_mutex_unlock(&set->lock);
+	return n;
 }
 
 /*
@@ -331,31 +365,38 @@ static int open_module(struct module_set *set, struct mapped_file *file, const s
 	return module_open(file->path, file->path, file->lo, file->offset, options, ret);
 }
 
+/* Which of two that were opened, perhaps by two threads at once, is the file's; NULL: it could not be opened. */
+static struct module *adopt(struct module_set *set, struct mapped_file *file, struct module *module, bool is_better)
+{
+	pthread_mutex_lock(&set->lock);
+	if (module && (!file->module || is_better)) {
+		file->retired = file->module;
+		file->module = module;
+	}
+	struct module *known = file->module;
+
+	pthread_mutex_unlock(&set->lock);
+	if (module != known)
+		module_close(module);
+	return known;
+}
+
 struct module *module_set_open(struct module_set *set, struct mapped_file *file, bool remote)
 {
 	bool ask = remote && !set->options.no_debuginfod;
+	struct module *known = file->module, *module = NULL;
 
-	if (file->error || (file->module && (!ask || file->searched_remote ||
-					     module_debug_level(file->module) == DEBUG_DWARF)))
-		return file->module;
+	if (file->error || (known && (!ask || file->searched_remote || module_debug_level(known) == DEBUG_DWARF)))
+		return known;
 	struct module_options options = set->options;
-	struct module *module = NULL;
 
 	options.no_debuginfod = !ask;
 	int r = open_module(set, file, &options, &module);
 
-	file->searched_remote = ask;
-	if (r < 0) {
+	file->searched_remote |= ask;
+	if (r < 0)
 		file->error = file->module ? 0 : r;
-		return file->module;
-	}
-	if (file->module && module_debug_level(module) != DEBUG_DWARF) {
-		module_close(module);
-		return file->module;
-	}
-	file->retired = file->module;
-	file->module = module;
-	return module;
+	return adopt(set, file, module, module && ask && file->module && module_debug_level(module) == DEBUG_DWARF);
 }
 
 /* Of all that were mapped there, the one that went first of those that were not gone yet. */
@@ -363,6 +404,7 @@ struct module *module_set_at(struct module_set *set, uint64_t addr, uint64_t tim
 {
 	struct mapped_file *found = NULL;
 
+	pthread_mutex_lock(&set->lock);
 	for (size_t i = 0; i < set->n; i++) {
 		struct mapped_file *file = set->files[i];
 
@@ -370,14 +412,17 @@ struct module *module_set_at(struct module_set *set, uint64_t addr, uint64_t tim
 		    (!found || file->gone_ns < found->gone_ns))
 			found = file;
 	}
+	pthread_mutex_unlock(&set->lock);
 	return found ? module_set_open(set, found, false) : NULL;
 }
 
-size_t module_set_epoch(const struct module_set *set, uint64_t time_ns)
+size_t module_set_epoch(struct module_set *set, uint64_t time_ns)
 {
 	size_t n = 0;
 
+	pthread_mutex_lock(&set->lock);
 	for (size_t i = 0; i < set->n; i++)
 		n += set->files[i]->gone_ns <= time_ns;
+	pthread_mutex_unlock(&set->lock);
 	return n;
 }

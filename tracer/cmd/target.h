@@ -4,6 +4,7 @@
 #ifndef CMD_TARGET_H
 #define CMD_TARGET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,8 @@ const char *target_comm(pid_t pid, char *buf, size_t len);
 /**
  * The ELF files mapped in a process, each opened when it is first needed.
  *
+ * Any thread may use the set at any time; whoever asks a module about symbols (libdw) sees to it that nobody else does.
+ *
  * Files are opened through /proc/PID/map_files, so that the bytes are those that are mapped even if the file was replaced
  * or the process lives in another mount namespace.
  */
@@ -51,14 +54,14 @@ struct mapped_file {
 	uint64_t lo, hi;   /**< all of its mappings lie in here */
 	uint64_t offset;   /**< of the mapping at `lo` */
 	uint64_t dev, inode;
-	bool executable;   /**< has code mapped */
-	bool gone;         /**< unmapped since */
+	_Atomic bool executable; /**< has code mapped */
+	_Atomic bool gone;       /**< unmapped since */
 	uint64_t gone_ns;  /**< CLOCK_MONOTONIC when that was found; UINT64_MAX before */
 	char open_path[64];    /**< /proc/PID/map_files/LO-HI */
-	struct module *module; /**< NULL until opened */
-	struct module *retired; /**< opened before debuginfod was asked; may still be in use */
-	int error;             /**< of opening it: not tried again */
-	bool searched_remote;  /**< debuginfod was asked too */
+	struct module *_Atomic module; /**< NULL until opened */
+	struct module *_Atomic retired; /**< opened before debuginfod was asked; may still be in use */
+	_Atomic int error;     /**< of opening it: not tried again */
+	_Atomic bool searched_remote;  /**< debuginfod was asked too */
 };
 
 struct module_set;
@@ -67,11 +70,12 @@ int module_set_new(pid_t pid, const struct module_options *options, struct modul
 void module_set_free(struct module_set *set);
 
 /** Whether a module of the set was still mapped when it was last refreshed. */
-bool module_set_is_mapped(const struct module_set *set, const struct module *module);
+bool module_set_is_mapped(struct module_set *set, const struct module *module);
 
 /** Read the maps again, after dlopen, dlclose or exec; returns how many new files there are. */
 int module_set_refresh(struct module_set *set);
-size_t module_set_files(const struct module_set *set, struct mapped_file *const **ret);
+/** All there were up to now; the array and the files stay as long as the set. */
+size_t module_set_files(struct module_set *set, struct mapped_file *const **ret);
 
 /** Open a file's module; with `remote` debuginfod is asked if the options allow it.  NULL: see file->error. */
 struct module *module_set_open(struct module_set *set, struct mapped_file *file, bool remote);
@@ -81,6 +85,6 @@ struct module *module_set_open(struct module_set *set, struct mapped_file *file,
  */
 struct module *module_set_at(struct module_set *set, uint64_t addr, uint64_t time_ns);
 /** How many files had gone at that time: where this is equal, an address means the same. */
-size_t module_set_epoch(const struct module_set *set, uint64_t time_ns);
+size_t module_set_epoch(struct module_set *set, uint64_t time_ns);
 
 #endif
