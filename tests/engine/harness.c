@@ -331,12 +331,17 @@ static void on_leave(void *ctx, const struct call_event *event)
 		recorder_wrong(recorder, "%s(%lu) returned %ld", watched->name, (unsigned long)seen->last, (long)value);
 }
 
-static bool on_modules(void *ctx)
+static bool on_modules(void *ctx, bool held)
 {
 	struct recorder *recorder = ctx;
 
-	if (recorder->modules_calls++ < recorder->modules_busy)
+	recorder->times_let_go += recorder->held && !held;
+	recorder->held = held;
+	if (recorder->modules_calls++ < recorder->modules_busy) {
+		if (!recorder->modules_silent)
+			engine_wake(recorder->engine);
 		return false;
+	}
 	if (recorder->on_modules)
 		recorder->on_modules(recorder);
 	return true;

@@ -93,6 +93,9 @@ struct recorder {
 	uint64_t wrong; /* anything that must not be: gaps, doubles, wrong values */
 	char what[256]; /* the first of them */
 	unsigned modules_calls, modules_busy; /* busy: so many are refused first */
+	bool modules_silent; /* and nothing is said about when to ask again */
+	bool held;           /* a thread was, when modules were asked for last */
+	unsigned times_let_go; /* it was not any more */
 	void (*on_modules)(struct recorder *recorder);
 	const char *library; /* for on_modules */
 	bool wants_stack; /* backtraces */

@@ -49,7 +49,7 @@ static const struct place leaving[] = {
 	{ "thread-detached", 6 }, { "handler-leaves", 1 }, { "detach-done", 1 }, { "journal-removed", 1 },
 };
 static const struct place loading[] = {
-	{ "dlopen-held", 4 }, { "dlopen-armed", 4 }, { "site-armed", 8 }, { "site-noted", 8 },
+	{ "dlopen-moved", 4 }, { "dlopen-held", 4 }, { "dlopen-armed", 4 }, { "site-armed", 8 }, { "site-noted", 8 },
 };
 
 static const char *const hot_probes[] = {

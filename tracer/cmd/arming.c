@@ -1,5 +1,5 @@
 /*
- * From requests to armed probes: before attaching, and after each dlopen.
+ * From requests to armed probes: before attaching, and after each dlopen (searching.c tells which thread does what).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 #include "tracer/cmd/feed.h"
 #include "tracer/cmd/session_state.h"
 #include "tracer/cmd/target.h"
-#include "tracer/trace/writer.h"
 #include "tracer/probe/probe_code.h"
+#include "tracer/trace/writer.h"
 
 /* Bound to a function of a library that is still loaded. */
 static bool is_bound(const struct session *session, const struct request *request)
@@ -48,15 +48,17 @@ static bool is_met(const struct session *session, const struct request *request)
 	return met;
 }
 
-/* Bind all requests in files from `first` on.  A function that is nowhere is no error here: the caller judges. */
-static int bind_requests(struct session *session, size_t first)
+/* Bind all requests in some files.  A function that is nowhere is no error here: the caller judges. */
+static int bind_requests(struct session *session, struct file_range range)
 {
-	for (size_t i = 0; i < session->requests->n; i++) {
+	bool later = range.first > 0;
+
+	for (size_t i = 0; i < session->requests->n && !(later && session->stop); i++) {
 		const struct request *request = &session->requests->items[i];
-		bool again = first && is_bound(session, request) && !strpbrk(request->pattern, "*?[!");
+		bool again = later && is_bound(session, request) && !strpbrk(request->pattern, "*?[!");
 		int r = again || is_superseded(session, request)
 				? 1
-				: resolve_request(session->modules, first, request, &session->options.resolve,
+				: resolve_request(session->modules, range, request, &session->options.resolve,
 						  &session->bindings);
 
 		if (r < 0)
@@ -74,7 +76,7 @@ static bool may_come(struct session *session, const struct request *request)
 /* Bind a request that is not met once more, which sets the message; its library may come and go meanwhile. */
 static int bind_again(struct session *session, const struct request *request)
 {
-	int r = resolve_request(session->modules, 0, request, &session->options.resolve, &session->bindings);
+	int r = resolve_request(session->modules, all_files, request, &session->options.resolve, &session->bindings);
 
 	if (r > 0)
 		return 0;
@@ -131,11 +133,15 @@ static int read_code(struct session *session, size_t first)
 
 int arming_load(struct session *session)
 {
+	struct mapped_file *const *files;
+
 	target_comm(session->pid, session->comm, sizeof(session->comm));
 	int r = module_set_new(session->pid, &session->options.modules, &session->modules);
 
-	if (!r)
-		r = bind_requests(session, 0);
+	if (!r) {
+		session->n_searched = module_set_files(session->modules, &files);
+		r = bind_requests(session, all_files);
+	}
 	if (!r) /* a library may be gone by now */
 		r = module_set_refresh(session->modules);
 	if (r >= 0)
@@ -143,24 +149,40 @@ int arming_load(struct session *session)
 	return r < 0 ? r : read_code(session, 0);
 }
 
-static int add(struct session *session, struct binding *binding)
+void arming_search(struct session *session)
+{
+	struct mapped_file *const *files;
+	size_t n = module_set_files(session->modules, &files), first = session->bindings.n;
+	int r = bind_requests(session, (struct file_range){ session->n_searched, n });
+
+	session->n_searched = n;
+	if (r < 0)
+		log_warn("a library was loaded, but: %s", err_text());
+	r = read_code(session, first);
+	if (r < 0)
+		log_warn("a library was loaded, but: %s", err_text());
+}
+
+static struct recorded *new_recorded(struct session *session, const struct binding *binding)
 {
 	struct recorded *recorded = calloc(1, sizeof(*recorded));
-	struct recorded **slot = recorded ? array_push(&session->probes) : NULL;
 
-	if (!slot) {
-		free(recorded);
-		return err_set(-ENOMEM, "out of memory");
-	}
+	if (!recorded)
+		return NULL;
 	*recorded = (struct recorded){
 		.session = session,
 		.binding = *binding,
-		.class = trace_probe_class(session->probes.n - 1),
+		.class = trace_probe_class(session->probes.n),
 	};
 	recorded->stack_frames = binding->request->stack >= 0 ? (unsigned)binding->request->stack
 							       : session->options.stack_frames;
 	if (recorded->stack_frames > STACK_FRAMES_MAX)
 		recorded->stack_frames = STACK_FRAMES_MAX;
+	return recorded;
+}
+
+static int add_to_engine(struct session *session, struct binding *binding, struct recorded *recorded)
+{
 	struct probe_options options = {
 		.stack = recorded->stack_frames > 0,
 		.nested_only = binding->nested_only,
@@ -170,60 +192,61 @@ static int add(struct session *session, struct binding *binding)
 	struct probe_code *code = binding->code;
 
 	binding->code = NULL;
-	int r = engine_add_probe(session->engine, binding->plan, code, &options, recorded, &recorded->probe);
-
-	if (r < 0) {
-		session->probes.n--;
-		free(recorded);
-		return r;
-	}
-	*slot = recorded;
-	return 0;
+	return engine_add_probe(session->engine, binding->plan, code, &options, recorded, &recorded->probe);
 }
 
-int arming_add(struct session *session, size_t first)
+static int add(struct session *session, struct binding *binding)
 {
-	int r = 0;
+	struct recorded *recorded = new_recorded(session, binding);
 
-	for (size_t i = first; i < session->bindings.n && r >= 0; i++) {
-		struct binding *binding = &session->bindings.items[i];
+	pthread_mutex_lock(&session->probes_lock);
+	struct recorded **slot = recorded ? array_push(&session->probes) : NULL;
 
-		if (!binding->code)
-			continue;
-		r = add(session, binding);
-		if (r == -ENOTSUP) {
-			log_warn("%s cannot be traced: %s", binding->function->name, err_text());
-			r = 0;
-		} else if (r == -ENOENT) { /* unloaded since its symbols were read: it may come again */
-			log_info("waiting for %s: its library was just unloaded", binding->function->name);
-			r = module_set_refresh(session->modules);
-			session->n_pending++;
-		} else if (r < 0) {
-			err_context(r, "cannot trace %s", binding->function->name);
-		}
+	pthread_mutex_unlock(&session->probes_lock);
+	int r = slot ? add_to_engine(session, binding, recorded) : err_set(-ENOMEM, "out of memory");
+
+	if (r == 0) {
+		*slot = recorded;
+		return 0;
 	}
-	atomic_store(&session->n_probes, session->probes.n);
-	feed_wake(session->feed); /* the writer describes them */
+	session->probes.n -= slot != NULL;
+	free(recorded);
 	return r;
 }
 
-void arming_modules_changed(struct session *session)
+/* A library that has gone since its symbols were read may come again. */
+static int try_to_add(struct session *session, struct binding *binding)
 {
-	struct mapped_file *const *files;
-	size_t first_file = module_set_files(session->modules, &files), first = session->bindings.n;
+	const struct function *function = binding->function;
+	int r = module_set_is_mapped(session->modules, function->module) ? add(session, binding) : -ENOENT;
 
-	if (module_set_refresh(session->modules) <= 0)
-		return;
-	int r = bind_requests(session, first_file);
+	if (r == -ENOTSUP) {
+		log_warn("%s cannot be traced: %s", function->name, err_text());
+		return 0;
+	}
+	if (r == -ENOENT) {
+		log_info("waiting for %s: its library was just unloaded", function->name);
+		session->n_pending++;
+		return module_set_refresh(session->modules);
+	}
+	return r < 0 ? err_context(r, "cannot trace %s", function->name) : 0;
+}
 
-	if (r == 0)
-		r = read_code(session, first);
-	if (r == 0 && session->bindings.n > first)
-		r = arming_add(session, first);
-	if (r < 0)
-		log_warn("a library was loaded, but: %s", err_text());
-	for (size_t i = first; r == 0 && i < session->bindings.n; i++)
-		log_info("armed %s in %s, which was just loaded%s", session->bindings.items[i].function->name,
-			 module_name(session->bindings.items[i].function->module),
-			 session->modules_are_late ? "; its first calls may be missing" : "");
+int arming_add(struct session *session, uint64_t until_ns)
+{
+	int r = 0;
+
+	while (session->n_added < session->bindings.n && r >= 0) {
+		struct binding *binding = &session->bindings.items[session->n_added++];
+
+		engine_beat(session->engine);
+		if (!binding->code)
+			continue;
+		r = try_to_add(session, binding);
+		if (session_now_ns() >= until_ns)
+			break;
+	}
+	atomic_store(&session->n_probes, session->probes.n);
+	feed_wake(session->feed); /* the writer describes them */
+	return r < 0 ? r : 0;
 }

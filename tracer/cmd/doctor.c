@@ -139,7 +139,7 @@ static void print_probes(struct doctor *doctor)
 	for (size_t i = 0; i < doctor->requests.n; i++) {
 		const struct request *request = &doctor->requests.items[i];
 		size_t first = bindings.n;
-		int r = resolve_request(doctor->modules, 0, request, &options, &bindings);
+		int r = resolve_request(doctor->modules, all_files, request, &options, &bindings);
 
 		for (size_t k = first; k < bindings.n && r >= 0; k++) {
 			const struct function *function = bindings.items[k].function;

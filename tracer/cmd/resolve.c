@@ -30,14 +30,14 @@ static bool wants(const struct pattern *pattern, const struct mapped_file *file)
 	       pattern_wants_file(pattern, slash ? slash + 1 : file->path);
 }
 
-/* Search the wanted files from `first` on; with `remote` only those that debuginfod could tell more about. */
-static int search(struct module_set *set, size_t first, const struct pattern *pattern, bool remote,
+/* Search the wanted files; with `remote` only those that debuginfod could tell more about. */
+static int search(struct module_set *set, struct file_range range, const struct pattern *pattern, bool remote,
 		  struct function_list *found)
 {
 	struct mapped_file *const *files;
 	size_t n = module_set_files(set, &files);
 
-	for (size_t i = first; i < n; i++) {
+	for (size_t i = range.first; i < n && i < range.end; i++) {
 		struct module *known = files[i]->module;
 
 		if (!wants(pattern, files[i]) || (remote && known && module_debug_level(known) == DEBUG_DWARF))
@@ -63,15 +63,15 @@ static bool all_have_types(const struct function_list *found)
 }
 
 /* What is on this machine first; debuginfod only for what is missing then. */
-static int find_functions(struct module_set *set, size_t first, const struct pattern *pattern,
+static int find_functions(struct module_set *set, struct file_range range, const struct pattern *pattern,
 			  struct function_list *found)
 {
 	struct function_list better = { 0 };
-	int r = search(set, first, pattern, false, found);
+	int r = search(set, range, pattern, false, found);
 
 	if (r < 0 || all_have_types(found))
 		return r;
-	r = search(set, first, pattern, true, &better);
+	r = search(set, range, pattern, true, &better);
 	if (r == 0 && better.n) {
 		function_list_free(found);
 		*found = better;
@@ -225,7 +225,7 @@ static int bind_function(struct function *function, const struct request *reques
 	return 0;
 }
 
-int resolve_request(struct module_set *set, size_t first, const struct request *request,
+int resolve_request(struct module_set *set, struct file_range range, const struct request *request,
 		    const struct resolve_options *options, struct binding_list *list)
 {
 	struct function_list found = { 0 };
@@ -236,9 +236,9 @@ int resolve_request(struct module_set *set, size_t first, const struct request *
 	if (options->decoders)
 		decoder_set_use(options->decoders, set);
 	if (!r)
-		r = find_functions(set, first, &pattern, &found);
+		r = find_functions(set, range, &pattern, &found);
 	if (!r && !found.n)
-		r = not_found(set, &pattern);
+		r = range.first ? 0 : not_found(set, &pattern);
 	else if (!r)
 		r = check_ambiguous(&pattern, &found);
 	size_t before = list->n;

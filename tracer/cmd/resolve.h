@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "symbols/plan.h"
 
@@ -36,14 +37,19 @@ struct resolve_options {
 	const char *filter; /**< --if: for every function in which its names mean something; NULL: none */
 };
 
+/** Files of a module set. */
+struct file_range {
+	size_t first, end;
+};
+static const struct file_range all_files = { 0, SIZE_MAX };
+
 /**
- * Bind one request in the files of `set` from index `first` on (0: all; later ones after dlopen): appends to `list`
- * and returns how many functions were added.
+ * Bind one request in some files of `set`: appends to `list` and returns how many functions were added.
  *
- * 0 with err_text() set if there is no such function (near matches and what to do about missing debug info are named); -EINVAL for
- * bad expressions; -EMLINK if a plain name means several functions (they are listed).
+ * 0 if there is no such function, among all files with err_text() set (near matches and what to do about missing debug info are
+ * named); -EINVAL for bad expressions; -EMLINK if a plain name means several functions (they are listed).
  */
-int resolve_request(struct module_set *set, size_t first, const struct request *request,
+int resolve_request(struct module_set *set, struct file_range range, const struct request *request,
 		    const struct resolve_options *options, struct binding_list *list);
 
 /** Whether a request could still be met by a module that is not loaded now: it names one that is not mapped. */

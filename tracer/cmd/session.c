@@ -4,12 +4,13 @@
  *	NEW ---start---> RECORDING ---finish---> DONE
  *
  *	NEW        modules and debug info are read, plans made, the trace directory exists; the target is untouched
- *	RECORDING  three threads are at work, see below
+ *	RECORDING  four threads are at work, see below
  *	DONE       the target is free; the trace is complete
  *
  *	main thread     the command line, signals, the status line, all messages      session.c, record.c
  *	tracer thread   ptrace: attaches, serves stops, detaches; waits for nothing   tracing.c, arming.c
  *	writer thread   writes the trace, unwinds, finds names                        writing.c
+ *	symbols thread  searches libraries that are loaded later                      searching.c
  *
  *	                engine --events--> feed (a bounded ring) --> writer --> trace
  *
@@ -108,13 +109,15 @@ static int write_info(struct session *session, bool ended)
 		info.report = &report;
 	}
 	session->told_disarmed = session->n_disarmed;
-	pthread_mutex_lock(&session->symbols_lock);
-	for (size_t i = 0; i < session->probes.n; i++) {
+	pthread_mutex_lock(&session->probes_lock);
+	for (size_t i = 0; i < session->n_probes; i++) {
 		const struct recorded *recorded = session->probes.items[i];
 
 		if (recorded->is_disarmed && (item = array_push(&info.disarmed)))
 			*item = (struct info_disarmed){ recorded->binding.function->name, recorded->disarmed };
 	}
+	pthread_mutex_unlock(&session->probes_lock);
+	pthread_mutex_lock(&session->symbols_lock);
 	char *text = info_json(&info);
 
 	pthread_mutex_unlock(&session->symbols_lock);
@@ -139,15 +142,19 @@ int session_new(const struct session_options *options, const struct request_list
 	session->pid = options->pid;
 	session->start_wall_ns = clock_ns(CLOCK_REALTIME);
 	pthread_mutex_init(&session->symbols_lock, NULL);
+	pthread_mutex_init(&session->probes_lock, NULL);
 	pthread_mutex_init(&session->stats_lock, NULL);
 	sem_init(&session->news, 0, 0);
 	sem_init(&session->loaded, 0, 0);
+	sem_init(&session->search, 0, 0);
 	int r = session->feed_file = ring_file();
 
 	if (r >= 0)
 		r = ring_new(MESSAGES_SIZE, &session->tracer_messages);
 	if (!r)
 		r = ring_new(MESSAGES_SIZE, &session->writer_messages);
+	if (!r)
+		r = ring_new(MESSAGES_SIZE, &session->searcher_messages);
 	if (!r && !options->command)
 		r = arming_load(session);
 	if (!r)
@@ -163,6 +170,7 @@ int session_new(const struct session_options *options, const struct request_list
 static void print_messages(struct session *session)
 {
 	log_print_kept(session->tracer_messages);
+	log_print_kept(session->searcher_messages);
 	log_print_kept(session->writer_messages);
 }
 
@@ -225,8 +233,10 @@ static int start_attaching(struct session *session)
 
 int session_start(struct session *session)
 {
-	int r = session->options.command ? start_command(session) : start_attaching(session);
+	int r = start_thread(&session->searcher, searching_main, session, &session->searcher_runs);
 
+	if (!r)
+		r = session->options.command ? start_command(session) : start_attaching(session);
 	if (!r) {
 		wait_for(session, &session->started);
 		r = failure_get(&session->tracer_failure);
@@ -289,6 +299,17 @@ static void set_reason(struct session *session)
 	}
 }
 
+/* It searches to the end what it has begun: that cannot be broken off. */
+static void join_searcher(struct session *session)
+{
+	sem_post(&session->search);
+	if (!wait_until(session, &session->searched, session_now_ns() + writer_patience_ns)) {
+		print_messages(session);
+		log_info("%s[%d] is free; a library it has loaded is still being searched", session->comm, (int)session->pid);
+	}
+	pthread_join(session->searcher, NULL);
+}
+
 /* However long the disk takes: nothing else depends on it any more. */
 static void join_writer(struct session *session)
 {
@@ -306,12 +327,16 @@ static void end_threads(struct session *session)
 		let_end(session);
 		pthread_join(session->tracer, NULL);
 	}
+	if (session->searcher_runs) {
+		session->stop = true;
+		join_searcher(session);
+	}
 	if (session->writer_runs) {
 		session->drain = true;
 		feed_wake(session->feed);
 		join_writer(session);
 	}
-	session->tracer_runs = session->writer_runs = false;
+	session->tracer_runs = session->searcher_runs = session->writer_runs = false;
 	print_messages(session);
 }
 
@@ -345,6 +370,7 @@ void session_free(struct session *session)
 	module_set_free(session->modules);
 	ring_free(session->tracer_messages);
 	ring_free(session->writer_messages);
+	ring_free(session->searcher_messages);
 	if (session->feed_file >= 0)
 		close(session->feed_file);
 	free(session->tracer_failure.text);

@@ -46,6 +46,13 @@ struct recorded {
 	uint64_t unwritten; /**< events that could not be written */
 };
 
+/** Functions of new libraries, and whose the bindings are: searching.c. */
+enum search_state {
+	SEARCH_IDLE,   /**< the tracer thread's */
+	SEARCH_WANTED, /**< the symbols thread's: it adds what is in files that were not searched yet */
+	SEARCH_FOUND,  /**< the tracer thread's: he adds their probes */
+};
+
 /** How a thread of ours failed, for another to tell. */
 struct failure {
 	int code; /**< a negative errno; 0: it did not */
@@ -63,12 +70,14 @@ struct session {
 	char reason[128];
 
 	/*
-	 * libdw and what is made with it.  While all threads run whoever uses it holds the lock; nobody waits for anything or
-	 * does more than one small piece of work with it.
+	 * libdw and what is made with it.  While all threads run whoever uses it holds the lock.  Searching a new library may take
+	 * long: who need not use it now does something else meanwhile, and the tracer thread never does.
 	 */
 	pthread_mutex_t symbols_lock;
 	struct module_set *modules;
 	struct binding_list bindings;
+
+	pthread_mutex_t probes_lock; /**< held for as long as it takes to read or add one */
 	ARRAY(struct recorded *) probes; /**< only grows; by the tracer thread */
 	_Atomic size_t n_probes;         /**< of `probes` */
 
@@ -94,9 +103,19 @@ struct session {
 	enum target_end end;
 	int end_status;
 	bool told_no_room;
-	bool modules_are_late; /**< a library's code may have run already when its functions are looked for */
+	bool modules_are_late; /**< code of the libraries that are looked at may have run already */
 	pthread_mutex_t stats_lock; /**< which it only tries to take */
 	struct engine_stats stats;
+
+	/* the symbols thread's, and the tracer thread's by turns: searching.c */
+	pthread_t searcher;
+	bool searcher_runs;
+	struct ring *searcher_messages;
+	sem_t search; /**< posted when one is wanted, and at the end */
+	_Atomic enum search_state search_state;
+	size_t n_searched; /**< of the modules' files */
+	size_t n_added;    /**< of the bindings: their probes are added, or never will be */
+	_Atomic bool searched; /**< the symbols thread has done its work */
 
 	/* the writer thread's */
 	pthread_t writer;
@@ -124,12 +143,21 @@ void session_block_signals(void);
 /** Remember the message there is. */
 void failure_set(struct failure *failure, int code);
 
-/* arming.c: from requests to armed probes; whoever calls holds symbols_lock once threads run */
+/* arming.c: from requests to armed probes */
+/** All requests in all modules; before other threads run. */
 int arming_load(struct session *session);
-/** Add the engine's probes for the bindings from `first` on; one that cannot be traced is left out with a warning. */
-int arming_add(struct session *session, size_t first);
-/** The target's modules have changed: add what was asked for in new ones. */
-void arming_modules_changed(struct session *session);
+/** In modules that were not searched yet; says itself what is wrong.  The symbols thread, with the lock. */
+void arming_search(struct session *session);
+/**
+ * Add the engine's probes for bindings that have none yet, until `until_ns`, but at least one; what cannot be traced is left out
+ * with a warning.  The tracer thread.
+ */
+int arming_add(struct session *session, uint64_t until_ns);
+
+/* searching.c */
+void *searching_main(void *session);
+/** The engine asks (engine.h, ops->modules). */
+bool search_modules(struct session *session, bool held);
 
 /* tracing.c */
 void *tracing_main(void *session);

@@ -77,26 +77,29 @@ void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_retur
 	*slot = address;
 }
 
-/* The names live as long as the module. */
-static size_t find_names(struct symbolizer *symbolizer, const struct address *address, struct source_frame *frames,
-			 struct module **module)
+/* The names live as long as the module.  False: not now. */
+static bool find_names(struct symbolizer *symbolizer, const struct address *address, struct source_frame *frames,
+		       struct module **module, size_t *n)
 {
-	pthread_mutex_lock(symbolizer->lock);
+	if (pthread_mutex_trylock(symbolizer->lock) != 0)
+		return false;
 	*module = module_set_at(symbolizer->modules, address->addr, address->time_ns);
 	/* A return address may be the first byte of the next line or even function. */
-	size_t n = *module ? module_addr_frames(*module, address->addr - address->is_return, frames,
-						INLINE_DEPTH_MAX) : 0;
+	*n = *module ? module_addr_frames(*module, address->addr - address->is_return, frames,
+					  INLINE_DEPTH_MAX) : 0;
 
 	pthread_mutex_unlock(symbolizer->lock);
-	return n;
+	return true;
 }
 
-static void write_names(struct symbolizer *symbolizer, const struct address *address, uint64_t time_ns)
+static bool write_names(struct symbolizer *symbolizer, const struct address *address, uint64_t time_ns)
 {
 	struct source_frame frames[INLINE_DEPTH_MAX];
 	struct module *module;
-	size_t n = find_names(symbolizer, address, frames, &module);
+	size_t n;
 
+	if (!find_names(symbolizer, address, frames, &module, &n))
+		return false;
 	if (!n && module) /* a module without any name for it still is an answer */
 		trace_frame(symbolizer->trace, time_ns, address->addr, 0, false, "", module_name(module), NULL);
 	for (size_t i = 0; i < n; i++) {
@@ -112,13 +115,15 @@ static void write_names(struct symbolizer *symbolizer, const struct address *add
 			    function, module_name(module),
 			    frames[i].file ? source : NULL);
 	}
+	return true;
 }
 
 bool symbolizer_work(struct symbolizer *symbolizer, unsigned max, uint64_t time_ns)
 {
 	size_t before = symbolizer->done;
 
-	while (max-- && symbolizer->done < symbolizer->waiting.n)
-		write_names(symbolizer, symbolizer->waiting.items[symbolizer->done++], time_ns);
+	while (max-- && symbolizer->done < symbolizer->waiting.n &&
+	       write_names(symbolizer, symbolizer->waiting.items[symbolizer->done], time_ns))
+		symbolizer->done++;
 	return symbolizer->done != before;
 }

@@ -14,7 +14,7 @@ struct module_set;
 struct symbolizer;
 struct trace_writer;
 
-/** `lock` is held for each use of the modules, and never while something is written. */
+/** `lock` is held while a module is asked for names, and never while something is written; who has it is not waited for. */
 int symbolizer_new(struct module_set *modules, pthread_mutex_t *lock, struct trace_writer *trace,
 		   struct symbolizer **ret);
 void symbolizer_free(struct symbolizer *symbolizer);
@@ -25,7 +25,7 @@ void symbolizer_free(struct symbolizer *symbolizer);
  */
 void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return, uint64_t time_ns);
 
-/** Write the names of at most `max` noted addresses, as events of `time_ns`; false if none was waiting. */
+/** Write the names of at most `max` noted addresses, as events of `time_ns`; false if none is waiting or can be found now. */
 bool symbolizer_work(struct symbolizer *symbolizer, unsigned max, uint64_t time_ns);
 
 #endif

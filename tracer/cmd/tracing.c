@@ -4,11 +4,7 @@
  * ptrace belongs to it.  While it serves stops it waits for nothing but the next one: what it has to tell goes into the feed, and
  * what does not fit there is counted; messages go into a ring of their own, for the main thread to print.
  *
- * One exception is dlopen: the thread that called it is held while its library is searched for functions, as calls in the
- * library's constructors are to be seen.  That needs libdw, which no two threads may use at once, so the tracer thread waits for
- * symbols_lock here: while the writer does one piece of work (a backtrace, a name, the description of a probe), and no longer
- * than a hit may take.  If that is not enough (the first name in a large library can take longer), the thread goes on, and the
- * library's turn comes a moment later.  Only functions that are asked for by a glob, or that were not found yet, are searched for.
+ * When the process loads a library, its functions are searched on another thread: searching.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -67,32 +63,9 @@ static void on_code(void *ctx, uint64_t addr)
 	feed_code(session->feed, addr); /* refused: it comes again with the next value that holds it */
 }
 
-/* The thread in dlopen() is held no longer for it than a hit may hold one; when it has gone on, nobody waits. */
-static bool take_symbols(struct session *session)
+static bool on_modules(void *ctx, bool held)
 {
-	static const struct timespec pause = { 0, 50 * 1000 };
-	uint64_t max_ns = session->options.max_pause_ns, start_ns = session_now_ns();
-
-	while (pthread_mutex_trylock(&session->symbols_lock) != 0) {
-		if (session->modules_are_late || (max_ns && session_now_ns() - start_ns > max_ns))
-			return false;
-		nanosleep(&pause, NULL);
-	}
-	return true;
-}
-
-static bool on_modules(void *ctx)
-{
-	struct session *session = ctx;
-
-	if (!take_symbols(session)) {
-		session->modules_are_late = true;
-		return false;
-	}
-	arming_modules_changed(session);
-	session->modules_are_late = false;
-	pthread_mutex_unlock(&session->symbols_lock);
-	return true;
+	return search_modules(ctx, held);
 }
 
 static void on_disarmed(void *ctx, struct probe *probe, uint64_t held_ns)
@@ -156,6 +129,7 @@ static int open_engine(struct session *session)
 		return r;
 	if (session->options.command)
 		session->pid = engine_pid(engine);
+	engine_set_patience(engine, session->options.max_pause_ns);
 	session->engine = engine;
 	return 0;
 }
@@ -206,12 +180,10 @@ static void wait_for_descriptions(struct session *session)
 
 static int arm(struct session *session)
 {
-	pthread_mutex_lock(&session->symbols_lock);
-	int r = arming_add(session, 0);
+	int r = arming_add(session, UINT64_MAX);
 
 	if (!r && session->bindings.n && !session->probes.n && !session->n_pending)
 		r = err_set(-ENODATA, "no probe could be armed");
-	pthread_mutex_unlock(&session->symbols_lock);
 	if (r < 0)
 		return r;
 	wait_for_descriptions(session);

@@ -1,8 +1,9 @@
 /*
  * The writer thread: from the feed into the trace
  *
- * It may wait: for the disk, for a page of debug information.  Nobody waits for it, but for one small piece of what it does under
- * symbols_lock, and there it does not write.
+ * It may wait: for the disk, for a page of debug information.  Nobody waits for it, but the symbols thread for one small piece of
+ * what it does under symbols_lock, and there it does not write.  While that thread searches a library (searching.c), this one
+ * goes on with what needs no libdw; names come later, and only calls of functions that are new themselves wait to be described.
  *
  * A probe is described in the trace when the tracer thread has added it, always before the first event of it: the number of
  * probes grows before their first event is put into the feed.
@@ -90,10 +91,10 @@ static int describe_probe(struct session *session, struct recorded *recorded)
 
 static struct recorded *nth_probe(struct session *session, size_t i)
 {
-	pthread_mutex_lock(&session->symbols_lock);
+	pthread_mutex_lock(&session->probes_lock);
 	struct recorded *recorded = session->probes.items[i];
 
-	pthread_mutex_unlock(&session->symbols_lock);
+	pthread_mutex_unlock(&session->probes_lock);
 	return recorded;
 }
 
@@ -156,7 +157,6 @@ static size_t unwind(struct session *session, const struct recorded *recorded, c
 {
 	if (!event->stack)
 		return 0;
-	pthread_mutex_lock(&session->symbols_lock);
 	session->unwind_ns = event->entry_time_ns;
 	size_t epoch = module_set_epoch(session->modules, session->unwind_ns);
 
@@ -165,7 +165,6 @@ static size_t unwind(struct session *session, const struct recorded *recorded, c
 	session->unwind_epoch = epoch;
 	size_t n = unwind_stack(session->unwinder, event->stack, frames, recorded->stack_frames, NULL);
 
-	pthread_mutex_unlock(&session->symbols_lock);
 	for (size_t i = 0; i < n; i++)
 		symbolizer_note(session->symbolizer, frames[i], i > 0, event->entry_time_ns);
 	return n;

@@ -173,12 +173,21 @@ static int let_all_go(struct engine *engine)
 	return 0;
 }
 
+/* Who is held at exec has not run yet; who is held in the loader's hook goes on, and is asked to stop like all others. */
 static void release_held(struct engine *engine)
 {
-	if (!engine->held)
+	struct thread *thread = engine->held;
+
+	engine->held = NULL;
+	if (!thread)
 		return;
-	thread_detach(engine->proc, engine->held, 0);
-	proc_forget(engine->proc, engine->held);
+	if (engine->held_at_exec) {
+		thread_detach(engine->proc, thread, 0);
+		proc_forget(engine->proc, thread);
+		return;
+	}
+	thread_set_rip(thread, engine->held_regs.rip); /* the text is restored */
+	thread_resume(engine->proc, thread, 0);
 }
 
 /* Records of tasks that did not answer, or ended unseen: their open calls end here. */

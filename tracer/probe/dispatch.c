@@ -160,7 +160,7 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 {
 	regs->rip = site->addr;
 	if (thread->kind == THREAD_OWN && site == engine->loader_site && engine->phase == ENGINE_ARMED) {
-		libraries_changed(engine, thread, regs);
+		libraries_changed(engine, thread, regs, now_ns);
 		return;
 	}
 	bool recorded = thread->kind == THREAD_OWN && site->holds > 0;
@@ -273,7 +273,7 @@ static void handle_exec(struct engine *engine, struct thread *thread)
 		engine->end = TARGET_EXECED;
 		engine->proc->is_other = true;
 	}
-	event_consume_exec(tid);
+	event_consume(tid);
 	thread_detach(engine->proc, thread, 0);
 	proc_forget(engine->proc, thread);
 	if (tid == engine->proc->pid)

@@ -391,6 +391,7 @@ static int step(struct engine *engine)
 	engine_handle(engine, &event);
 	uint64_t now_ns = engine_now_ns();
 
+	libraries_serve(engine, now_ns);
 	if (event.kind == EVENT_NONE)
 		placement_idle(&engine->placement, now_ns);
 	else
@@ -432,6 +433,17 @@ enum target_end engine_run(struct engine *engine, uint64_t deadline_ns, int *sta
 void engine_stop(struct engine *engine)
 {
 	engine->stop = 1;
+}
+
+void engine_wake(struct engine *engine)
+{
+	engine->woken = true;
+	tick_in(0);
+}
+
+void engine_set_patience(struct engine *engine, uint64_t ns)
+{
+	engine->patience_ns = ns;
 }
 
 void engine_get_stats(const struct engine *engine, struct engine_stats *ret)

@@ -70,10 +70,12 @@ struct engine_ops {
 	/** First hit of a thread, or its name changed.  False: no room, tell it again later. */
 	bool (*thread)(void *ctx, pid_t tid, const char *comm, uint64_t time_ns);
 	/**
-	 * dlopen or dlclose happened; the calling thread is held, constructors have not run: probes may be added here.
-	 * False: that would take too long now, ask again soon.
+	 * Libraries have come or gone, or engine_wake() was called after that: probes may be added here, by what the owner knows.
+	 * False: he is still looking at them, and calls engine_wake() when he wants to be asked again.
+	 * `held`: the thread that called dlopen or dlclose is held, no constructor has run.  It is until he says true, but not
+	 * longer than engine_set_patience() allows; when it has to go on before, he is asked once more.
 	 */
-	bool (*modules)(void *ctx);
+	bool (*modules)(void *ctx, bool held);
 	void (*saw_code)(void *ctx, uint64_t addr); /**< a captured value is this code address */
 	/** The probe was over its budget and is disarmed for good: a hit took `held_ns`; 0: there were too many. */
 	void (*disarmed)(void *ctx, struct probe *probe, uint64_t held_ns);
@@ -115,6 +117,12 @@ const char *engine_unprotected(const struct engine *engine);
  * take us for hung; more often before engine_run(), as it serves what stops meanwhile (signals).
  */
 void engine_beat(struct engine *engine);
+
+/** How long a thread may be held for ops->modules; 0, as at first: as long as that takes. */
+void engine_set_patience(struct engine *engine, uint64_t ns);
+
+/** Have ops->modules asked again, soon; may be called from a callback, or another thread. */
+void engine_wake(struct engine *engine);
 
 struct probe_options {
 	bool stack;       /**< copy the stack at entry, for a backtrace */

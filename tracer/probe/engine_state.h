@@ -96,15 +96,17 @@ struct engine {
 	struct placement placement; /**< of the thread that runs the engine */
 
 	/**
-	 * A thread that is kept stopped while probes are added: at exec, or in the loader's hook.
+	 * A thread that is kept stopped until probes are added: at exec, or in the loader's hook (libraries.c).
 	 */
 	struct thread *held;
 	bool held_at_exec;  /**< it has not run yet, and nothing armed is at its rip */
 	struct user_regs_struct held_regs;
+	uint64_t held_since_ns, patience_ns; /**< in the hook; patience 0: no end */
 
 	struct loader loader;
 	struct site *loader_site; /**< NULL: libraries are watched by polling */
-	bool watches_libraries, libraries_pending; /**< pending: the owner wants to be asked again */
+	bool watches_libraries, libraries_pending; /**< pending: the owner is looking at what was loaded */
+	atomic_bool woken; /**< engine_wake() */
 	bool protected;          /**< the handler is in the target: protect.h */
 	char unprotected[128];   /**< why not */
 	struct thread *keeper;   /**< while detaching: who is let go last, and takes the handler out; or NULL */
@@ -172,8 +174,10 @@ void probe_free(struct probe *probe);
 /* libraries.c */
 /** Start to watch what the process loads. */
 void libraries_watch(struct engine *engine);
-/** `thread` stands in the loader's hook: tell the owner, arm what he adds, let it go on. */
-void libraries_changed(struct engine *engine, struct thread *thread, const struct user_regs_struct *regs);
+/** `thread` stands in the loader's hook: tell the owner, arm what he adds; it goes on then, or when he has answered. */
+void libraries_changed(struct engine *engine, struct thread *thread, const struct user_regs_struct *regs, uint64_t now_ns);
+/** Ask the owner who wants to be asked again; let a thread go that was held long enough.  After each event. */
+void libraries_serve(struct engine *engine, uint64_t now_ns);
 /** Look for changes from time to time where there is no hook. */
 void libraries_poll(struct engine *engine, uint64_t now_ns);
 

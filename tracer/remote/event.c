@@ -7,8 +7,8 @@
  * is gone, and a handler in the target could repair what is left.  So stops are only looked at, and
  * end by themselves when the thread is let go on.
  *
- * A stopped thread that we do not let go on would be found by each wait for all.  There is no such
- * thread while event_next() is used: a held one is waited for by event_of().  A thread in
+ * A stopped thread that we do not let go on would be found by each wait for all.  One that is held while others are served
+ * has to be consumed therefore, after its rip was moved to where it shall go on without the signal: event_consume().  A thread in
  * PTRACE_LISTEN does not count as stopped (task_stopped_code).
  *
  * Fairness.  The kernel keeps the traced tasks in a list, newest first, and waitid(P_ALL) returns
@@ -39,7 +39,8 @@ static const int tick_signal = SIGVTALRM;
 static timer_t tick_timer;
 static struct sigaction tick_old_action, child_old_action;
 static sigset_t tick_old_mask, tick_wait_mask;
-static bool tick_runs, tick_is_slow;
+static _Atomic bool tick_runs;
+static bool tick_is_slow;
 static volatile sig_atomic_t ticked;
 static unsigned events_since_tick;
 
@@ -148,9 +149,9 @@ static void skip_own_child(siginfo_t *info)
 	info->si_pid = 0;
 }
 
-static int set_tick(long ns)
+static int set_tick(long ns, long first_ns)
 {
-	struct itimerspec every = { { 0, ns }, { 0, ns } };
+	struct itimerspec every = { { 0, ns }, { 0, first_ns } };
 
 	return timer_settime(tick_timer, 0, &every, NULL) < 0 ? -errno : 0;
 }
@@ -165,7 +166,10 @@ static void adapt_tick(void)
 
 	ticked = 0;
 	events_since_tick = 0;
-	if (busy != tick_is_slow && set_tick(busy ? SLOW_TICK_NS : TICK_NS) == 0)
+	long ns = busy ? SLOW_TICK_NS : TICK_NS;
+
+	/* tick_in() may have made it fast again, from another thread */
+	if ((busy || tick_is_slow) && set_tick(ns, ns) == 0)
 		tick_is_slow = busy;
 }
 
@@ -174,7 +178,7 @@ static int wait_for_any(siginfo_t *info)
 	sigset_t mask;
 
 	pthread_sigmask(SIG_SETMASK, &tick_wait_mask, &mask);
-	int r = look(P_ALL, 0, 0, info);
+	int r = ticked ? -EINTR : look(P_ALL, 0, 0, info); /* it may have come before */
 
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	if (ticked)
@@ -234,7 +238,7 @@ int event_of(pid_t tid, struct event *ret)
 	return 0;
 }
 
-void event_consume_exec(pid_t tid)
+void event_consume(pid_t tid)
 {
 	siginfo_t info;
 
@@ -262,7 +266,7 @@ static int start_timer(void)
 	if (timer_create(CLOCK_MONOTONIC, &notify, &tick_timer) < 0)
 		return -errno;
 	tick_is_slow = false;
-	return set_tick(TICK_NS);
+	return set_tick(TICK_NS, TICK_NS);
 }
 
 /*
@@ -300,6 +304,18 @@ int tick_start(void)
 		return err_set(r, "cannot make a timer: %s", strerror(-r));
 	}
 	return 0;
+}
+
+/*
+ * By the timer, not by sending the signal: one that came after tick_stop() would end us.  If the timer is gone by now, or is the one
+ * of the next tick_start(), this does nothing, or no harm.
+ */
+void tick_in(uint64_t ns)
+{
+	long first_ns = (long)(ns <= SLOW_TICK_NS ? ns : ns % SLOW_TICK_NS);
+
+	if (tick_runs)
+		set_tick(TICK_NS, first_ns ? first_ns : 1);
 }
 
 void tick_stop(void)

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct proc;
@@ -46,11 +47,13 @@ int event_next(struct proc *proc, bool block, struct event *ret);
 int event_of(pid_t tid, struct event *ret);
 
 /**
- * Take EVENT_EXECED from the kernel: before that it refuses all requests if another thread than the
- * leader called exec, and so changed its tid (kernel/ptrace.c, looks_like_a_spurious_pid).  No
- * signal is lost by it.
+ * Take a stop from the kernel: it is not seen again, the task stays stopped until it is let go on.  If it brings a signal, that is
+ * lost, and would be if we died now.  To be used where that is right:
+ *   - a thread at a site that was sent to its slot, and is to be held while others are served
+ *   - EVENT_EXECED: before that the kernel refuses all requests if another thread than the leader called exec, and so changed
+ *     its tid (kernel/ptrace.c, looks_like_a_spurious_pid)
  */
-void event_consume_exec(pid_t tid);
+void event_consume(pid_t tid);
 
 /** Take the end of a task from the kernel: its tid may be used again. */
 void event_reap(pid_t tid);
@@ -62,5 +65,7 @@ void event_reap(pid_t tid);
  */
 int tick_start(void);
 void tick_stop(void);
+/** Have one in `ns` from now, and now and then before if that is long.  0: at once: event_next() returns.  Any thread may call it. */
+void tick_in(uint64_t ns);
 
 #endif

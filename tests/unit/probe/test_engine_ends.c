@@ -1,6 +1,7 @@
 /*
  * How targets end, stop, are started, and load libraries, while they are traced.
  */
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -331,6 +332,124 @@ static void libraries_when_busy(void **state)
 	found_later(be_busy);
 }
 
+/* Until told otherwise the owner has no answer. */
+static struct victim start_holding(struct recorder *recorder, char *library, size_t len, uint64_t patience_ns)
+{
+	const char *const args[] = { library, "hook", NULL };
+
+	snprintf(library, len, "%s/lib_plug", VICTIM_DIR);
+	struct victim victim = victim_start("plugs", args, 1);
+
+	recorder_init(recorder, &victim);
+	recorder->on_modules = watch_library;
+	recorder->library = library;
+	recorder->modules_busy = UINT_MAX;
+	recorder->modules_silent = true;
+	recorder_attach(recorder);
+	engine_set_patience(recorder->engine, patience_ns);
+	recorder_run(recorder, 20);
+	victim.shared->step = 1;
+	return victim;
+}
+
+/* While it loads and unloads, its text is not to be compared. */
+static void finish_loading(struct victim *victim, struct recorder *recorder)
+{
+	victim->shared->stop = 1;
+	victim_wait(&victim->shared->done, 1);
+	victim_check_text(victim);
+	recorder_fini(recorder);
+	victim_finish(victim);
+}
+
+/* Run until the other thread has been through the hook so often. */
+static void run_rounds(struct recorder *recorder, struct victim *victim, uint64_t n)
+{
+	uint64_t end = victim->shared->threads[1].rounds + n;
+
+	for (int i = 0; i < 1500 && victim->shared->threads[1].rounds < end; i++)
+		recorder_run(recorder, 20);
+	assert_true(victim->shared->threads[1].rounds >= end);
+}
+
+/*
+ * The owner takes his time: the thread that loads is held, and no other; not even one that comes to the hook as well.  Then all
+ * calls of the library are seen, from the constructor on.
+ */
+static void held_until_answered(void **state)
+{
+	struct recorder recorder;
+	char library[4200];
+	struct victim victim = start_holding(&recorder, library, sizeof(library), 0);
+
+	(void)state;
+	while (!recorder.modules_calls)
+		recorder_run(&recorder, 20);
+	victim.shared->step = 3;
+	run_rounds(&recorder, &victim, 1000);
+	assert_true(recorder.engine->held && recorder.held);
+	assert_int_equal(victim.shared->loads, 0);
+	recorder.modules_busy = 0;
+	engine_wake(recorder.engine);
+	for (int i = 0; i < 500 && recorder.watched.n < 3; i++)
+		recorder_run(&recorder, 20);
+	victim.shared->stop = 1;
+	recorder_run_until(&recorder, &victim.shared->done, 1);
+	uint64_t entries = 0;
+
+	for (size_t i = 0; i < recorder.watched.n; i++)
+		entries += recorder.watched.items[i]->entries;
+	assert_int_equal(entries, victim.shared->threads[0].rounds);
+	recorder_detach(&recorder);
+	recorder_check(&recorder);
+	finish_loading(&victim, &recorder);
+}
+
+/* The owner never answers: it is not held for ever, and he is told. */
+static void held_for_a_while(void **state)
+{
+	struct recorder recorder;
+	char library[4200];
+	struct victim victim = start_holding(&recorder, library, sizeof(library), 5 * 1000 * 1000);
+
+	(void)state;
+	for (int i = 0; i < 500 && victim.shared->loads < 3; i++)
+		recorder_run(&recorder, 20);
+	assert_true(victim.shared->loads >= 3);
+	assert_true(recorder.times_let_go >= 3);
+	recorder_detach(&recorder);
+	finish_loading(&victim, &recorder);
+}
+
+/* We leave while a thread is held, or the process is killed then. */
+static void held_at_the_end(void **state)
+{
+	(void)state;
+	for (int kills = 0; kills < 2; kills++) {
+		struct recorder recorder;
+		char library[4200];
+		struct victim victim = start_holding(&recorder, library, sizeof(library), 0);
+		int status;
+
+		while (!recorder.modules_calls)
+			recorder_run(&recorder, 20);
+		assert_non_null(recorder.engine->held);
+		if (kills) {
+			kill(victim.pid, SIGKILL);
+			assert_int_equal(recorder_run_to_end(&recorder, &status), TARGET_KILLED);
+			assert_int_equal(engine_detach(recorder.engine), 0);
+			recorder_fini(&recorder);
+			victim_forget(&victim);
+			continue;
+		}
+		recorder_detach(&recorder);
+		for (int i = 0; i < 30000 && victim.shared->loads < 3; i++)
+			usleep(1000);
+		assert_true(victim.shared->loads >= 3);
+		finish_loading(&victim, &recorder);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +462,9 @@ int main(void)
 		cmocka_unit_test(libraries),
 		cmocka_unit_test(libraries_by_polling),
 		cmocka_unit_test(libraries_when_busy),
+		cmocka_unit_test(held_until_answered),
+		cmocka_unit_test(held_for_a_while),
+		cmocka_unit_test(held_at_the_end),
 	};
 
 	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));
