@@ -310,6 +310,7 @@ int engine_add_probe(struct engine *engine, const struct plan *plan, struct prob
 		return r;
 	}
 	probe_refill(probe);
+	site_table_refill(engine->sites);
 	engine->probes.items[engine->probes.n++] = probe;
 	engine_serve_all(engine);
 	*ret = probe;

@@ -133,8 +133,10 @@ static void count_stop(struct engine *engine, const struct site *site, uint64_t 
 	}
 }
 
-static void refill(const struct site *site)
+/* What the next hit may need, at no cost while nothing is missing. */
+static void refill(struct engine *engine, const struct site *site)
 {
+	site_table_refill(engine->sites);
 	for (size_t i = 0; i < site->roles.n; i++)
 		if (site->roles.items[i].probe->n_free_calls < 4)
 			probe_refill(site->roles.items[i].probe);
@@ -176,7 +178,7 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 
 		count_stop(engine, site, held_ns);
 		hit_look_again(engine, thread, now_ns);
-		refill(site);
+		refill(engine, site);
 		budget_check(engine, site, now_ns, held_ns);
 	}
 }

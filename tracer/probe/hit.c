@@ -8,7 +8,7 @@
  *
  * The owner is told while the thread is held: what has happened is in his hands before the thread goes on, so that what he has
  * is, whenever we are killed, all that each thread has done up to some moment.  He takes little time for it (cmd/feed.c).  Memory
- * for calls is taken from stocks that are filled up when nobody waits.
+ * for calls, and for the sites that tail calls return to, is taken from stocks that are filled up when nobody waits.
  *
  * A jump out of the function ends no call: the call returns when what was jumped to returns, to the
  * address that lies at entry_rsp.  There a site is held for this one call; the hit counts if thread

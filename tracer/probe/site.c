@@ -31,6 +31,7 @@
 #include "tracer/remote/rmem.h"
 
 static const uint8_t int3 = 0xcc;
+enum { STOCK = 8 };
 
 struct site_table {
 	struct proc *proc;
@@ -39,6 +40,8 @@ struct site_table {
 	struct site *sites;
 	ARRAY(struct site *) gone;
 	size_t n_armed, n_undone;
+	struct site *stock[STOCK]; /* for sites to come */
+	size_t n_stock;
 };
 
 int site_table_new(struct proc *proc, struct slots *slots, struct journal *journal, struct site_table **ret)
@@ -73,7 +76,20 @@ void site_table_free(struct site_table *table)
 	for (size_t i = 0; i < table->gone.n; i++)
 		site_free(table->gone.items[i]);
 	array_free(&table->gone);
+	while (table->n_stock)
+		free(table->stock[--table->n_stock]);
 	free(table);
+}
+
+/* What one stop needs is nothing near the stock: it is enough to look at one kind of it. */
+void site_table_refill(struct site_table *table)
+{
+	if (table->n_stock == STOCK)
+		return;
+	slots_refill(table->slots);
+	hash_make_room(table->sites);
+	while (table->n_stock < STOCK && (table->stock[table->n_stock] = calloc(1, sizeof(struct site))))
+		table->n_stock++;
 }
 
 struct site *site_find(struct site_table *table, uint64_t addr)
@@ -165,7 +181,7 @@ int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect,
 
 	if (r < 0)
 		return r;
-	site = calloc(1, sizeof(*site));
+	site = table->n_stock ? table->stock[--table->n_stock] : calloc(1, sizeof(*site));
 	if (!site)
 		return err_set(-ENOMEM, "out of memory");
 	site->addr = addr;
@@ -173,6 +189,7 @@ int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect,
 	r = remember(table, site, maps);
 	if (r == 0) {
 		HASH_ADD(hh, table->sites, addr, sizeof(site->addr), site);
+		hash_keep_buckets(table->sites);
 		r = hash_added(site) ? 0 : err_set(-ENOMEM, "out of memory");
 	}
 	if (r < 0) {

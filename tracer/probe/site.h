@@ -64,6 +64,9 @@ struct site *site_find(struct site_table *table, uint64_t addr);
 int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
 		 const struct maps *maps, struct site **ret);
 
+/** Have in stock what the next few sites need: to prepare them without `maps` allocates nothing then. */
+void site_table_refill(struct site_table *table);
+
 int site_add_role(struct site *site, struct probe *probe, int exit);
 
 /** Arm unless it is armed already; to be undone by site_release().  -ENOENT: other code is there now, or none. */

@@ -32,6 +32,7 @@ enum {
 	CALL_AT = 5, CALL_END = 10,
 	STEPPED_OVER = 128,
 	MAP_TRIES = 4,
+	STOCK = 8,
 };
 static const uint8_t first_part[SLOT_FIRST] = {
 	0x48, 0x8d, 0x64, 0x24, 0x80, 0xe8, 0, 0, 0, 0, 0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0,
@@ -54,12 +55,22 @@ struct slots {
 	struct areas areas;
 	struct known *by_site; /* newest of each site */
 	ARRAY(struct known *) by_addr; /* sorted */
+	struct known *stock[STOCK]; /* for slots to come */
+	size_t n_stock;
 };
+
+void slots_refill(struct slots *slots)
+{
+	hash_make_room(slots->by_site);
+	array_reserve(&slots->by_addr, STOCK);
+	while (slots->n_stock < STOCK && (slots->stock[slots->n_stock] = calloc(1, sizeof(struct known))))
+		slots->n_stock++;
+}
 
 /* Keep by_addr sorted: slots of one area come in rising order, so this is nearly always the end. */
 static int remember(struct slots *slots, const struct slot *slot)
 {
-	struct known *known = calloc(1, sizeof(*known)), *older = NULL;
+	struct known *known = slots->n_stock ? slots->stock[--slots->n_stock] : calloc(1, sizeof(*known)), *older = NULL;
 	struct known **place = known ? array_push(&slots->by_addr) : NULL;
 
 	if (!place) {
@@ -76,6 +87,7 @@ static int remember(struct slots *slots, const struct slot *slot)
 		HASH_DEL(slots->by_site, older);
 	known->older = older;
 	HASH_ADD(hh, slots->by_site, site, sizeof(known->site), known);
+	hash_keep_buckets(slots->by_site);
 	return hash_added(known) ? 0 : err_set(-ENOMEM, "out of memory");
 }
 
@@ -182,6 +194,8 @@ void slots_free(struct slots *slots)
 	for (size_t i = 0; i < slots->by_addr.n; i++)
 		free(slots->by_addr.items[i]);
 	array_free(&slots->by_addr);
+	while (slots->n_stock)
+		free(slots->stock[--slots->n_stock]);
 	areas_fini(&slots->areas);
 	free(slots);
 }

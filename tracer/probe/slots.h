@@ -45,6 +45,9 @@ int slots_reserve(struct slots *slots, const struct rcall *call, uint64_t lo, ui
  */
 int slots_get(struct slots *slots, uint64_t site, const uint8_t *bytes, size_t len, const struct slot **ret);
 
+/** Have in stock what the next few slots need: slots_get() allocates nothing for them then. */
+void slots_refill(struct slots *slots);
+
 /**
  * The newest slot of a site whose first byte is not known, the others are `rest`: an int3 is over
  * it.  NULL if none.
