@@ -171,18 +171,20 @@ static int explain_call(const struct options *options, const struct review *revi
 			const struct call *call)
 {
 	const struct value_node *value;
-	struct explanation *explanation;
-	const struct explain_step *steps;
+	struct explainer *explainer = NULL;
+	struct explanation explanation;
 	int r = find_value(options, call, &value);
 
 	if (r == 0)
-		r = explain(root, call, value, &explanation);
-	if (r < 0)
-		return r;
-	print_explanation(options, review, explanation);
-	r = explain_steps(explanation, &steps) > 0;
-	hint_no_qmp(options, review);
-	explain_free(explanation);
+		r = explainer_new(root, &explainer);
+	if (r == 0)
+		r = explain(explainer, call, value, &explanation);
+	if (r == 0) {
+		print_explanation(options, review, &explanation);
+		r = explanation.n_steps > 0;
+		hint_no_qmp(options, review);
+	}
+	explainer_free(explainer);
 	return r;
 }
 

@@ -7,145 +7,61 @@
  * latest whose best place has STRONG points, since a value that goes through many hands is to be followed through all of
  * them; where none is strong, the one with most. For the same reason a call that returned the value comes before the
  * reply that was received meanwhile. Then the same from there. Each step goes back in time, so there is an end: a
- * reply, where nothing fits, or STEPS_MAX for traces that are made up.
+ * reply, where nothing fits, or EXPLAIN_STEPS for traces that are made up.
  *
- * Of the replies the elements matter: several disks, or the layers of one, look alike. Other members of the same struct
- * tell: the element that has most of their numbers is the one the struct was filled from (company), and another element
- * that has the same name as that one, as "node-name", is of the same thing (identity). Where two things have as much
- * company, as idle disks do, there is no identity.
+ * Where a value was before depends on the place where it is alone, so each place is asked once, and the ways of all
+ * values of a tree are as many steps as there are places.
  */
 #include "tracer/review/explain.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tracer/base/arena.h"
-#include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/review/calls.h"
+#include "tracer/review/explain_company.h"
 #include "tracer/review/explain_score.h"
-#include "tracer/review/leaf.h"
+#include "tracer/review/explain_sites.h"
 #include "tracer/review/qmp.h"
-#include "tracer/review/qmp_reply.h"
 #include "tracer/review/text.h"
-#include "tracer/trace/value.h"
 
 enum {
 	STRONG = 6,
-	STEPS_MAX = 32,
 	CANDIDATES_MAX = 10000, /* places of a step */
-	REPLIES_MAX = 1000,     /* of a tree */
-	BUDGET = 20000000,      /* values of replies looked at for company, in a step */
-	MEMBERS_MAX = 64,       /* of a struct, looked for in replies */
 };
 
-struct explanation {
-	struct arena arena;
-	struct explain_place start;
-	const char *value, *end;
-	bool is_text;
-	ARRAY(struct explain_step) steps;
+/* Where the value of a site was before. */
+struct way {
+	const struct explain_step *step; /* NULL: nowhere */
+	struct site *before;
 };
 
 /* An earlier place that has the value. */
 struct candidate {
-	struct site_facts facts;
+	struct site *site;
 	struct explain_match match;
 	bool is_taken; /* as the step or one of its rivals */
 };
 
-struct read_reply {
-	const struct call *call;
-	struct qmp_reply *json;
-};
-
-struct search {
-	struct explanation *result;
-	const struct call *root;
-	const struct value_node *value; /* while the start is looked for */
-	struct worth worth;
-	struct site_facts now;
-	uint64_t now_ns;
-	unsigned calls, unread;
-	uint64_t parts;
-	ARRAY(struct read_reply) replies;
+struct explainer {
+	struct sites sites;
+	struct arena arena;
+	const char *nowhere; /* why a way ends where no place fits */
+	ARRAY(const struct explain_step *) steps;
+	/* Of the step that is looked for: */
 	ARRAY(struct candidate) found;
-	/* While one side of a call, or one reply, is looked at. */
-	const struct call *call;
-	enum explain_kind kind;
-	/* Of the replies: */
-	struct worth members[MEMBERS_MAX];
-	size_t n_members;
-	unsigned budget;
-	struct json_object *seen_element, *home; /* home: with most of the members */
-	size_t seen_company, home_company;
-	const struct call *home_call;
-	const char *home_path;
-	bool has_twin; /* another thing than that at home has as many */
-	bool failed; /* without memory */
+	struct arena scratch;
 };
 
-static uint64_t time_of(const struct call *call, enum explain_kind kind)
+static int out_of_memory(void)
 {
-	switch (kind) {
-	case EXPLAIN_ENTRY:
-		return call->entered_ns;
-	case EXPLAIN_RETURN:
-		return call->ended_ns;
-	case EXPLAIN_REPLY:
-		break;
-	}
-	return call->qmp->reply.time_ns;
+	return err_set(-ENOMEM, "out of memory");
 }
 
-/* Facts about a leaf of the side that is looked at. */
-static bool describe(struct search *search, const struct leaf *leaf, struct site_facts *ret)
-{
-	const struct value_node *owner = leaf_owner(leaf);
-	char *path = leaf_path(leaf);
-
-	*ret = (struct site_facts){
-		.call = search->call,
-		.kind = search->kind,
-		.name = leaf_name(leaf),
-		.owner = owner ? owner->schema->ctype : NULL,
-		.members = owner,
-		.path = path ? arena_strdup(&search->result->arena, path) : NULL,
-	};
-	search->failed |= !ret->path;
-	free(path);
-	return ret->path;
-}
-
-static struct explain_place place_of(const struct site_facts *facts)
-{
-	return (struct explain_place){
-		.kind = facts->kind,
-		.call = facts->call,
-		.path = facts->path,
-		.time_ns = time_of(facts->call, facts->kind),
-		.tid = facts->kind == EXPLAIN_REPLY ? facts->call->qmp->reply.tid : facts->call->tid,
-	};
-}
-
-static void add_candidate(struct search *search, const struct site_facts *facts)
-{
-	struct candidate *candidate = search->found.n < CANDIDATES_MAX ? array_push(&search->found) : NULL;
-
-	if (!candidate) {
-		search->failed |= search->found.n < CANDIDATES_MAX;
-		return;
-	}
-	candidate->facts = *facts;
-	candidate->match.place = place_of(facts);
-	explain_judge(&search->now, facts, &candidate->match, &search->result->arena);
-}
-
-/* Calls. */
+/* Candidates. */
 
 static bool is_above(const struct call *call, const struct call *below)
 {
@@ -153,191 +69,69 @@ static bool is_above(const struct call *call, const struct call *below)
 	       (!call->ended_ns || call->ended_ns >= below->ended_ns);
 }
 
-/* Whether this side of a call was over when the value was where it is now. */
-static bool is_earlier(const struct search *search, const struct call *call, enum explain_kind kind)
+/* Whether a place was left when the value was where it is now. */
+static bool is_earlier(const struct site *site, const struct site *now)
 {
-	const struct call *now = search->now.call;
-	uint64_t time = time_of(call, kind);
+	uint64_t time = site_time(site), now_ns = site_time(now);
 
-	if (kind == EXPLAIN_RETURN && (!call->ret || call == now || is_above(call, now)))
+	if (site->kind == EXPLAIN_RETURN && (site->call == now->call || is_above(site->call, now->call)))
 		return false;
-	if (kind == EXPLAIN_ENTRY && search->now.kind == EXPLAIN_ENTRY)
-		return call != now && (time < search->now_ns || is_above(call, now));
-	return time <= search->now_ns;
+	if (site->kind == EXPLAIN_ENTRY && now->kind == EXPLAIN_ENTRY)
+		return site->call != now->call && (time < now_ns || is_above(site->call, now->call));
+	return time <= now_ns;
 }
 
-static void try_leaf(void *ctx, const struct leaf *leaf)
+static int add_candidate(struct explainer *explainer, struct site *site, const struct site *now)
 {
-	struct search *search = ctx;
-	struct worth worth;
-	struct site_facts facts;
+	struct candidate *candidate = array_push(&explainer->found);
 
-	if (worth_of(leaf->value, &worth) && worth_equal(&worth, &search->worth) && describe(search, leaf, &facts))
-		add_candidate(search, &facts);
+	if (!candidate)
+		return -ENOMEM;
+	candidate->site = site;
+	candidate->match.place.time_ns = site_time(site);
+	explain_judge(now, site, &candidate->match, &explainer->scratch);
+	return 0;
 }
 
-static bool try_call(void *ctx, const struct call *call)
+static int judge_elements(struct explainer *explainer, const struct site *now)
 {
-	struct search *search = ctx;
+	struct company company;
+	int r = company_count(&explainer->sites, now, site_time(now), &company);
+	struct candidate *candidate;
 
-	search->calls++;
-	search->parts += call->parts;
-	search->call = call;
-	for (search->kind = EXPLAIN_ENTRY; search->kind <= EXPLAIN_RETURN; search->kind++)
-		if (is_earlier(search, call, search->kind))
-			leaf_visit(search->kind == EXPLAIN_ENTRY ? call->entry : call->ret, try_leaf, search);
-	return true;
+	if (r < 0)
+		return r;
+	array_foreach(&explainer->found, candidate)
+		if (candidate->site->kind == EXPLAIN_REPLY)
+			company_judge(&explainer->sites, &company, candidate->site, &candidate->match, &explainer->scratch);
+	return 0;
 }
 
-/* Replies. */
-
-static bool read_reply(void *ctx, const struct call *call)
+static int find_candidates(struct explainer *explainer, const struct site *now)
 {
-	struct search *search = ctx;
-	bool has_reply = call->qmp && qmp_is_sender(call->qmp, call) && call->qmp->reply.text;
+	bool has_replies = false;
+	int r = 0;
 
-	if (!has_reply || search->replies.n == REPLIES_MAX)
-		return true;
-	struct qmp_reply *json = qmp_reply_new(&call->qmp->reply);
-	struct read_reply *reply = json ? array_push(&search->replies) : NULL;
-
-	if (reply)
-		*reply = (struct read_reply){ call, json };
-	else
-		qmp_reply_free(json);
-	search->unread += !reply;
-	return true;
-}
-
-/* 0, 1 and -1 are everywhere. */
-static bool says_something(const struct worth *worth)
-{
-	return worth->is_text ? worth->len > 0 : worth->number > 1 || worth->number < -1;
-}
-
-static void note_members(struct search *search)
-{
-	const struct value_node *members = search->now.members;
-	struct worth worth;
-
-	search->n_members = 0;
-	for (size_t i = 0; members && i < members->n && search->n_members < MEMBERS_MAX; i++)
-		if (worth_of(&members->items[i], &worth) && says_something(&worth) && !worth.is_text &&
-		    !worth_equal(&worth, &search->worth))
-			search->members[search->n_members++] = worth;
-}
-
-/* How many of the other members are in an element. */
-static size_t company(struct search *search, struct json_object *element)
-{
-	if (element == search->seen_element)
-		return search->seen_company;
-	search->seen_element = element;
-	search->seen_company = 0;
-	for (size_t i = 0; i < search->n_members; i++)
-		search->seen_company += qmp_element_has(element, &search->members[i], &search->budget);
-	return search->seen_company;
-}
-
-/* Whether an element is a part of the one at home, or the other way round. */
-static bool is_around_home(const struct search *search, const struct reply_leaf *leaf)
-{
-	size_t home = strlen(search->home_path), len = home < leaf->element_len ? home : leaf->element_len;
-
-	return search->call == search->home_call && !strncmp(search->home_path, leaf->path, len);
-}
-
-static void find_home(void *ctx, const struct reply_leaf *leaf)
-{
-	struct search *search = ctx;
-	const char *value;
-
-	/* what is beside the result says nothing */
-	if (!leaf->element_len && strncmp(leaf->path, "return.", strlen("return.")) != 0)
-		return;
-	size_t n = company(search, leaf->element);
-
-	if (n > search->home_company) {
-		search->home = leaf->element;
-		search->home_company = n;
-		search->home_call = search->call;
-		search->home_path = arena_strndup(&search->result->arena, leaf->path, leaf->element_len);
-		search->failed |= !search->home_path;
-		search->has_twin = false;
-	} else if (n && n == search->home_company && search->home_path && !is_around_home(search, leaf)) {
-		search->has_twin |= !qmp_element_shared(search->home, leaf->element, &value);
-	}
-}
-
-static void judge_element(struct search *search, struct candidate *candidate)
-{
-	struct arena *arena = &search->result->arena;
-	struct json_object *element = candidate->facts.element;
-	size_t n = company(search, element), total = search->n_members;
-	const char *value, *key;
-
-	if (n)
-		explain_add(&candidate->match, (int)((3 * n + total / 2) / total),
-			    arena_printf(arena, "%zu of %zu other members of the struct are beside it", n, total));
-	if (search->home_company < 2 || search->has_twin)
-		return;
-	key = qmp_element_shared(search->home, element, &value);
-	if (key && element == search->home)
-		explain_add(&candidate->match, 2, NULL);
-	else if (key)
-		explain_add(&candidate->match, 2, arena_printf(arena, "its \"%s\" is \"%s\", as where most of these are",
-							       key, value));
-}
-
-static void try_reply_leaf(void *ctx, const struct reply_leaf *leaf)
-{
-	struct search *search = ctx;
-
-	if (!worth_equal(&leaf->worth, &search->worth))
-		return;
-	struct site_facts facts = {
-		.call = search->call,
-		.kind = EXPLAIN_REPLY,
-		.name = arena_strdup(&search->result->arena, leaf->name),
-		.path = arena_strdup(&search->result->arena, leaf->path),
-		.element = leaf->element,
-	};
-
-	if (!facts.name || !facts.path)
-		search->failed = true;
-	else
-		add_candidate(search, &facts);
-}
-
-static void try_replies(struct search *search)
-{
-	size_t first = search->found.n;
-	const struct read_reply *reply;
-
-	note_members(search);
-	search->seen_element = search->home = NULL;
-	search->home_path = NULL;
-	search->home_company = 0;
-	search->has_twin = false;
-	search->budget = BUDGET;
-	array_foreach(&search->replies, reply) {
-		if (time_of(reply->call, EXPLAIN_REPLY) > search->now_ns)
+	explainer->found.n = 0;
+	arena_reset(&explainer->scratch);
+	for (struct site *site = sites_find(&explainer->sites, &now->worth);
+	     site && explainer->found.n < CANDIDATES_MAX && !r; site = sites_next(site)) {
+		explainer->sites.work++;
+		if (!is_earlier(site, now))
 			continue;
-		search->call = reply->call;
-		qmp_reply_visit(reply->json, find_home, search);
-		qmp_reply_visit(reply->json, try_reply_leaf, search);
+		has_replies |= site->kind == EXPLAIN_REPLY;
+		r = add_candidate(explainer, site, now);
 	}
-	for (size_t i = first; i < search->found.n; i++)
-		judge_element(search, &search->found.items[i]);
+	return r || !has_replies ? r : judge_elements(explainer, now);
 }
 
-/* Steps. */
+/* The best of them. */
 
 static bool same_stage(const struct candidate *a, const struct candidate *b)
 {
-	if (a->facts.kind != b->facts.kind)
+	if (a->site->kind != b->site->kind)
 		return false;
-	return a->facts.kind == EXPLAIN_REPLY || a->facts.call == b->facts.call;
+	return a->site->kind == EXPLAIN_REPLY || a->site->call == b->site->call;
 }
 
 /* Whether `a` makes the better step, by the rule above. */
@@ -356,12 +150,12 @@ static bool is_better(const struct candidate *a, const struct candidate *b)
 }
 
 /* Of the calls' places or of the replies' the best that is left; of one stage, if that is not NULL. */
-static struct candidate *best(struct search *search, bool of_replies, const struct candidate *stage)
+static struct candidate *best(struct explainer *explainer, bool of_replies, const struct candidate *stage)
 {
 	struct candidate *found = NULL, *candidate;
 
-	array_foreach(&search->found, candidate)
-		if (!candidate->is_taken && (candidate->facts.kind == EXPLAIN_REPLY) == of_replies &&
+	array_foreach(&explainer->found, candidate)
+		if (!candidate->is_taken && (candidate->site->kind == EXPLAIN_REPLY) == of_replies &&
 		    (!stage || same_stage(candidate, stage)) && (!found || is_better(candidate, found)))
 			found = candidate;
 	return found;
@@ -371,124 +165,132 @@ static struct candidate *best(struct search *search, bool of_replies, const stru
 static bool went_through(const struct candidate *reply, const struct candidate *returned)
 {
 	uint64_t time = reply->match.place.time_ns;
-	const struct call *call = returned->facts.call;
+	const struct call *call = returned->site->call;
 
-	return returned->facts.kind == EXPLAIN_RETURN && time >= call->entered_ns && time <= call->ended_ns;
+	return returned->site->kind == EXPLAIN_RETURN && time >= call->entered_ns && time <= call->ended_ns;
 }
 
-static struct candidate *choose(struct search *search)
+static struct candidate *choose(struct explainer *explainer)
 {
-	struct candidate *call = best(search, false, NULL), *reply = best(search, true, NULL);
+	struct candidate *call = best(explainer, false, NULL), *reply = best(explainer, true, NULL);
 
 	if (!call || !reply)
 		return call ? call : reply;
 	return went_through(reply, call) || is_better(call, reply) ? call : reply;
 }
 
-static void take(struct explain_match *match, const struct candidate *candidate, int next, int distinct)
+/* Steps. */
+
+static bool describe_place(struct explainer *explainer, struct site *site, struct explain_place *ret)
 {
-	*match = candidate->match;
-	match->trust = explain_trust(match->points, next, distinct);
+	*ret = (struct explain_place){
+		.kind = site->kind,
+		.call = site->call,
+		.path = sites_path(&explainer->sites, site),
+		.time_ns = site_time(site),
+		.tid = site->kind == EXPLAIN_REPLY ? site->call->qmp->reply.tid : site->call->tid,
+	};
+	return ret->path;
 }
 
-static int add_step(struct search *search, struct candidate *chosen)
+/* As a step or a rival, with its own copy of the reasons. */
+static int take(struct explainer *explainer, struct candidate *candidate, int next, int distinct, struct explain_match *ret)
 {
-	struct explain_step *step = array_push(&search->result->steps);
-	struct candidate *rival;
-	const char *reason;
-	int distinct = explain_distinct(&search->worth, &reason), next = INT32_MIN / 2;
-
-	if (!step)
-		return -ENOMEM;
-	chosen->is_taken = true;
-	while (step->n_rivals < EXPLAIN_RIVALS &&
-	       (rival = best(search, chosen->facts.kind == EXPLAIN_REPLY, chosen))) {
-		rival->is_taken = true;
-		take(&step->rivals[step->n_rivals++], rival, chosen->match.points, distinct);
+	*ret = candidate->match;
+	ret->trust = explain_trust(ret->points, next, distinct);
+	for (size_t i = 0; i < ret->n_reasons; i++) {
+		ret->reasons[i] = arena_strdup(&explainer->arena, ret->reasons[i]);
+		if (!ret->reasons[i])
+			return -ENOMEM;
 	}
-	array_foreach(&search->found, rival)
+	candidate->is_taken = true;
+	return describe_place(explainer, candidate->site, &ret->place) ? 0 : -ENOMEM;
+}
+
+static int fill_step(struct explainer *explainer, struct candidate *chosen, struct explain_step *step)
+{
+	const char *reason;
+	int distinct = explain_distinct(&chosen->site->worth, &reason), next = INT32_MIN / 2, r = 0;
+	struct candidate *rival;
+
+	chosen->is_taken = true;
+	while (step->n_rivals < EXPLAIN_RIVALS && !r &&
+	       (rival = best(explainer, chosen->site->kind == EXPLAIN_REPLY, chosen)))
+		r = take(explainer, rival, chosen->match.points, distinct, &step->rivals[step->n_rivals++]);
+	array_foreach(&explainer->found, rival)
 		step->n_more += !rival->is_taken && same_stage(rival, chosen);
 	if (step->n_rivals)
 		next = step->rivals[0].points;
-	take(&step->match, chosen, next, distinct);
+	if (!r)
+		r = take(explainer, chosen, next, distinct, &step->match);
 	explain_add(&step->match, 0, reason);
-	return 0;
+	return r;
 }
 
-static void go_to(struct search *search, const struct site_facts *facts)
+static int find_way(struct explainer *explainer, const struct site *now, struct way *way)
 {
-	search->now = *facts;
-	search->now_ns = time_of(facts->call, facts->kind);
-}
+	int r = find_candidates(explainer, now);
+	struct candidate *chosen = r < 0 ? NULL : choose(explainer);
 
-/* 1: a step was found; 0: none is; -ENOMEM. */
-static int next_step(struct search *search)
-{
-	search->found.n = 0;
-	search->calls = 0;
-	search->parts = 0;
-	call_walk(search->root, &(struct call_visitor){ try_call, NULL }, search);
-	try_replies(search);
-	struct candidate *chosen = choose(search);
-
-	if (search->failed)
-		return -ENOMEM;
 	if (!chosen)
+		return r;
+	const struct explain_step **slot = array_push(&explainer->steps);
+	struct explain_step *step = slot ? arena_alloc(&explainer->arena, sizeof(*step)) : NULL;
+
+	if (!step)
+		return -ENOMEM;
+	*slot = step;
+	step->index = (unsigned)explainer->steps.n - 1;
+	way->step = step;
+	way->before = chosen->site;
+	return fill_step(explainer, chosen, step);
+}
+
+/* Found out the first time. */
+static int way_of(struct explainer *explainer, struct site *site)
+{
+	struct way *way = site->way ? NULL : arena_alloc(&explainer->arena, sizeof(*way));
+
+	if (site->way)
 		return 0;
-	struct site_facts facts = chosen->facts;
-	int r = add_step(search, chosen);
+	int r = way ? find_way(explainer, site, way) : -ENOMEM;
 
-	go_to(search, &facts);
-	return r < 0 ? r : 1;
+	if (!r)
+		site->way = way;
+	return r;
 }
 
-static const char *nowhere(const struct search *search)
+static const char *origin(const struct site *site)
 {
-	char unread[100] = "", parts[100] = "";
-
-	if (search->unread)
-		snprintf(unread, sizeof(unread), "; %u more could not be read, being cut or no JSON", search->unread);
-	if (search->parts)
-		snprintf(parts, sizeof(parts), "; it made more calls, too many to look at");
-	return arena_printf(&search->result->arena,
-			    "no earlier place has it, of those in %u call%s and %zu QMP repl%s of this tree%s%s",
-			    search->calls, search->calls == 1 ? "" : "s", search->replies.n,
-			    search->replies.n == 1 ? "y" : "ies", unread, parts);
+	if (site->kind == EXPLAIN_REPLY)
+		return "it came from QEMU: there is nothing before a reply";
+	return explain_origin(site);
 }
 
-static int follow(struct search *search)
+static int follow(struct explainer *explainer, struct site *site, struct explanation *ret)
 {
-	struct explanation *result = search->result;
-	int r = 1;
-
-	if (!says_something(&search->worth)) {
-		result->end = search->worth.is_text ? "an empty text proves nothing: too many things have it"
-						    : "0, 1 and -1 prove nothing: too many things have them";
+	if (!says_something(&site->worth)) {
+		ret->end = site->worth.is_text ? "an empty text proves nothing: too many things have it"
+					       : "0, 1 and -1 prove nothing: too many things have them";
 		return 0;
 	}
-	while (!result->end && r > 0) {
-		if (search->now.kind == EXPLAIN_REPLY)
-			result->end = "it came from QEMU: there is nothing before a reply";
-		else
-			result->end = explain_origin(&search->now);
-		if (!result->end && result->steps.n == STEPS_MAX)
-			result->end = "there are more steps than are shown";
-		if (!result->end)
-			r = next_step(search);
-		if (!r)
-			result->end = nowhere(search);
+	while (!(ret->end = origin(site))) {
+		if (ret->n_steps == EXPLAIN_STEPS) {
+			ret->end = "there are more steps than are shown";
+			break;
+		}
+		int r = way_of(explainer, site);
+
+		if (r < 0)
+			return r;
+		if (!site->way->step) {
+			ret->end = explainer->nowhere;
+			break;
+		}
+		ret->steps[ret->n_steps++] = site->way->step;
+		site = site->way->before;
 	}
-	return r < 0 || !result->end ? -ENOMEM : 0;
-}
-
-/* The start. */
-
-static void find_start(void *ctx, const struct leaf *leaf)
-{
-	struct search *search = ctx;
-
-	if (leaf->value == search->value && !search->now.call && describe(search, leaf, &search->now))
-		search->now_ns = time_of(search->call, search->kind);
+	return 0;
 }
 
 static const char *worth_text(struct arena *arena, const struct worth *worth)
@@ -500,81 +302,150 @@ static const char *worth_text(struct arena *arena, const struct worth *worth)
 	return arena_strdup(arena, text_int128(digits, (const uint8_t *)&worth->number, sizeof(worth->number), true));
 }
 
-static int start(struct search *search, const struct call *call)
+static int no_value(void)
 {
-	struct explanation *result = search->result;
-
-	search->call = call;
-	search->kind = EXPLAIN_ENTRY;
-	leaf_visit(call->entry, find_start, search);
-	search->kind = EXPLAIN_RETURN;
-	leaf_visit(call->ret, find_start, search);
-	if (search->failed)
-		return -ENOMEM;
-	if (!search->now.call || !worth_of(search->value, &search->worth))
-		return err_set(-EINVAL, "only a whole number or a text that was recorded can be followed");
-	result->start = place_of(&search->now);
-	result->value = worth_text(&result->arena, &search->worth);
-	result->is_text = search->worth.is_text;
-	return result->value ? 0 : -ENOMEM;
+	return err_set(-EINVAL, "only a whole number or a text that was recorded can be followed");
 }
 
-int explain(const struct call *root, const struct call *call, const struct value_node *value, struct explanation **ret)
+/* NULL: it says nothing, or the tree has more places than were kept. */
+static struct site *find_site(const struct explainer *explainer, const struct worth *worth, const struct value_node *value)
 {
-	struct search *search = calloc(1, sizeof(*search));
-	struct read_reply *reply;
-	int r = -ENOMEM;
+	struct site *site = says_something(worth) ? sites_find(&explainer->sites, worth) : NULL;
 
-	if (search)
-		search->result = calloc(1, sizeof(*search->result));
-	if (search && search->result) {
-		search->root = root;
-		search->value = value;
-		r = start(search, call);
-		if (r == 0)
-			call_walk(root, &(struct call_visitor){ read_reply, NULL }, search);
-		if (r == 0)
-			r = follow(search);
-		if (r == 0)
-			*ret = search->result;
-		else
-			explain_free(search->result);
-		array_foreach(&search->replies, reply)
-			qmp_reply_free(reply->json);
-		array_free(&search->replies);
-		array_free(&search->found);
-	}
-	free(search);
-	return r == -ENOMEM ? err_set(r, "out of memory") : r;
+	while (site && site->value != value)
+		site = sites_next(site);
+	return site;
 }
 
-void explain_free(struct explanation *explanation)
+static bool set_path(struct explainer *explainer, struct site *site, const struct leaf *leaf)
 {
-	if (!explanation)
+	char *path = site->path ? NULL : leaf_path(leaf);
+
+	if (path)
+		site->path = arena_strdup(&explainer->sites.arena, path);
+	free(path);
+	return site->path;
+}
+
+int explain_leaf(struct explainer *explainer, const struct call *call, enum explain_kind side, const struct leaf *leaf,
+		 struct explanation *ret)
+{
+	struct site own = { .call = call, .kind = side }, *site;
+
+	if (!worth_of(leaf->value, &own.worth))
+		return no_value();
+	site_describe(&own, leaf);
+	site = find_site(explainer, &own.worth, leaf->value);
+	if (!site)
+		site = &own;
+	*ret = (struct explanation){ .is_text = site->worth.is_text };
+	ret->value = worth_text(&explainer->arena, &site->worth);
+	if (!ret->value || !set_path(explainer, site, leaf) || !describe_place(explainer, site, &ret->start) ||
+	    follow(explainer, site, ret) < 0)
+		return out_of_memory();
+	return 0;
+}
+
+/* A leaf that is looked for in a call. */
+struct start {
+	struct explainer *explainer;
+	const struct call *call;
+	enum explain_kind side;
+	const struct value_node *value;
+	struct explanation *ret;
+	bool found;
+	int r;
+};
+
+static void try_leaf(void *ctx, const struct leaf *leaf)
+{
+	struct start *start = ctx;
+
+	if (leaf->value != start->value || start->found)
 		return;
-	array_free(&explanation->steps);
-	arena_free(&explanation->arena);
-	free(explanation);
+	start->found = true;
+	start->r = explain_leaf(start->explainer, start->call, start->side, leaf, start->ret);
 }
 
-const struct explain_place *explain_start(const struct explanation *explanation)
+int explain(struct explainer *explainer, const struct call *call, const struct value_node *value, struct explanation *ret)
 {
-	return &explanation->start;
+	struct start start = { explainer, call, EXPLAIN_ENTRY, value, ret, false, 0 };
+
+	leaf_visit(call->entry, try_leaf, &start);
+	start.side = EXPLAIN_RETURN;
+	leaf_visit(call->ret, try_leaf, &start);
+	return start.found ? start.r : no_value();
 }
 
-const char *explain_value(const struct explanation *explanation, bool *is_text)
+size_t explain_places(const struct explainer *explainer, const struct value_node *value)
 {
-	*is_text = explanation->is_text;
-	return explanation->value;
+	struct worth worth;
+
+	return worth_of(value, &worth) && says_something(&worth) ? sites_count(&explainer->sites, &worth) : 0;
 }
 
-size_t explain_steps(const struct explanation *explanation, const struct explain_step **ret)
+uint64_t explainer_work(const struct explainer *explainer)
 {
-	*ret = explanation->steps.items;
-	return explanation->steps.n;
+	return explainer->sites.work;
 }
 
-const char *explain_end(const struct explanation *explanation)
+size_t explainer_steps(const struct explainer *explainer, const struct explain_step *const **ret)
 {
-	return explanation->end;
+	*ret = explainer->steps.items;
+	return explainer->steps.n;
+}
+
+/* The tree. */
+
+static const char *nowhere(struct explainer *explainer)
+{
+	const struct sites *sites = &explainer->sites;
+	size_t replies = sites->replies.n;
+	char unread[100] = "";
+
+	if (sites->unread)
+		snprintf(unread, sizeof(unread), "; %u more could not be read, being cut, no JSON or too many", sites->unread);
+	return arena_printf(&explainer->arena,
+			    "no earlier place has it, of those in %u call%s and %zu QMP repl%s of this tree%s%s%s",
+			    sites->calls, sites->calls == 1 ? "" : "s", replies, replies == 1 ? "y" : "ies", unread,
+			    sites->parts ? "; it made more calls, too many to look at" : "",
+			    sites->is_full ? "; it has more values, too many to look at" : "");
+}
+
+int explainer_new(const struct call *root, struct explainer **ret)
+{
+	struct explainer *explainer = calloc(1, sizeof(*explainer));
+	int r = explainer ? sites_init(&explainer->sites, root) : -ENOMEM;
+
+	if (!r)
+		explainer->nowhere = nowhere(explainer);
+	if (r < 0 || !explainer->nowhere) {
+		explainer_free(explainer);
+		return out_of_memory();
+	}
+	*ret = explainer;
+	return 0;
+}
+
+void explainer_free(struct explainer *explainer)
+{
+	if (!explainer)
+		return;
+	sites_fini(&explainer->sites);
+	array_free(&explainer->steps);
+	array_free(&explainer->found);
+	arena_free(&explainer->scratch);
+	arena_free(&explainer->arena);
+	free(explainer);
+}
+
+const char *explain_kind_name(enum explain_kind kind)
+{
+	static const char *const names[] = {
+		[EXPLAIN_ENTRY] = "entry",
+		[EXPLAIN_RETURN] = "return",
+		[EXPLAIN_REPLY] = "reply",
+	};
+
+	return names[kind];
 }

@@ -15,7 +15,8 @@
 #include <sys/types.h>
 
 struct call;
-struct explanation;
+struct explainer;
+struct leaf;
 struct value_node;
 
 enum explain_kind {
@@ -28,7 +29,7 @@ enum explain_kind {
 enum explain_trust { TRUST_WEAK, TRUST_POSSIBLE, TRUST_LIKELY, TRUST_VERY_LIKELY };
 const char *explain_trust_name(enum explain_trust trust);
 
-enum { EXPLAIN_REASONS = 10, EXPLAIN_RIVALS = 8 };
+enum { EXPLAIN_REASONS = 10, EXPLAIN_RIVALS = 8, EXPLAIN_STEPS = 32 };
 
 struct explain_place {
 	enum explain_kind kind;
@@ -46,25 +47,48 @@ struct explain_match {
 	size_t n_reasons;
 };
 
+/** From one place to the one before; ways of several values may share it. */
 struct explain_step {
+	unsigned index; /**< see explainer_steps() */
 	struct explain_match match;
 	struct explain_match rivals[EXPLAIN_RIVALS]; /**< the nearest first */
 	size_t n_rivals, n_more;                     /**< `n_more`: not kept */
 };
 
-/**
- * Follow a value of a call back. `root`: the tree that has `call`; `value`: a leaf of call->entry or call->ret. All of
- * them must live longer. -EINVAL with a message if it is none; -ENOMEM.
- */
-int explain(const struct call *root, const struct call *call, const struct value_node *value, struct explanation **ret);
-void explain_free(struct explanation *explanation);
+struct explanation {
+	struct explain_place start;
+	const char *value; /**< a text, or all digits of a number */
+	bool is_text;
+	const struct explain_step *steps[EXPLAIN_STEPS]; /**< newest first */
+	size_t n_steps;
+	const char *end; /**< why there are no more: a sentence */
+};
 
-const struct explain_place *explain_start(const struct explanation *explanation);
-/** The value: a text, or all digits of a number. */
-const char *explain_value(const struct explanation *explanation, bool *is_text);
-/** The steps, newest first. */
-size_t explain_steps(const struct explanation *explanation, const struct explain_step **ret);
-/** Why there are no more: a sentence. */
-const char *explain_end(const struct explanation *explanation);
+/**
+ * What is looked up once for all values of a tree, which must live longer. -ENOMEM with a message. `root`: as
+ * calls_next() gives it: of a part of the tree less would be said.
+ */
+int explainer_new(const struct call *root, struct explainer **ret);
+void explainer_free(struct explainer *explainer);
+
+/**
+ * Follow a value of a call of the tree back. `value`: a leaf of call->entry or call->ret. What it points at lives as
+ * long as the explainer. -EINVAL with a message if it is none; -ENOMEM.
+ */
+int explain(struct explainer *explainer, const struct call *call, const struct value_node *value,
+	    struct explanation *ret);
+/** The same of a leaf that is visited now, of that side of the call. */
+int explain_leaf(struct explainer *explainer, const struct call *call, enum explain_kind side, const struct leaf *leaf,
+		 struct explanation *ret);
+
+/** How many places of the tree have the same value, and so have to be compared. 0: it is not searched for at all. */
+size_t explain_places(const struct explainer *explainer, const struct value_node *value);
+/** How many places were looked at so far. */
+uint64_t explainer_work(const struct explainer *explainer);
+
+/** All steps that were found so far: step `i` has the index `i`. */
+size_t explainer_steps(const struct explainer *explainer, const struct explain_step *const **ret);
+
+const char *explain_kind_name(enum explain_kind kind);
 
 #endif

@@ -10,7 +10,7 @@
  *	1       the same type of struct
  *	5       known: libvirt's source reads or sets it there (`known` below)
  *
- * explain.c adds what it takes to compare several JSON elements: 0 to 3 for company, that other members of the struct
+ * explain_company.c adds what it takes to compare several JSON elements: 0 to 3 for company, that other members of the struct
  * are in the same element; 2 for identity, that the element is named as the one that has most of them.
  *
  * A value counts too: a number of several digits is nearly a name, a small or a round one is not.
@@ -23,6 +23,7 @@
 
 #include "tracer/base/arena.h"
 #include "tracer/review/calls.h"
+#include "tracer/review/explain_sites.h"
 #include "tracer/review/qmp.h"
 #include "tracer/trace/reader.h"
 
@@ -94,7 +95,7 @@ static bool path_is(const char *path, const char *pattern)
 	return !*path;
 }
 
-static bool is_known_read(const struct site_facts *to, const struct site_facts *from)
+static bool is_known_read(const struct site *to, const struct site *from)
 {
 	for (size_t i = 0; i < COUNT_OF(known_reads); i++)
 		if (is_type(to->owner, known_reads[i].owner) && !strcmp(to->name, known_reads[i].member) &&
@@ -103,7 +104,7 @@ static bool is_known_read(const struct site_facts *to, const struct site_facts *
 	return false;
 }
 
-static bool is_known_set(const struct site_facts *to, const struct site_facts *from)
+static bool is_known_set(const struct site *to, const struct site *from)
 {
 	for (size_t i = 0; i < COUNT_OF(known_sets); i++)
 		if (to->call == from->call && !strcmp(to->call->probe->function, known_sets[i].function) &&
@@ -164,7 +165,7 @@ static bool same_name(const char *a, const char *b)
 	return true;
 }
 
-static void judge_names(const struct site_facts *to, const struct site_facts *from, struct explain_match *match)
+static void judge_names(const struct site *to, const struct site *from, struct explain_match *match)
 {
 	if (*to->name && same_name(to->name, from->name))
 		explain_add(match, 3, "same name");
@@ -192,7 +193,7 @@ static const char *about_call(struct arena *arena, const char *fmt, const struct
 	return arena_printf(arena, fmt, call->id);
 }
 
-static void judge_call(const struct site_facts *to, const struct site_facts *from, struct explain_match *match,
+static void judge_call(const struct site *to, const struct site *from, struct explain_match *match,
 		       struct arena *arena)
 {
 	unsigned below = levels_below(from->call, to->call), above = levels_below(to->call, from->call);
@@ -215,7 +216,7 @@ static void judge_call(const struct site_facts *to, const struct site_facts *fro
 		explain_add(match, -2, "passed in to another call");
 }
 
-static void judge_reply(const struct site_facts *to, const struct site_facts *from, struct explain_match *match,
+static void judge_reply(const struct site *to, const struct site *from, struct explain_match *match,
 			struct arena *arena)
 {
 	if (to->call == from->call || levels_below(from->call, to->call))
@@ -224,7 +225,7 @@ static void judge_reply(const struct site_facts *to, const struct site_facts *fr
 		explain_add(match, 1, "received before, for another call of the same tree");
 }
 
-void explain_judge(const struct site_facts *to, const struct site_facts *from, struct explain_match *match,
+void explain_judge(const struct site *to, const struct site *from, struct explain_match *match,
 		   struct arena *arena)
 {
 	if (from->kind == EXPLAIN_REPLY)
@@ -236,7 +237,7 @@ void explain_judge(const struct site_facts *to, const struct site_facts *from, s
 		explain_add(match, 5, "libvirt's source takes it from there");
 }
 
-const char *explain_origin(const struct site_facts *site)
+const char *explain_origin(const struct site *site)
 {
 	if (site->kind == EXPLAIN_ENTRY && !strncmp(site->name, "st_", 3))
 		return "a member of struct stat: the kernel's answer to stat(2) of the file, not QEMU's";

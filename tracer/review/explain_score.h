@@ -9,28 +9,17 @@
 #include "tracer/review/leaf.h"
 
 struct arena;
-struct json_object;
-
-/** A place, and what is known of it. */
-struct site_facts {
-	const struct call *call;
-	enum explain_kind kind;
-	const char *name;    /**< of the leaf */
-	const char *owner;   /**< C type of the struct it is a member of; NULL if it is in none */
-	const struct value_node *members; /**< that struct; NULL */
-	const char *path;
-	struct json_object *element; /**< REPLY: see qmp_reply.h */
-};
+struct site;
 
 /** Judge that the value went from `from` (earlier) to `to`: points and reasons. Texts are made in `arena`. */
-void explain_judge(const struct site_facts *to, const struct site_facts *from, struct explain_match *match,
+void explain_judge(const struct site *to, const struct site *from, struct explain_match *match,
 		   struct arena *arena);
 
 /** Add a reason, and points for it. */
 void explain_add(struct explain_match *match, int points, const char *reason);
 
 /** Whether the value is made where `site` says, so that no earlier place is its origin; the reason, or NULL. */
-const char *explain_origin(const struct site_facts *site);
+const char *explain_origin(const struct site *site);
 
 /** Points for the value itself: how unlikely it is that something else has it, too. */
 int explain_distinct(const struct worth *worth, const char **reason);

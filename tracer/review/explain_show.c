@@ -13,17 +13,6 @@
 
 enum { INDENT = 4 };
 
-static const char *kind_name(enum explain_kind kind)
-{
-	static const char *const names[] = {
-		[EXPLAIN_ENTRY] = "entry",
-		[EXPLAIN_RETURN] = "return",
-		[EXPLAIN_REPLY] = "reply",
-	};
-
-	return names[kind];
-}
-
 /* For people. */
 
 static void put_name(struct show *show, enum page_colour colour, const char *before, const char *name)
@@ -45,7 +34,7 @@ static void put_place(struct show *show, const struct explain_place *place)
 			put_name(show, COLOUR_NONE, ", id ", qmp->id);
 		return;
 	}
-	page_putf(page, COLOUR_NONE, " at the %s of #%" PRIu64, kind_name(place->kind), place->call->id);
+	page_putf(page, COLOUR_NONE, " at the %s of #%" PRIu64, explain_kind_name(place->kind), place->call->id);
 	put_name(show, COLOUR_NAME, " ", place->call->probe->function);
 }
 
@@ -115,20 +104,17 @@ static void put_step(struct show *show, const struct explain_step *step)
 
 void explain_show(struct show *show, const struct explanation *explanation)
 {
-	const struct explain_step *steps;
-	size_t n = explain_steps(explanation, &steps);
-	bool is_text;
-	const char *value = explain_value(explanation, &is_text);
+	size_t n = explanation->n_steps;
 	struct page *page = &show->page;
 
-	put_place(show, explain_start(explanation));
-	put_name(show, COLOUR_CHANGED, is_text ? " = \"" : " = ", value);
-	page_put(page, COLOUR_CHANGED, is_text ? "\"" : "");
+	put_place(show, &explanation->start);
+	put_name(show, COLOUR_CHANGED, explanation->is_text ? " = \"" : " = ", explanation->value);
+	page_put(page, COLOUR_CHANGED, explanation->is_text ? "\"" : "");
 	page_newline(page);
-	put_when(show, explain_start(explanation));
+	put_when(show, &explanation->start);
 	for (size_t i = 0; i < n; i++)
-		put_step(show, &steps[i]);
-	put_name(show, COLOUR_NONE, n ? "End: " : "Nothing: ", explain_end(explanation));
+		put_step(show, explanation->steps[i]);
+	put_name(show, COLOUR_NONE, n ? "End: " : "Nothing: ", explanation->end);
 	page_put(page, COLOUR_NONE, ".");
 	page_newline(page);
 	if (n)
@@ -144,7 +130,7 @@ static void json_place(struct json *json, const struct explain_place *place, uin
 	const struct qmp_exchange *qmp = place->kind == EXPLAIN_REPLY ? place->call->qmp : NULL;
 
 	json_key(json, "at");
-	json_string(json, kind_name(place->kind));
+	json_string(json, explain_kind_name(place->kind));
 	json_key(json, "path");
 	json_string(json, place->path);
 	json_key(json, "call");
@@ -197,21 +183,17 @@ static void json_step(struct json *json, const struct explain_step *step, uint64
 
 void explain_json(struct json *json, const struct explanation *explanation, uint64_t wall_offset_ns)
 {
-	const struct explain_step *steps;
-	size_t n = explain_steps(explanation, &steps);
-	bool is_text;
-
 	json_object(json);
 	json_key(json, "value");
-	json_string(json, explain_value(explanation, &is_text));
-	json_place(json, explain_start(explanation), wall_offset_ns);
+	json_string(json, explanation->value);
+	json_place(json, &explanation->start, wall_offset_ns);
 	json_key(json, "steps");
 	json_array(json);
-	for (size_t i = 0; i < n; i++)
-		json_step(json, &steps[i], wall_offset_ns);
+	for (size_t i = 0; i < explanation->n_steps; i++)
+		json_step(json, explanation->steps[i], wall_offset_ns);
 	json_end(json);
 	json_key(json, "end");
-	json_string(json, explain_end(explanation));
+	json_string(json, explanation->end);
 	json_key(json, "note");
 	json_string(json, "matches of values, not proof");
 	json_end(json);

@@ -89,22 +89,19 @@ static void walk_object(struct walk *walk, json_object *object, size_t len)
 
 static void walk_array(struct walk *walk, json_object *array, size_t len)
 {
-	json_object *outer = walk->leaf.element;
-	size_t outer_len = walk->leaf.element_len;
+	struct reply_element *outer = walk->leaf.element;
 
 	for (size_t i = 0; i < json_object_array_length(array); i++) {
 		json_object *item = json_object_array_get_idx(array, i);
+		struct reply_element element = { .object = item, .up = outer };
 		int n = snprintf(walk->path + len, sizeof(walk->path) - len, "[%zu]", i);
 
 		if (n < 0 || len + (size_t)n >= sizeof(walk->path))
 			continue;
-		if (json_object_is_type(item, json_type_object)) {
-			walk->leaf.element = item;
-			walk->leaf.element_len = len + (size_t)n;
-		}
+		if (json_object_is_type(item, json_type_object))
+			walk->leaf.element = &element;
 		walk_value(walk, item, len + (size_t)n);
 		walk->leaf.element = outer;
-		walk->leaf.element_len = outer_len;
 	}
 }
 
@@ -122,32 +119,11 @@ static void walk_value(struct walk *walk, json_object *value, size_t len)
 
 void qmp_reply_visit(const struct qmp_reply *reply, reply_visit_fn *visit, void *ctx)
 {
-	struct walk walk = { .visit = visit, .ctx = ctx, .leaf = { .name = "", .element = reply->root } };
+	struct reply_element whole = { .object = reply->root };
+	struct walk walk = { .visit = visit, .ctx = ctx, .leaf = { .name = "", .element = &whole } };
 
 	walk.leaf.path = walk.path;
 	walk_value(&walk, reply->root, 0);
-}
-
-bool qmp_element_has(json_object *element, const struct worth *worth, unsigned *budget)
-{
-	struct worth own;
-	bool found = false;
-
-	if (!*budget)
-		return false;
-	--*budget;
-	if (json_object_is_type(element, json_type_object)) {
-		json_object_object_foreach(element, key, value) {
-			(void)key;
-			found = found || qmp_element_has(value, worth, budget);
-		}
-	} else if (json_object_is_type(element, json_type_array)) {
-		for (size_t i = 0; i < json_object_array_length(element) && !found; i++)
-			found = qmp_element_has(json_object_array_get_idx(element, i), worth, budget);
-	} else {
-		found = worth_of_json(element, &own) && worth_equal(&own, worth);
-	}
-	return found;
 }
 
 const char *qmp_element_shared(json_object *a, json_object *b, const char **value)

@@ -85,18 +85,20 @@ static json_object *explained(struct info info, struct stats stats, const char *
 {
 	struct calls *calls = make_calls(info, stats, reply, is_cut);
 	const struct call *root;
-	struct explanation *explanation = NULL;
+	struct explainer *explainer = NULL;
+	struct explanation explanation;
 	char *text = NULL;
 	size_t len;
 
 	assert_int_equal(calls_next(calls, &root), 1);
 	assert_int_equal(root->id, 1);
-	assert_int_equal(explain(root, root, &root->ret->items[0].items[member_index], &explanation), 0);
+	assert_int_equal(explainer_new(root, &explainer), 0);
+	assert_int_equal(explain(explainer, root, &root->ret->items[0].items[member_index], &explanation), 0);
 	struct json json = { .out = open_memstream(&text, &len) };
 
-	explain_json(&json, explanation, 0);
+	explain_json(&json, &explanation, 0);
 	fclose(json.out);
-	explain_free(explanation);
+	explainer_free(explainer);
 	calls_free(calls);
 	arena_free(&nodes);
 	json_object *object = json_tokener_parse(text);
@@ -280,15 +282,16 @@ static void replies_of_others_are_not_named(void **state)
 	};
 	struct qmp_script script = { events, sizeof(events) / sizeof(*events), 0 };
 	struct calls *calls = calls_new(next_scripted, &script, false);
-	const struct explain_step *steps;
-	struct explanation *explanation;
+	struct explainer *explainer = NULL;
+	struct explanation explanation;
 	const struct call *root;
 
 	(void)state;
 	assert_int_equal(calls_next(calls, &root), 1);
-	assert_int_equal(explain(root, root, &root->ret->items[0].items[1], &explanation), 0);
-	assert_int_equal(explain_steps(explanation, &steps), 0);
-	explain_free(explanation);
+	assert_int_equal(explainer_new(root, &explainer), 0);
+	assert_int_equal(explain(explainer, root, &root->ret->items[0].items[1], &explanation), 0);
+	assert_int_equal(explanation.n_steps, 0);
+	explainer_free(explainer);
 	calls_free(calls);
 	arena_free(&nodes);
 }
@@ -296,22 +299,74 @@ static void replies_of_others_are_not_named(void **state)
 static void what_is_no_value_is_refused(void **state)
 {
 	struct calls *calls = make_calls((struct info){ 5, 6 }, (struct stats){ 1, 2, 3, 4 }, two_disks, false);
-	struct explanation *explanation = NULL;
+	struct explainer *explainer = NULL;
+	struct explanation explanation;
 	const struct call *root;
 
 	(void)state;
 	assert_int_equal(calls_next(calls, &root), 1);
-	assert_int_equal(explain(root, root, &root->ret->items[0], &explanation), -EINVAL);
-	assert_int_equal(explain(root, root, root->first->ret->items, &explanation), -EINVAL);
-	assert_null(explanation);
+	assert_int_equal(explainer_new(root, &explainer), 0);
+	assert_int_equal(explain(explainer, root, &root->ret->items[0], &explanation), -EINVAL);
+	assert_int_equal(explain(explainer, root, root->first->ret->items, &explanation), -EINVAL);
+	explainer_free(explainer);
 	calls_free(calls);
 	arena_free(&nodes);
+}
+
+/* A step is looked for once, whatever values it is on the way of. */
+static void ways_share_their_steps(void **state)
+{
+	struct calls *calls = make_calls((struct info){ 5, 70000123 }, (struct stats){ 1024, 2048, 70000123, -1 }, two_disks, false);
+	const struct explain_step *const *steps;
+	struct explanation outermost, within;
+	struct explainer *explainer = NULL;
+	const struct call *root;
+	uint64_t work;
+
+	(void)state;
+	assert_int_equal(calls_next(calls, &root), 1);
+	assert_int_equal(explainer_new(root, &explainer), 0);
+	const struct value_node *allocation = &root->ret->items[0].items[1], *highest = &root->first->ret->items[0].items[2];
+
+	assert_int_equal(explain(explainer, root, allocation, &outermost), 0);
+	assert_int_equal(outermost.n_steps, 2);
+	work = explainer_work(explainer);
+	assert_int_equal(explain(explainer, root->first, highest, &within), 0);
+	assert_int_equal(within.n_steps, 1);
+	assert_ptr_equal(within.steps[0], outermost.steps[1]);
+	assert_string_equal(within.end, outermost.end);
+	assert_int_equal(explainer_work(explainer), work);
+	assert_int_equal(explainer_steps(explainer, &steps), 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(steps[i]->index, i);
+	/* two of the calls, two of the reply */
+	assert_int_equal(explain_places(explainer, allocation), 4);
+	assert_int_equal(explain_places(explainer, &root->ret->items[0].items[0]), 1);
+	explainer_free(explainer);
+	calls_free(calls);
+	arena_free(&nodes);
+}
+
+/* An element has what the elements in it have; another disk's are in another one. */
+static void elements_in_elements(void **state)
+{
+	static const char nested[] =
+		"{\"return\": ["
+		"{\"name\": \"d1\", \"highest\": 70000123, \"layers\": [{\"rd_bytes\": 512}, {\"wr_bytes\": 999}]},"
+		"{\"name\": \"d2\", \"highest\": 70000123, \"layers\": [{\"rd_bytes\": 1024}, {\"wr_bytes\": 2048}]}], \"id\": \"1\"}";
+	json_object *o = explained((struct info){ 5, 70000123 }, (struct stats){ 1024, 2048, 70000123, -1 }, nested, false, 1);
+
+	(void)state;
+	assert_string_equal(text_of(step(o, 1), "path"), "return[1].highest");
+	assert_non_null(strstr(text_of(step(o, 1), "reasons"), "2 of 2 other members of the struct are beside it"));
+	json_object_put(o);
 }
 
 static void shown_to_people(void **state)
 {
 	struct calls *calls = make_calls((struct info){ 5, 70000123 }, (struct stats){ 1024, 2048, 70000123, -1 }, two_disks, false);
-	struct explanation *explanation = NULL;
+	struct explainer *explainer = NULL;
+	struct explanation explanation;
 	const struct call *root;
 	char *text = NULL;
 	size_t len;
@@ -321,8 +376,9 @@ static void shown_to_people(void **state)
 	struct show show = { .page = { .out = open_memstream(&text, &len) } };
 
 	assert_int_equal(calls_next(calls, &root), 1);
-	assert_int_equal(explain(root, root, &root->ret->items[0].items[1], &explanation), 0);
-	explain_show(&show, explanation);
+	assert_int_equal(explainer_new(root, &explainer), 0);
+	assert_int_equal(explain(explainer, root, &root->ret->items[0].items[1], &explanation), 0);
+	explain_show(&show, &explanation);
 	fclose(show.page.out);
 	assert_string_equal(
 		text,
@@ -340,7 +396,7 @@ static void shown_to_people(void **state)
 		"End: it came from QEMU: there is nothing before a reply.\n"
 		"These are matches of values, not proof.\n");
 	free(text);
-	explain_free(explanation);
+	explainer_free(explainer);
 	calls_free(calls);
 	arena_free(&nodes);
 }
@@ -394,6 +450,8 @@ int main(void)
 		cmocka_unit_test(replies_that_cannot_be_read),
 		cmocka_unit_test(replies_of_others_are_not_named),
 		cmocka_unit_test(what_is_no_value_is_refused),
+		cmocka_unit_test(ways_share_their_steps),
+		cmocka_unit_test(elements_in_elements),
 		cmocka_unit_test(shown_to_people),
 		cmocka_unit_test(paths_of_leaves),
 	};
