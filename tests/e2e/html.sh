@@ -10,10 +10,10 @@ HERE=$ROOT/tests/e2e/html
 CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
 PICTURES=${1-}
 
-# make_page NAME: $WORK/NAME.html and .jsonl of the trace $WORK/NAME.
+# make_page NAME [CALL]: $WORK/NAME.html of the trace $WORK/NAME, or of a call of it; and .jsonl of all.
 make_page() {
 	"$VIRTRACE" export -f jsonl -o "$WORK/$1.jsonl" "$WORK/$1"
-	"$VIRTRACE" export -f html -o "$WORK/$1.html" "$WORK/$1"
+	"$VIRTRACE" export -f html -o "$WORK/$1.html" "$WORK/$1" "${@:2}"
 }
 
 # Its lines "ok WHAT", "not ok WHAT", "# …" become ours.
@@ -25,8 +25,8 @@ in_browser() {
 		"not ok "*) failed "${line#not ok }" ;;
 		*) echo "$line" ;;
 		esac
-	done < <(NODE_PATH=$NODE_MODULES CHROMIUM=$CHROMIUM PICTURES=$PICTURES TZ=UTC timeout 280 \
-		node "$HERE/page.js" "$1" "$WORK/$1.html" "$WORK/$1.jsonl" 2>&1 || echo "not ok $1: the browser test ends well")
+	done < <(NODE_PATH=$NODE_MODULES VIRTRACE=$VIRTRACE CHROMIUM=$CHROMIUM PICTURES=$PICTURES TZ=UTC \
+		timeout 280 node "$HERE/page.js" "$1" "$WORK/$1" "$WORK/$1.html" "$WORK/$1.jsonl" 2>&1 || echo "not ok $1: the browser test ends well")
 }
 
 [ -x "$CHROMIUM" ] || give_up "Chromium is there (scripts/setup test)"
@@ -38,18 +38,22 @@ LIBS=$ROOT/$BUILD
 
 "$WORK/traces" many 3000 "$WORK/calls"
 "$WORK/traces" qmp "$WORK/qmp"
+"$WORK/traces" qmp "$WORK/ticket"
+"$WORK/traces" qmp "$WORK/inner"
 "$WORK/traces" hostile "$WORK/hostile"
 "$WORK/traces" many 50000 "$WORK/50000"
 "$WORK/traces" many 100001 "$WORK/cut"
 make_page calls
 make_page qmp
+make_page ticket '#1'
+make_page inner '#2'
 make_page hostile
 make_page 50000
 make_page cut
 
 is "nothing of the trace stands in the page as it is" 0 "$(grep -c hacked "$WORK/hostile.html" || true)"
 is "two elements hold script: the data and the program" 2 "$(grep -c '<script' "$WORK/hostile.html")"
-for name in calls qmp hostile 50000 cut; do
+for name in calls qmp ticket inner hostile 50000 cut; do
 	in_browser "$name"
 done
 finish

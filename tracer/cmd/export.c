@@ -172,8 +172,10 @@ static int export_calls(struct job *job, struct calls *calls)
 
 	if (r < 0)
 		return r;
-	while (!job->error && !ferror(job->export.out) && (r = calls_next(calls, &root)) > 0)
+	while (!job->error && !ferror(job->export.out) && (r = calls_next(calls, &root)) > 0) {
+		job->export.n_trees++;
 		call_walk(root, &(struct call_visitor){ export_call, NULL }, job);
+	}
 	if (!job->error)
 		job->error = r < 0 ? r : check_found(job);
 	if (r < 0)

@@ -37,6 +37,7 @@ struct export {
 	const struct code_map *code; /**< for those with `needs_code` */
 	const struct calls *calls;   /**< end(): sums and losses of the whole trace */
 	const char *note;            /**< end(): what is wrong with the trace, or NULL */
+	uint64_t n_trees;            /**< read so far; the last is the one that the call is of */
 	void *state;                 /**< the exporter's own, from begin() to end() */
 };
 

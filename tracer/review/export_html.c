@@ -3,7 +3,8 @@
  *
  * It is the page (html/), with the trace's data (html_data.h) in the middle. Browsers have limits:
  * the data ends with the first call past CALLS_MAX or DATA_MAX; what the calls add up to is of all
- * of them, and the page says what it does not hold.
+ * of them, and the page says what it does not hold.  Where values were before is said of trees that
+ * are there as a whole.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "tracer/review/html_data.h"
 #include "tracer/review/html_page.h"
 #include "tracer/review/html_stream.h"
+#include "tracer/review/html_ways.h"
 #include "tracer/review/json.h"
 #include "tracer/review/stats.h"
 #include "tracer/review/trace_info.h"
@@ -28,6 +30,7 @@ enum {
 struct html {
 	FILE *out; /* the data */
 	struct html_data *data;
+	struct html_ways *ways;
 	struct stats *stats;
 	uint64_t n_calls, n_written;
 	unsigned level; /* of the call that is written now */
@@ -56,6 +59,7 @@ static void put_head(const struct export *export, FILE *out)
 static void html_free(struct html *html)
 {
 	html_data_free(html->data);
+	html_ways_free(html->ways);
 	stats_free(html->stats);
 	free(html);
 }
@@ -69,9 +73,11 @@ static int html_begin(struct export *export)
 	fputs(html_page_head, export->out);
 	html->out = html_stream_open(export->out);
 	html->stats = stats_new(export->n_trace_probes);
-	if (html->out)
+	if (html->out) {
 		html->data = html_data_new(html->out, export->code, export->wall_offset_ns);
-	if (!html->data || !html->stats) {
+		html->ways = html_ways_new(html->out, export->wall_offset_ns);
+	}
+	if (!html->data || !html->ways || !html->stats) {
 		if (html->out)
 			fclose(html->out);
 		html_free(html);
@@ -117,7 +123,9 @@ static int html_tree(struct export *export, const struct call *root)
 
 	html->level = 0;
 	call_walk(root, &(struct call_visitor){ enter_call, leave_call }, html);
-	return html->error;
+	if (html->error || html->n_written < html->n_calls)
+		return html->error;
+	return html_ways_put(html->ways, root, export->n_trees);
 }
 
 static void put_count(struct json *json, const char *key, uint64_t value)

@@ -12,7 +12,9 @@
 #include "tracer/review/code.h"
 #include "tracer/review/json.h"
 #include "tracer/review/print_c.h"
+#include "tracer/review/qmp.h"
 #include "tracer/review/stats.h"
+#include "tracer/review/text.h"
 #include "tracer/review/value_copy.h"
 #include "tracer/trace/reader.h"
 #include "tracer/trace/value.h"
@@ -21,7 +23,7 @@ enum { GDB_REPEATS = 10, INLINED_MAX = 64 };
 
 /* Something that has a line of its own, and the index that the line has among its kind. */
 struct known {
-	const void *key; /* a schema, a probe; code addresses: the address */
+	const void *key; /* a schema, a probe; or a number as a pointer: a code address, a message's call */
 	uint32_t index;
 	UT_hash_handle hh;
 };
@@ -36,7 +38,9 @@ struct html_data {
 	const struct code_map *code;
 	uint64_t wall_offset_ns, base_ns;
 	bool has_base;
-	struct known_set types, probes, places;
+	struct known_set types, probes, places, exchanges;
+	const struct call *call;          /* that is written now */
+	const struct value_node *message; /* the capture of this call that is told as QMP; NULL: none is */
 	struct print_options print;
 	FILE *text_out; /* the text of one value */
 	char *text;
@@ -57,6 +61,11 @@ static const struct known *find_known(const struct known_set *set, const void *k
 
 	HASH_FIND_PTR(set->items, &key, known);
 	return known;
+}
+
+static const void *number_key(uint64_t number)
+{
+	return (const void *)(uintptr_t)number;
 }
 
 /* Give it the next index; NULL without memory. */
@@ -112,6 +121,7 @@ void html_data_free(struct html_data *data)
 	free_known(&data->types);
 	free_known(&data->probes);
 	free_known(&data->places);
+	free_known(&data->exchanges);
 	fclose(data->text_out);
 	free(data->text);
 	free(data);
@@ -229,19 +239,15 @@ static int define_probe(struct html_data *data, const struct trace_probe *probe)
 
 /* Code addresses */
 
-static const void *place_key(uint64_t addr)
-{
-	return (const void *)(uintptr_t)addr;
-}
 
 static int define_place(struct html_data *data, uint64_t addr)
 {
 	struct json json = line_of(data);
 	const struct code_place *place;
 
-	if (find_known(&data->places, place_key(addr)))
+	if (find_known(&data->places, number_key(addr)))
 		return 0;
-	if (!add_known(&data->places, place_key(addr)))
+	if (!add_known(&data->places, number_key(addr)))
 		return -ENOMEM;
 	json_object(&json);
 	json_key(&json, "place");
@@ -263,6 +269,71 @@ static int define_place(struct html_data *data, uint64_t addr)
 	return 0;
 }
 
+/* QMP */
+
+/* An exchange is known by the call that sent the request; one without by that of the reply. */
+static const void *exchange_key(const struct qmp_exchange *qmp)
+{
+	return qmp->request.text ? number_key(qmp->request.call << 1) : number_key(qmp->reply.call << 1 | 1);
+}
+
+static void put_message(struct html_data *data, struct json *json, const struct qmp_message *message)
+{
+	if (!message->text) {
+		json_null(json);
+		return;
+	}
+	json_array(json);
+	json_uint(json, message->call);
+	json_int(json, (int64_t)(message->time_ns - data->base_ns));
+	json_int(json, message->tid);
+	json_string_len(json, (const uint8_t *)message->text, message->len);
+	json_bool(json, message->is_cut);
+	json_end(json);
+}
+
+static int define_exchange(struct html_data *data, const struct qmp_exchange *qmp)
+{
+	struct json json = line_of(data);
+
+	if (find_known(&data->exchanges, exchange_key(qmp)))
+		return 0;
+	if (!add_known(&data->exchanges, exchange_key(qmp)))
+		return -ENOMEM;
+	json_object(&json);
+	json_key(&json, "qmp");
+	json_array(&json);
+	json_string(&json, qmp->name);
+	json_string(&json, qmp->id);
+	json_string(&json, qmp->is_event ? "event" : qmp->is_error ? "error" : "");
+	put_message(data, &json, &qmp->request);
+	put_message(data, &json, &qmp->reply);
+	json_end(&json);
+	json_end(&json);
+	end_line(data);
+	return 0;
+}
+
+/* The capture that holds the message of the call, and nothing else than its line end. */
+static const struct value_node *message_of(const struct call *call)
+{
+	const struct value_node *value = call->qmp ? qmp_text(call) : NULL;
+	bool is_sender = value && qmp_is_sender(call->qmp, call);
+	size_t len = value ? (is_sender ? &call->qmp->request : &call->qmp->reply)->len : 0;
+
+	return value && len <= value->len && value->len - len <= strlen("\r\n") ? value : NULL;
+}
+
+/* "QMP query-block", "QMP reply to query-block", "QMP event STOP": not as any text of C looks like. */
+static void print_message(FILE *out, const struct call *call)
+{
+	const struct qmp_exchange *qmp = call->qmp;
+	bool is_reply = !qmp->is_event && !qmp_is_sender(qmp, call);
+
+	fputs(qmp->is_event ? "QMP event " : is_reply ? qmp->name[0] ? "QMP reply to " : "QMP reply" : "QMP ", out);
+	text_print(out, qmp->name, true);
+}
+
 /* Values */
 
 /* A string is whole, so that the page can read it; in other texts runs are shortened. */
@@ -270,7 +341,10 @@ static void put_text(struct html_data *data, struct json *json, const struct val
 {
 	data->print.repeats = v->schema->kind == SCHEMA_STRING ? 0 : GDB_REPEATS;
 	rewind(data->text_out);
-	print_c(data->text_out, v, &data->print);
+	if (v == data->message)
+		print_message(data->text_out, data->call);
+	else
+		print_c(data->text_out, v, &data->print);
 	if (fflush(data->text_out) == 0)
 		json_string_len(json, (const uint8_t *)data->text, data->text_len);
 	else
@@ -359,6 +433,8 @@ static int define_needed(struct html_data *data, const struct call *call)
 		r = define_place(data, call->stack[i]);
 	if (r == 0 && !data->has_base)
 		put_base(data, call);
+	if (r == 0 && call->qmp)
+		r = define_exchange(data, call->qmp);
 	return r == 0 ? 0 : err_set(r, "out of memory");
 }
 
@@ -366,7 +442,7 @@ static void put_stack(struct html_data *data, struct json *json, const struct ca
 {
 	json_array(json);
 	for (size_t i = 0; i < call->n_stack; i++)
-		json_uint(json, find_known(&data->places, place_key(call->stack[i]))->index);
+		json_uint(json, find_known(&data->places, number_key(call->stack[i]))->index);
 	json_end(json);
 }
 
@@ -377,6 +453,8 @@ int html_data_call(struct html_data *data, const struct call *call, unsigned lev
 
 	if (r < 0)
 		return r;
+	data->call = call;
+	data->message = message_of(call);
 	json_array(&json);
 	json_uint(&json, call->id);
 	json_uint(&json, level);
@@ -394,6 +472,10 @@ int html_data_call(struct html_data *data, const struct call *call, unsigned lev
 	put_captures(data, &json, call->entry);
 	put_captures(data, &json, call->ret);
 	put_stack(data, &json, call);
+	if (call->qmp)
+		json_uint(&json, find_known(&data->exchanges, exchange_key(call->qmp))->index);
+	else
+		json_null(&json);
 	if (call->is_part && call->up)
 		json_uint(&json, call->up->id);
 	json_end(&json);

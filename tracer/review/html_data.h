@@ -6,10 +6,15 @@
  *	{"probe":{"function","module","source","prototype","entry":TYPE,"return":TYPE}}
  *	{"place":["0x…",[[FUNCTION, MODULE, SOURCE, INLINED]…]]}   a code address, innermost function first
  *	{"base_ns":"…"}                                     wall clock that START counts from
- *	[ID, LEVEL, TID, THREAD, PROBE, START, DURATION, STATUS, RETURN_SOURCE, FAILED, ENTRY, RETURN, [PLACE…]]   a call
+ *	{"qmp":[NAME, ID, KIND, REQUEST, REPLY]}            joined as in qmp.h; KIND: "", "error" or "event"
+ *	[ID, LEVEL, TID, THREAD, PROBE, START, DURATION, STATUS, RETURN_SOURCE, FAILED, ENTRY, RETURN, [PLACE…], QMP]   a call
  *
- * Behind it the number of the call that made it, if that comes later and this is a part (calls.h).
- * TYPE, PROBE and PLACE are indexes: what a line needs is defined by the lines before it, the
+ * REQUEST and REPLY are null, or [ID, START, TID, TEXT, IS_CUT] with the number of the call that has it at its entry,
+ * which need not be in the page. A captured text that is such a message as a whole is not there again: its value says
+ * what it is. QMP is null for most calls.
+ *
+ * Behind a call the number of the one that made it, if that comes later and this is a part (calls.h).
+ * TYPE, PROBE, PLACE and QMP are indexes: what a line needs is defined by the lines before it, the
  * first time it is needed.  Calls come in the order of a walk over their trees, LEVEL says how
  * deep, so that whatever numbers a trace gives its calls, they can form no cycle.
  *

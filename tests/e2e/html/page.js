@@ -1,13 +1,14 @@
 /*
- * Looks at one page in Chromium, as html.sh tells: node page.js NAME PAGE JSONL.
+ * Looks at one page in Chromium, as html.sh tells: node page.js NAME TRACE PAGE JSONL.
  *
  * Prints "ok WHAT" and "not ok WHAT". The expected values are computed here from the JSON Lines,
-	not by code of the page.
+ * not by code of the page; where values were before is what `virtrace explain` says.
  */
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const { chromium } = require('playwright-core');
 
-const [, , name, file, jsonl] = process.argv;
+const [, , name, trace, file, jsonl] = process.argv;
 const url = `file://${file}`;
 /* Numbers above 2^53 as text. */
 const exact = text => text.replace(/([:[,])(-?\d{16,})(?=[,\]}])/g, '$1"$2"');
@@ -287,7 +288,60 @@ async function ordinary(browser) {
 	await policy(browser);
 }
 
-/* Messages are joined with the calls that waited for them, by what jq and a reader of the trace would say. */
+/* What `virtrace explain` says: its first line, and those of the way. */
+function explained(what) {
+	const { stdout, stderr } = spawnSync(process.env.VIRTRACE, ['explain', trace, what], { encoding: 'utf8' });
+	const [first, , ...lines] = stdout.trimEnd().split('\n');
+
+	return { first, lines: stdout ? lines.map(line => line.trim().replace(/ +/g, ' '))
+		: [`Nothing: ${stderr.trim().replace('virtrace: ', '')}.`] };
+}
+
+/* The same of the value that was clicked; its name and value as #ID.EXPR = VALUE. */
+const shown = page => page.$eval('.picked', panel => ({
+	first: panel.querySelector('h3').textContent,
+	lines: [...panel.querySelectorAll('.explain li > div, .explain p')].map(line => line.textContent.trim()),
+}));
+
+/* How many values of a call are shown: what was captured at return too is not shown again at entry. */
+const leaves = value => value && typeof value === 'object'
+	? Object.values(value).reduce((sum, part) => sum + leaves(part), 0) : 1;
+const shownOf = call => leaves(call.return) + leaves(Object.fromEntries(Object.entries(call.entry)
+	.filter(([key]) => !Object.hasOwn(call.return, key))));
+
+/* Every value of every call, against the command. */
+async function everyWay(page, wanted) {
+	const ways = [];
+	let n = 0, agree = true;
+
+	for (const call of wanted) {
+		await follow(page, call.id);
+		if (await page.$('.pick.on'))
+			await page.click('.pick.on');
+		for (let i = 0; i < await page.locator('.pick').count(); i++) {
+			await page.locator('.pick').nth(i).click();
+			const { first, lines } = await shown(page);
+			const name = first.split(' = ')[0], command = explained(name);
+
+			if (JSON.stringify(lines) !== JSON.stringify(command.lines)) {
+				same(`the way of ${name}`, lines, command.lines);
+				agree = false;
+			}
+			if (command.first && !first.includes('QMP'))
+				same(`${name} itself`, first, command.first.replace(/^(.*) at the \w+ of #(\d+) .* = (.*)$/, '#$2.$1 = $3'));
+			ways.push(lines.join('\n'));
+			await page.locator('.pick').nth(i).click();
+			n++;
+		}
+	}
+	same('every value was asked for', n, wanted.reduce((sum, call) => sum + shownOf(call), 0));
+	ok('and was before where the command says', agree);
+	ok('none is said to be proved', ways.every(way => !way.includes('<-')
+		|| way.endsWith('These are matches of values, not proof.')));
+	return ways;
+}
+
+/* Messages are joined with the calls that waited for them, by what a reader of the trace would say. */
 async function qmp(browser) {
 	const page = await open(browser);
 	const asked = calls.filter(call => call.function === 'qemuMonitorSend');
@@ -300,42 +354,69 @@ async function qmp(browser) {
 		lines => lines.map(line => [...line.children].map(cell => cell.textContent))
 		.map(([id, , , command, number, request, reply]) => [id, command, number, request, reply])),
 	asked.map(call => [`#${call.id}`, 'query-blockstats', JSON.parse(call.entry['msg->txBuffer']).id,
-		call.entry['msg->txBuffer'].trimEnd(), replyTo(call).entry.line]));
+		call.entry['msg->txBuffer'].trimEnd(), `${replyTo(call).entry.line.slice(0, 300)}…`]));
 	await picture(page, 'list');
 	await page.keyboard.press('1');
+	const ways = await everyWay(page, calls), some = pattern => ways.some(way => pattern.test(way));
 
-	for (const outer of calls.filter(call => call.return['info->allocation'])) {
-		const inner = calls.find(call => call.parent === outer.id);
+	ok('among them one that went through a call to a reply', some(/at the return of[^]*of the reply to QMP/));
+	ok('one with a rival', some(/^or return\[1\]\.parent\.stats\.wr_highest_offset/m));
+	ok('one that is nowhere else', some(/^Nothing: no earlier place has it/));
+	ok('one that proves nothing', some(/^Nothing: 0, 1 and -1 prove nothing/));
 
-		await follow(page, outer.id);
-		if (await page.$('.pick.on'))
-			await page.click('.pick.on');
-		await page.click(`.pick[title="${outer.return['info->allocation']}"]`);
-		same(`where the value of #${outer.id} comes from`,
-			await page.$$eval('.matches li',
-			items => items.map(item => item.textContent.split(', 17:')[0])),
-			[`return[0].parent.stats.wr_highest_offset in QEMU's reply to query-blockstats, id ${JSON.parse(replyTo(inner).entry.line).id}, which #${inner.id} waited for`]);
-	}
-	await picture(page, 'source');
-	await page.click('.matches a');
-	const last = asked.at(-1), texts = () => page.$$eval('.json',
+	const last = asked.at(-1), outer = calls.findLast(call => call.return['*info']);
+	const heading = () => page.textContent('#detail h2');
+	const texts = () => page.$$eval('.json',
 		blocks => blocks.map(block => [...block.children].map(line => line.textContent).join('\n')));
 
-	await page.waitForFunction(start => document.querySelector('#detail h2').textContent.startsWith(start),
-		`#${last.id} `);
+	await follow(page, outer.id);
+	await page.click(`.pick[title="${outer.return['*info'].allocation}"]`);
+	await picture(page, 'way');
+	await page.emulateMedia({ colorScheme: 'dark' });
+	await picture(page, 'way-dark');
+	await page.emulateMedia({ colorScheme: 'light' });
+	await page.click('.explain li:last-child > div:first-child a');
+	ok('the place in the reply leads to the call that waited for it', (await heading()).startsWith(`#${last.id} `), await heading());
 	const [request, reply] = await texts();
 
 	same('the request, as it was', JSON.parse(request), JSON.parse(last.entry['msg->txBuffer']));
 	same('the reply, as it was', JSON.parse(reply), JSON.parse(replyTo(last).entry.line));
 	ok('the reply: all digits', reply.includes('"big": 18446744073709551615'), reply);
-	ok('the reply: a value a line', reply.includes('\n      "wr_highest_offset"')
-		|| reply.includes('\n          "wr_highest_offset"'), reply);
-	same('the value that was clicked is marked',
-		await page.$$eval('.json .same', lines => lines.map(line => line.title)),
+	ok('the reply: a value a line', reply.includes('\n          "wr_highest_offset"'), reply);
+	same('the place in the reply is marked', await page.$$eval('.json .same', lines => lines.map(line => line.title)),
 		['return[0].parent.stats.wr_highest_offset']);
 	await picture(page, 'messages');
-	await page.click('tr:has-text("msg->txBuffer") .pick');
-	same('a string that is JSON', JSON.parse(await page.textContent('.picked .json')), JSON.parse(last.entry['msg->txBuffer']));
+	await page.click('.qmp a.call');
+	ok('from there to the call that received it', (await heading()).startsWith(`#${replyTo(last).id} `), await heading());
+	same('which has the same messages', await texts(), [request, reply]);
+	await page.click('.qmp a.call');
+	ok('and back', (await heading()).startsWith(`#${last.id} `), await heading());
+}
+
+/* A page of one call with all that it made: what another thread received for it is there, too. */
+async function ticket(browser) {
+	const page = await open(browser);
+	const [outer] = calls, gather = calls.find(call => call.parent === outer.id);
+	const asked = calls.find(call => call.parent === gather.id);
+
+	same('no more calls than were wanted', await ids(page), numbers([outer, gather, asked]));
+	await everyWay(page, [outer, gather, asked]);
+	await follow(page, asked.id);
+	ok('the reply is there', (await page.textContent('.json >> nth=1')).includes('wr_highest_offset'));
+	ok('and it is said that its receiver is not', (await page.textContent('.qmp')).includes('which is not in this page'));
+}
+
+/* A page of an inner call: its ways go through calls that are not there. */
+async function inner(browser) {
+	const page = await open(browser), [outer, gather, asked] = calls;
+
+	await everyWay(page, [gather, asked]);
+	await follow(page, gather.id);
+	if (await page.$('.pick.on'))
+		await page.click('.pick.on');
+	await page.click('.pick[title*="vda"]');
+	ok('a place in a call that is not in the page', (await shown(page)).lines[0] === `<- path at the entry of #${outer.id} ${outer.function}`);
+	same('is no link', await page.$$eval('.explain a', links => links.length), 0);
 }
 
 async function hostile(browser) {
@@ -360,6 +441,11 @@ async function hostile(browser) {
 	}
 	await follow(page, '7');
 	ok('the largest number keeps its digits', (await page.textContent('.values')).includes('18446744073709551615'));
+	await follow(page, '3099');
+	await page.locator('tr', { has: page.getByText('toString', { exact: true }) }).locator('.pick').first().click();
+	same('where thousands of places have a value, the command is named that looks', await page.textContent('.picked code'),
+		"virtrace explain 'hostile' '#3099.toString'");
+	await picture(page, 'many');
 	await page.keyboard.press('End');
 	await filter(page, 'constructor~script __proto__=7 toString>1 "</script>"');
 	await noFilter(page);
@@ -389,7 +475,7 @@ async function large(browser) {
 	const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox'] });
 
 	try {
-		await ({ calls: ordinary, qmp, hostile }[name] ?? large)(browser);
+		await ({ calls: ordinary, qmp, ticket, inner, hostile }[name] ?? large)(browser);
 		same('no request, no error, no dialog', faults, []);
 	} finally {
 		await browser.close();

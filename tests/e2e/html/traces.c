@@ -2,7 +2,7 @@
  * Makes traces for html.sh: of as many calls as wanted, or of all that a hostile trace may hold.
  *
  *	traces many N DIR      N calls or some more, three deep, in eight threads
- *	traces qmp DIR         calls that wait for QMP replies, of two guests that use the same ids
+ *	traces qmp DIR         calls that wait for QMP replies, of three guests that use the same ids
  *	traces hostile DIR     names and values that are markup, script, escapes; numbers of calls that
  *	                       form a cycle; nesting without end
  *
@@ -224,42 +224,94 @@ static void make_many(const char *dir, uint64_t n)
 
 /* QMP */
 
-static const char *reply_text(char *buf, size_t size, uint64_t id, uint64_t offset)
+enum { GUESTS = 3, ROUNDS = 2 };
+
+/* What a guest's disk has counted, and QEMU tells. */
+struct counted {
+	uint64_t rd_bytes, wr_bytes, highest;
+};
+
+/* Two disks that have been written as far, and whose other numbers differ. */
+static const char *reply_text(char *buf, size_t size, uint64_t id, const struct counted *counted)
 {
 	snprintf(buf, size,
-		 "{\"return\": [{\"device\": \"virtio0\", \"parent\": {\"stats\": {\"wr_highest_offset\": %lu, "
-		 "\"flags\": [true, null, -1.5e3], \"big\": 18446744073709551615}}, \"node-name\": \"aaaaaaaaaaaaaaaa \\\"<b>\"}], \"id\": \"libvirt-%lu\"}",
-		 offset, id);
+		 "{\"return\": [{\"device\": \"virtio0\", \"stats\": {\"rd_bytes\": %lu, \"wr_bytes\": %lu}, "
+		 "\"parent\": {\"stats\": {\"wr_highest_offset\": %lu, \"flags\": [true, null, -1.5e3], "
+		 "\"big\": 18446744073709551615}}, \"node-name\": \"aaaaaaaaaaaaaaaa \\\"<b>\"}, "
+		 "{\"device\": \"virtio1\", \"stats\": {\"rd_bytes\": 512, \"wr_bytes\": 0}, "
+		 "\"parent\": {\"stats\": {\"wr_highest_offset\": %lu}}}], \"id\": \"libvirt-%lu\"}",
+		 counted->rd_bytes, counted->wr_bytes, counted->highest, counted->highest, id);
 	return buf;
 }
 
-/* A call that asks a guest's monitor, in whose thread the reply comes. */
-static void ask(struct many *many, const int classes[3], uint64_t guest, uint64_t id, uint64_t offset)
+enum { INFO, GATHER, SEND, RECEIVE, QMP_PROBES };
+
+/* A call of the guest's thread, or of the one that receives for it. */
+static struct event_context step(struct many *many, uint64_t guest, const struct event_context *within)
 {
-	const struct event_context outer = { .tid = (int)(100 + guest), .call = ++many->call, .time_ns = many->now += 1000 };
-	const struct event_context send = { .tid = outer.tid, .call = ++many->call, .parent = outer.call, .depth = 1, .time_ns = many->now += 100 };
-	const struct event_context receive = { .tid = (int)(200 + guest), .call = ++many->call, .time_ns = many->now += 400 };
-	struct payload entry = { .len = 0 }, sent = { .len = 0 }, received = { .len = 0 }, ret = { .len = 0 }, none = { .len = 0 };
+	return (struct event_context){ .tid = within ? within->tid : (int)(100 + guest),
+				       .call = ++many->call,
+				       .parent = within ? within->call : 0,
+				       .depth = (uint16_t)(within ? within->depth + 1 : 0),
+				       .time_ns = many->now += 100000 };
+}
+
+static void put_message(struct payload *p, uint64_t guest, const char *text)
+{
+	put(p, STATUS_OK, 1);
+	put(p, 0x1000 * guest, 8);
+	put_string(p, 0x7f0000002000, text);
+}
+
+/* Sends a request, and another thread receives the reply. */
+static void send(struct many *many, const int classes[], uint64_t guest, const struct event_context *within, uint64_t id,
+		 const struct counted *counted)
+{
+	const struct event_context sender = step(many, guest, within);
+	struct payload sent = { .len = 0 }, received = { .len = 0 }, none = { .len = 0 };
 	char text[1000];
 
-	put_string(&entry, 0x7f0000001000, "vda");
-	enter(many->writer, classes[0], &outer, &entry);
-	put(&sent, STATUS_OK, 1);
-	put(&sent, 0x1000 * guest, 8);
 	snprintf(text, sizeof(text), "{\"execute\":\"query-blockstats\",\"id\":\"libvirt-%lu\"}\r\n", id);
-	put_string(&sent, 0x7f0000002000, text);
-	enter(many->writer, classes[1], &send, &sent);
-	put(&received, STATUS_OK, 1);
-	put(&received, 0x1000 * guest, 8);
-	put_string(&received, 0x7f0000003000, reply_text(text, sizeof(text), id, offset));
-	enter(many->writer, classes[2], &receive, &received);
+	put_message(&sent, guest, text);
+	enter(many->writer, classes[SEND], &sender, &sent);
+	const struct event_context receiver = step(many, GUESTS + guest, NULL);
+
+	put_message(&received, guest, reply_text(text, sizeof(text), id, counted));
+	enter(many->writer, classes[RECEIVE], &receiver, &received);
 	put_ret(&none, 0);
-	leave(many->writer, classes[2], receive, many->now += 50, &none);
-	leave(many->writer, classes[1], send, many->now += 50, &none);
+	leave(many->writer, classes[RECEIVE], receiver, many->now += 50000, &none);
+	leave(many->writer, classes[SEND], sender, many->now += 50000, &none);
+}
+
+static void ask(struct many *many, const int classes[], uint64_t guest, uint64_t id)
+{
+	const struct counted counted = { 4096 * guest * 17 + id * 512, 7777 * guest + id, 65536 * (guest + id) + 4096 };
+	const struct event_context outer = step(many, guest, NULL);
+	struct payload entry = { .len = 0 }, path = { .len = 0 }, stats = { .len = 0 }, ret = { .len = 0 };
+	char name[10];
+
+	snprintf(name, sizeof(name), "guest%lu", guest);
+	put_string(&entry, 0x7f0000001000, name);
+	put_string(&entry, 0x7f0000001100, "vda");
+	enter(many->writer, classes[INFO], &outer, &entry);
+	const struct event_context gather = step(many, guest, &outer);
+
+	put_string(&path, 0x7f0000001100, "vda");
+	enter(many->writer, classes[GATHER], &gather, &path);
+	send(many, classes, guest, &gather, id, &counted);
+	put_ret(&stats, 1);
+	put(&stats, STATUS_OK, 1);
+	put(&stats, counted.rd_bytes, 8);
+	put(&stats, counted.wr_bytes, 8);
+	put(&stats, counted.highest, 8);
+	leave(many->writer, classes[GATHER], gather, many->now += 50000, &stats);
+	/* the capacity is nowhere else */
 	put_ret(&ret, 0);
 	put(&ret, STATUS_OK, 1);
-	put(&ret, offset, 8);
-	leave(many->writer, classes[0], outer, many->now += 50, &ret);
+	put(&ret, 123456789 + guest, 8);
+	put(&ret, counted.highest, 8);
+	put(&ret, 1, 8);
+	leave(many->writer, classes[INFO], outer, many->now += 50000, &ret);
 }
 
 static void make_qmp(const char *dir)
@@ -267,18 +319,26 @@ static void make_qmp(const char *dir)
 	struct many many = { .writer = create(dir), .now = 1000000000 };
 	const struct schema *ret = CAPTURE("$ret", "int", INT), *mon = CAPTURE("mon", "qemuMonitor *",
 			S(.kind = SCHEMA_PTR, .ctype = "qemuMonitor *", .size = 8));
-	const struct schema *end = S(.kind = SCHEMA_STRUCT, LIST(ret));
-	const int classes[] = {
-		add(many.writer, "qemuDomainGetBlockInfo", S(.kind = SCHEMA_STRUCT, LIST(CAPTURE("path", "const char *", STRING))),
-		    S(.kind = SCHEMA_STRUCT, LIST(ret, CAPTURE("info->allocation", "unsigned long long", U64(NULL))))),
+	const struct schema *end = S(.kind = SCHEMA_STRUCT, LIST(ret)), *path = CAPTURE("path", "const char *", STRING);
+	const struct schema *stats = S(.kind = SCHEMA_STRUCT, .ctype = "qemuBlockStats", .size = 24,
+				       LIST(U64("rd_bytes"), U64("wr_bytes"), U64("wr_highest_offset")));
+	const struct schema *info = S(.kind = SCHEMA_STRUCT, .ctype = "virDomainBlockInfo", .size = 24,
+				      LIST(U64("capacity"), U64("allocation"), U64("physical")));
+	const int classes[QMP_PROBES] = {
+		add(many.writer, "virDomainGetBlockInfo",
+		    S(.kind = SCHEMA_STRUCT, LIST(CAPTURE("domain->name", "char *", STRING), path)),
+		    S(.kind = SCHEMA_STRUCT, LIST(ret, CAPTURE("*info", "virDomainBlockInfo", info)))),
+		add(many.writer, "qemuDomainBlocksStatsGather", S(.kind = SCHEMA_STRUCT, LIST(path)),
+		    S(.kind = SCHEMA_STRUCT, LIST(ret, CAPTURE("**retstats", "qemuBlockStats", stats)))),
 		add(many.writer, "qemuMonitorSend", S(.kind = SCHEMA_STRUCT, LIST(mon, CAPTURE("msg->txBuffer", "char *", STRING))), end),
 		add(many.writer, "qemuMonitorJSONIOProcessLine", S(.kind = SCHEMA_STRUCT, LIST(mon, CAPTURE("line", "const char *", STRING))), end),
 	};
 
 	check(trace_commit(many.writer));
 	put_frames(many.writer, "main");
-	for (uint64_t i = 0; i < 6; i++)
-		ask(&many, classes, 1 + i % 2, 1 + i / 2, i < 2 ? 65536 : 65536 * i);
+	for (uint64_t id = 1; id <= ROUNDS; id++)
+		for (uint64_t guest = 1; guest <= GUESTS; guest++)
+			ask(&many, classes, guest, id);
 	check(trace_close(many.writer));
 }
 

@@ -11,6 +11,7 @@
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
 #include "tracer/review/html_data.h"
+#include "tracer/review/qmp.h"
 #include "tracer/trace/reader.h"
 
 enum { TEXT_MAX = 1 << 20 };
@@ -79,9 +80,9 @@ static void facts_of_a_call(void **state)
 	calls[1].outcome = OUTCOME_OPEN;
 	assert_string_equal(
 		jq("map(arrays)", calls, 2, NULL),
-		"[[1,0,7,\"rpc \\\"x\\\"\\n\",0,0,2500,\"returned\",\"f.c:9\",false,[\"-5\"],null,[]],"
+		"[[1,0,7,\"rpc \\\"x\\\"\\n\",0,0,2500,\"returned\",\"f.c:9\",false,[\"-5\"],null,[],null],"
 		"[\"18446744073709551615\",0,7,\"rpc \\\"x\\\"\\n\",0,-1000,null,\"open\",\"f.c:9\","
-		"false,[\"-5\"],null,[]]]");
+		"false,[\"-5\"],null,[],null]]");
 	assert_string_equal(jq("map(objects|select(.base_ns))", calls, 2, NULL),
 			    "[{\"base_ns\":\"6000\"}]");
 }
@@ -93,9 +94,55 @@ static void parts(void **state)
 
 	(void)state;
 	call.up = &maker;
-	assert_string_equal(jq("map(arrays|[length,.[13]])", &call, 1, NULL), "[[13,null]]");
+	assert_string_equal(jq("map(arrays|[length,.[14]])", &call, 1, NULL), "[[14,null]]");
 	call.is_part = true;
-	assert_string_equal(jq("map(arrays|[length,.[13]])", &call, 1, NULL), "[[14,\"18446744073709551615\"]]");
+	assert_string_equal(jq("map(arrays|[length,.[14]])", &call, 1, NULL), "[[15,\"18446744073709551615\"]]");
+}
+
+/* A call that has this text at its entry, and what the joiner has made of it. */
+static struct call call_with_message(uint64_t id, const char *text, const struct qmp_exchange *qmp)
+{
+	string_limit = 1000;
+	struct call call = call_with(node_of(plain_schema(SCHEMA_STRING, 8), &text));
+
+	call.id = id;
+	call.entered_ns = 100 * id;
+	call.qmp = qmp;
+	return call;
+}
+
+/* Both calls of an exchange refer to it, and the texts are there once. */
+static void messages(void **state)
+{
+	const char *request = "{\"execute\":\"stop\",\"id\":\"7\"}", *reply = "{\"return\":\"\\u2028<\",\"id\":\"7\"}";
+	const struct qmp_exchange qmp = { .name = "stop", .id = "7",
+					  .request = { request, strlen(request), false, 5, 500, 10 },
+					  .reply = { reply, strlen(reply), true, 6, 600, 20 } };
+	char sent[100];
+
+	(void)state;
+	snprintf(sent, sizeof(sent), "%s\r\n", request);
+	struct call calls[] = { call_with_message(5, sent, &qmp), call_with_message(6, reply, &qmp), call_with_message(7, "x", NULL) };
+
+	calls[1].tid = 20;
+	assert_string_equal(jq("map(objects|.qmp|arrays)", calls, 3, NULL),
+			    "[[\"stop\",\"7\",\"\",[5,0,10,\"{\\\"execute\\\":\\\"stop\\\",\\\"id\\\":\\\"7\\\"}\",false],"
+			    "[6,100,20,\"{\\\"return\\\":\\\"\\\\u2028<\\\",\\\"id\\\":\\\"7\\\"}\",true]]]");
+	assert_string_equal(jq("map(arrays|[.[0],.[10][0],.[13]])", calls, 2, NULL),
+			    "[[5,\"QMP stop\",0],[6,\"QMP reply to stop\",0]]");
+	assert_string_equal(jq("map(arrays|.[13])", &calls[2], 1, NULL), "[null]");
+}
+
+/* What stands beside a message is not lost. */
+static void several_messages_in_a_text(void **state)
+{
+	const char *text = "{\"event\":\"STOP\"}\n{\"event\":\"RESUME\"}\n";
+	const struct qmp_exchange qmp = { .name = "STOP", .id = "", .is_event = true, .reply = { text, 16, false, 5, 500, 10 } };
+	struct call call = call_with_message(5, text, &qmp);
+
+	(void)state;
+	assert_string_equal(jq("map(objects|.qmp|arrays)|.[0][2:4]", &call, 1, NULL), "[\"event\",null]");
+	assert_string_equal(jq("map(arrays|.[10][0]|test(\"RESUME\"))", &call, 1, NULL), "[true]");
 }
 
 /* Each is defined once, before it is needed. */
@@ -198,6 +245,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_of_a_call),
 		cmocka_unit_test(parts),
+		cmocka_unit_test(messages),
+		cmocka_unit_test(several_messages_in_a_text),
 		cmocka_unit_test(definitions),
 		cmocka_unit_test(values),
 		cmocka_unit_test(kinds_that_decoders_make),

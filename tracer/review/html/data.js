@@ -28,7 +28,7 @@ const harmless = text => String(text ?? '').replace(ODD, c => `\\u{${c.codePoint
 class Call {
 	constructor(record, index, up) {
 		const [id, level, tid, thread, probe, start, duration, status, returnSource, failed, entry, ret, stack,
-			partOf] = record;
+			qmp, partOf] = record;
 
 		this.index = index;
 		this.id = String(id);
@@ -47,7 +47,8 @@ class Call {
 		this.up = up;
 		this.partOf = partOf === undefined ? null : String(partOf); // the number of a call that comes later
 		this.key = this.previous = null; // see findPrevious()
-		this.qmp = null; // its exchanges: see joinMessages()
+		this.qmp = trace.qmp[qmp] ?? null; // the exchange that it sent or received a message of
+		this.ways = null; // of an outermost call: see waysOf()
 		this.after = index + 1; // the call behind all that this one made
 	}
 
@@ -107,6 +108,10 @@ function addCall(record) {
 }
 
 function addLine(line) {
+	if (line.startsWith('{"ways"')) {
+		enclosing[0].ways = line; // there are many: they are read when they are wanted
+		return;
+	}
 	const item = JSON.parse(line);
 
 	if (Array.isArray(item))
@@ -117,6 +122,8 @@ function addLine(line) {
 		addPlace(item.place);
 	else if (item.probe)
 		addProbe(item.probe);
+	else if (item.qmp)
+		addExchange(item.qmp);
 	else if (item.base_ns)
 		trace.base = BigInt(item.base_ns);
 	else if (item.head) {
@@ -182,5 +189,5 @@ async function readTrace(base64, progress) {
 		enclosing.pop().after = trace.calls.length;
 	collectThreads();
 	findPrevious();
-	joinMessages();
+	linkMessages();
 }

@@ -17,7 +17,7 @@ class Detail {
 		this.limits = new Map();
 		this.onlyChanged = false;
 		this.picked = null;      // { side, path } of the value that was clicked
-		this.sought = undefined; // its text: shown in messages, also of the calls looked at next
+		this.sought = null;      // where it came from in a reply: marked there, also in the calls looked at next
 	}
 
 	show(call) {
@@ -39,7 +39,7 @@ class Detail {
 		const top = this.element.scrollTop;
 
 		this.element.replaceChildren(...[this.title(), this.facts(), this.way(), ...this.values(),
-			...this.qmp(), this.made(), this.backtrace()].filter(Boolean));
+			this.qmp(), this.made(), this.backtrace()].filter(Boolean));
 		this.element.scrollTop = top;
 	}
 
@@ -161,7 +161,7 @@ class Detail {
 		rows.push(this.row(row, hasParts, isOpen, differs));
 		if (this.isPicked(row))
 			rows.push(make('tr', {}, make('td', { colspan: 3, class: 'picked' },
-				...valuePanel(this.call, this.picked, this.actions))));
+				...valuePanel(this.call, row, this.actions))));
 		if (isOpen && row.level < LEVELS_MAX)
 			this.addParts(rows, row);
 	}
@@ -198,7 +198,7 @@ class Detail {
 			const wasPicked = this.isPicked(row);
 
 			this.picked = wasPicked ? null : { side: row.side, path: row.path };
-			this.sought = wasPicked ? undefined : row.value;
+			this.sought = wasPicked ? null : this.replyOf(row);
 			this.draw();
 		};
 		const value = make('td', { class: 'value' }, hasParts
@@ -245,27 +245,39 @@ class Detail {
 				: null].filter(Boolean);
 	}
 
-	/* The exchanges with QEMU that it waited for, or that it received. */
-	qmp() {
-		return (this.call.qmp ?? []).map(exchange => make('details', { class: 'qmp', open: true },
-			make('summary', {}, exchangeTitle(exchange)),
-			...['request', 'reply'].flatMap(side => this.message(exchange[side], side))));
+	/* The step of a value's way that is in a reply. */
+	replyOf({ side, path }) {
+		return wayOf(this.call, side, path)?.steps.find(step => step.kind === 'reply') ?? null;
 	}
 
-	message(message, side) {
+	/* The exchange with QEMU that it waited for, or received a message of. */
+	qmp() {
+		const exchange = this.call.qmp;
+
+		return exchange ? make('details', { class: 'qmp', open: true }, make('summary', {}, exchangeTitle(exchange)),
+			...['request', 'reply'].flatMap(side => this.message(exchange, side))) : null;
+	}
+
+	message(exchange, side) {
+		const message = exchange[side];
+
 		if (!message)
 			return [];
-		const where = message.call === this.call ? 'in this call'
-			: `in ${message.call.tid === this.call.tid ? 'this thread' : `thread ${message.call.tid}`}, `;
+		const isOwn = message.id === this.call.id;
+		const where = isOwn ? 'in this call'
+			: `in ${message.tid === this.call.tid ? 'this thread' : `thread ${message.tid}`}, `;
+		const isSought = side === 'reply' && this.sought && exchange.request?.id === this.sought.call.id;
 
 		return [make('p', { class: 'faint' },
-			`${side}, ${messageSize(message.text)}, ${formatTime(message.call.start)} ${where}`,
-			message.call === this.call ? null : callLink(message.call)),
-		this.messageText(message)];
+			`${exchange.isEvent ? 'event' : side}, ${messageSize(message)}, ${formatTime(message.start)} ${where}`,
+			isOwn ? null : message.call ? callLink(message.call) : `#${message.id}, which is not in this page`),
+		this.messageText(message, isSought ? this.sought.path : null)];
 	}
 
-	messageText({ text, lines }) {
-		return lines ? jsonBlock(lines, this.sought)
+	messageText({ text }, sought) {
+		const lines = jsonLines(text);
+
+		return lines ? jsonBlock(lines, sought)
 			: make('pre', { class: 'json' }, shortened(harmless(text), TEXT_SHOWN));
 	}
 

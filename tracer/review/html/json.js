@@ -83,9 +83,9 @@ function jsonOf(value) {
 	return /^\s*[{[]/.test(text) ? text : null;
 }
 
-/* JSON to look at; lines with the value that is sought are marked, and among those shown at first. */
+/* JSON to look at; the value with the path that is sought is marked, and among those shown at first. */
 function jsonBlock(lines, sought) {
-	const isSame = line => isSameText(line.value, sought);
+	const isSame = line => line.value !== undefined && line.path === sought;
 	const element = line => make('div', { class: isSame(line) ? 'same' : '', title: line.path || null },
 		'  '.repeat(line.indent) + harmless(line.text));
 	const n = Math.max(JSON_LINES_SHOWN, lines.findIndex(isSame) + 20);

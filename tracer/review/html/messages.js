@@ -6,7 +6,7 @@ class QmpPanel {
 		this.list = new List({
 			label: 'QMP messages',
 			row: (exchange, row) => this.fill(exchange, row),
-			pick: ({ request, reply }) => select((request ?? reply).call),
+			pick: ({ request, reply }) => select(request?.call ?? reply?.call),
 		});
 		this.element = make('div', { class: 'panel', id: 'panel-qmp', role: 'tabpanel' }, this.list.element);
 	}
@@ -26,18 +26,18 @@ class QmpPanel {
 	}
 
 	fill(exchange, row) {
-		const { name, request, reply, isError } = exchange;
-		const first = request ?? reply, took = request && reply ? reply.call.start - request.call.start : null;
+		const { name, id, request, reply, isEvent, isError } = exchange;
+		const first = request ?? reply, took = request && reply ? reply.start - request.start : null;
 		const cell = (text, name = '') => make('div',
 			{ class: `cell ${name}`, role: 'cell', title: shortened(text, 1000) }, shortened(text, 300));
 
 		if (isError)
 			row.classList.add('failed');
-		row.append(cell(`#${first.call.id}`, 'right faint'), cell(formatTime(first.call.start), 'faint'),
+		row.append(cell(`#${first.id}`, 'right faint'), cell(formatTime(first.start), 'faint'),
 			cell(took === null ? '' : formatDuration(took), 'right'),
-				cell(harmless(name) || 'reply', 'name'), cell(harmless(first.id), 'faint'),
+				cell(name || (isEvent ? 'event' : 'reply'), 'name'), cell(id, 'faint'),
 			cell(harmless(request?.text), 'value'),
 				cell((isError ? '! ' : '') + harmless(reply?.text), 'value result'),
-			cell(reply ? messageSize(reply.text) : '', 'right'));
+			cell(reply ? messageSize(reply) : '', 'right'));
 	}
 }

@@ -3,21 +3,20 @@
  */
 const PATHS_MAX = 4000, ELEMENTS_MAX = 16;
 
-/* Name of a part of what `base` names. */
+/* So that a member or an index may be written behind it. */
+const asPostfix = text => /^(?:[\w$.[\]]|->)*$/.test(text) ? text : `(${text})`;
+
+/* Name of a part of what `base` names: that of leaf.c, whose names the ways of values go by. */
 function pathTo(base, part, isPointer) {
 	if (part.name === '*')
 		return `*${base}`;
-	const stars = /^\*+/.exec(base)?.[0].length ?? 0;
-
 	if (part.isElement)
-		return (stars ? `(${base})` : base) + part.name;
+		return asPostfix(base) + part.name;
 	if (!part.name)
 		return base; // a member of an anonymous one is a member of the outer
 	if (isPointer)
-		return `${stars ? `(${base})` : base}->${part.name}`;
-	if (stars === 1)
-		return `${base.slice(1)}->${part.name}`;
-	return stars ? `(${base.slice(1)})->${part.name}` : `${base}.${part.name}`;
+		return `${asPostfix(base)}->${part.name}`;
+	return base.startsWith('*') ? `${asPostfix(base.slice(1))}->${part.name}` : `${asPostfix(base)}.${part.name}`;
 }
 
 /* All values that calls of a probe can have: [{ path, last, side, steps }]; those at return first. */
