@@ -81,7 +81,7 @@ is "--no-decoders: objects as they are" 5 "$("$VIRTRACE" export -f jsonl "$WORK/
 start_testbed libvirtd
 virsh() { "$TESTBED" virsh "$@"; }
 start_record "$WORK/said" --force -o "$WORK/trace" -p "$DAEMON" -s 30000 -e 'virDomainGetBlockInfo domain' \
-	-e 'qemuDomainGetBlockInfo dom' -e virDomainObjBeginJob -e 'virJSONValueFromString jsonstring => $ret' ||
+	-e 'qemuDomainGetBlockInfo dom' -e '*DomainObjBeginJob obj' -e 'virJSONValueFromString jsonstring => $ret' ||
 	give_up "libvirtd is recorded" "$WORK/said"
 virsh domblkinfo demo vda >/dev/null
 virsh domstats demo >/dev/null
@@ -91,7 +91,7 @@ stop_record || failed "virtrace ends with status 0"
 is "virDomainPtr is the domain that virsh named" "demo $(virsh domid demo | head -n 1)" \
 	"$(jq -r 'select(.function == "virDomainGetBlockInfo") | .entry.domain.value | "\(.name) \(.id)"' "$WORK/calls")"
 is "so is virDomainObjPtr, in all calls" "demo $(virsh domid demo | head -n 1)" \
-	"$(jq -r 'select(.function == "virDomainObjBeginJob") | .entry.obj.value | "\(.name) \(.id)"' "$WORK/calls" | sort -u)"
+	"$(jq -r 'select(.function | endswith("DomainObjBeginJob")) | .entry.obj.value | "\(.name) \(.id)"' "$WORK/calls" | sort -u)"
 jq -c 'select(.function == "virJSONValueFromString" and (.return["$ret"] | has("truncated") | not))
 	| [(.entry.jsonstring | fromjson), .return["$ret"]]' "$WORK/calls" >"$WORK/parsed"
 succeeds "libvirt parsed some JSON" [ "$(wc -l <"$WORK/parsed")" -ge 5 ]
