@@ -86,7 +86,9 @@ in_fish() {
 		cut -f 1 | sed 's,/$,,'
 }
 
-for shell in bash fish; do
+in_zsh() { "$E2E/zsh_offers.zsh" "$SHARE/zsh/site-functions" "$@"; }
+
+for shell in bash fish zsh; do
 	"in_$shell" virtrace '' | grep -v '^--' | sort >offered
 	same "$shell: commands" <(sort commands) offered
 	while read -r command; do
@@ -109,5 +111,4 @@ for shell in bash fish; do
 	is "$shell: no other files" "" "$("in_$shell" virtrace report not)"
 	matches "$shell: commands to start" '^babeltrace2$' <("in_$shell" virtrace record -- babeltr)
 done
-succeeds "zsh: syntax" zsh -n "$SHARE/zsh/site-functions/_virtrace"
 finish
