@@ -285,6 +285,11 @@ is "no progress where there is no terminal" "" "$(cat err.txt)"
 "$GENERATE" within 1000000 1 1 within
 small_enough "report of a call that makes a million" report within
 is "all of them are shown" 999999 "$(grep -c '^#[0-9]* .* [=<] ' out.txt)"
+is "the call that made them first, and its return last" '> qemuDomainGetBlockInfo(path="all") #1 < qemuDomainGetBlockInfo #1' \
+	"$(awk '/^#[0-9]/ { line = $4 ~ /[0-9]/ ? $6 " " $7 " " $1 : $4 " " $5 " " $1 } /^#1 / { said = said (said ? " " : "") line; last = NR }
+		/^#[0-9]/ && !first { first = $1 } END { print first == "#1" && last == NR ? said : "it stands elsewhere" }' out.txt)"
+"$VIRTRACE" report within '#1' >out.txt
+is "alone it says what is not there" 1 "$(grep -c '^#1 .* made [0-9]* calls more, not shown with it' out.txt)"
 small_enough "tree of a call that makes a million" tree within
 is "it is their way" 1 "$(grep -c '^ *[0-9]* *[0-9]* *1  qemuDomainGetBlockInfo$' out.txt)"
 is "and they are below it" 334482 "$(awk '/`- virDomainGetBlockInfo/ { print $3 }' out.txt)"

@@ -53,6 +53,8 @@ struct call {
 	/** What it made that was delivered before it as parts: how many trees, and how long they took. */
 	uint64_t parts, parts_ns;
 	bool is_part; /**< it is the outermost call of such a tree */
+	bool is_split; /**< something that was made within it was delivered before it */
+	unsigned n_opened; /**< of a part: so many of the calls around it, innermost first, were not split before */
 };
 
 const char *call_outcome_name(enum call_outcome outcome);

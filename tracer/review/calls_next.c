@@ -69,8 +69,12 @@ static void deliver_part(struct calls *calls, struct held *held)
 	calls_unlink(&held->call);
 	held->call.is_part = true;
 	held->call.up = up; /* to look at: up to the outermost one */
-	while (up->up != &calls->top)
-		up = up->up;
+	for (;; up = up->up) {
+		held->call.n_opened += !up->is_split;
+		up->is_split = true;
+		if (up->up == &calls->top)
+			break;
+	}
 	up->up = NULL;
 	calls->outermost = up;
 	calls->delivered = held;

@@ -223,11 +223,11 @@ static void put_outputs(struct show *show, const struct call *call)
 	page->hang = hang;
 }
 
-/* What it made that was delivered before it. */
+/* What it made that was delivered before it, and is there only if all is shown. */
 static void put_parts(struct show *show, const struct call *call)
 {
-	if (call->parts)
-		page_putf(&show->page, COLOUR_FAINT, "   made %" PRIu64 " calls more, above", call->parts);
+	if (call->parts && !show->is_whole)
+		page_putf(&show->page, COLOUR_FAINT, "   made %" PRIu64 " calls more, not shown with it", call->parts);
 }
 
 static void show_leaf(struct show *show, const struct call *call)
@@ -320,19 +320,27 @@ static void verbose_leave(struct show *show, const struct call *call)
 			    indent_of(show) + VERBOSE_INDENT);
 }
 
+static void begin(struct show *show, const struct call *call)
+{
+	if (show->verbose)
+		verbose_enter(show, call);
+	else
+		show_enter(show, call);
+	show->level++;
+}
+
 static bool enter(void *ctx, const struct call *call)
 {
 	struct show *show = ctx;
 
-	if (show->verbose) {
-		verbose_enter(show, call);
-	} else if (!call->first) {
+	if (show->is_whole && call->is_split) {
+		show->level++; /* it was begun with the first of its parts */
+	} else if (!show->verbose && !call->first) {
 		show_leaf(show, call);
 		return false;
 	} else {
-		show_enter(show, call);
+		begin(show, call);
 	}
-	show->level++;
 	return true;
 }
 
@@ -364,12 +372,31 @@ static void show_day(struct show *show, const struct call *call)
 	show->day = tm.tm_yday;
 }
 
+static const struct call *caller(const struct call *call, unsigned levels)
+{
+	while (levels--)
+		call = call->up;
+	return call;
+}
+
+/* The calls that a part was made within, as far as they are not there yet. */
+static void show_callers(struct show *show, const struct call *part)
+{
+	unsigned n_opened = show->is_whole ? part->n_opened : 0;
+
+	show->level = 0;
+	for (const struct call *up = caller(part, n_opened)->up; up; up = up->up)
+		show->level++;
+	for (unsigned i = n_opened; i; i--)
+		begin(show, caller(part, i));
+}
+
 void show_tree(struct show *show, const struct call *root)
 {
 	show_day(show, root);
 	show->level = 0;
-	for (const struct call *up = root->is_part ? root->up : NULL; up; up = up->up)
-		show->level++;
+	if (root->is_part)
+		show_callers(show, root);
 	call_walk(root, &(struct call_visitor){ enter, leave }, show);
 	if (show->verbose)
 		page_newline(&show->page);

@@ -26,6 +26,7 @@ struct show {
 	struct print_options print;
 	uint64_t wall_offset_ns; /**< of the trace's clock */
 	bool verbose;
+	bool is_whole;  /**< all calls are shown: a call's line comes before those of its parts (calls.h) */
 	bool exact;     /**< numbers as they are, for programs: not rounded, in ns and bytes */
 	unsigned level; /**< of nesting below the call that was shown first */
 	bool has_day;   /**< something was shown, of a day of the year */
