@@ -40,6 +40,7 @@ struct pass {
 	struct by *by;
 	struct changes *changes; /* NULL: all calls are shown, with those they made */
 	uint64_t n_calls;     /* selected, and those they made */
+	size_t n_probes;      /* that `changes` and `by` know */
 	uint64_t n_trees;     /* shown */
 	const struct call *top; /* whose calls are counted */
 	int error;
@@ -175,14 +176,30 @@ static int take_tree(void *ctx, const struct call *top)
 	return pass->error ? pass->error : is_done(pass);
 }
 
+/* With --follow there may be more functions than before. */
+static int know_functions(struct pass *pass)
+{
+	const struct trace_probe *const *probes;
+	size_t n = reader_probes(pass->review.reader, &probes);
+
+	if (n == pass->n_probes)
+		return 0;
+	pass->n_probes = n;
+	int r = by_bind(pass->by, probes, n);
+
+	return r < 0 ? r : changes_bind(pass->changes, probes, n);
+}
+
 /* With --changed each call is shown by itself. */
 static int take_changed(void *ctx, const struct call *call)
 {
 	struct pass *pass = ctx;
 	const char *expr = pass->options->changed;
 	struct change change;
-	int r = changes_look(pass->changes, call, &change);
+	int r = know_functions(pass);
 
+	if (r == 0)
+		r = changes_look(pass->changes, call, &change);
 	if (r <= 0)
 		return r;
 	pass->n_trees++;
@@ -206,10 +223,9 @@ static int open_pass(struct pass *pass, struct options *options)
 	pass->options = options;
 	if (r < 0 || !options->changed)
 		return r;
-	size_t n_probes = reader_probes(pass->review.reader, &probes);
-
-	r = by_new(options->by, probes, n_probes, false, &pass->by);
-	return r < 0 ? r : changes_new(options->changed, probes, n_probes, pass->by, &pass->changes);
+	pass->n_probes = reader_probes(pass->review.reader, &probes);
+	r = by_new(options->by, probes, pass->n_probes, false, &pass->by);
+	return r < 0 ? r : changes_new(options->changed, probes, pass->n_probes, pass->by, &pass->changes);
 }
 
 static void close_pass(struct pass *pass)
@@ -345,6 +361,7 @@ static int report(struct options *options)
 
 	view_page(&options->view, &show);
 	show.verbose = options->verbose;
+	show.is_whole = selection_is_all(&options->view.selection);
 	if (options->verbose || options->plain) {
 		show.print.elements = 0;
 		show.print.is_brief = false;

@@ -28,22 +28,33 @@ struct by {
 	bool is_full;
 };
 
+int by_bind(struct by *by, const struct trace_probe *const *probes, size_t n_probes)
+{
+	struct filter *filter = NULL;
+	int r = by->source ? filter_new(by->source, probes, n_probes, &filter) : 0;
+
+	if (r < 0)
+		return err_context(r, "--by");
+	filter_free(by->filter);
+	by->filter = filter;
+	return 0;
+}
+
 int by_new(const char *source, const struct trace_probe *const *probes, size_t n_probes, bool utf8,
 	   struct by **ret)
 {
 	struct by *by = calloc(1, sizeof(*by));
-	int r = 0;
 
 	if (!by)
 		return err_set(-ENOMEM, "out of memory");
 	by->source = source;
 	by->print = (struct print_options){ .is_brief = true, .utf8 = utf8 };
 	by->others.text = "(others)";
-	if (source)
-		r = filter_new(source, probes, n_probes, &by->filter);
+	int r = by_bind(by, probes, n_probes);
+
 	if (r < 0) {
 		by_free(by);
-		return err_context(r, "--by");
+		return r;
 	}
 	*ret = by;
 	return 0;

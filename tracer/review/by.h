@@ -36,6 +36,9 @@ int by_new(const char *source, const struct trace_probe *const *probes, size_t n
 	   struct by **ret);
 void by_free(struct by *by);
 
+/** Bind the expression to the trace's probes, which have become more; what was found before stays. Errors as by_new(). */
+int by_bind(struct by *by, const struct trace_probe *const *probes, size_t n_probes);
+
 /**
  * The key of a call, or of the nearest one around it that has one; NULL if none has. It lives as
  * long as `by`.  0 or -ENOMEM.

@@ -34,6 +34,7 @@ struct last {
 };
 
 struct changes {
+	const char *source;
 	struct filter *filter;
 	struct by *by;
 	struct last *lasts;
@@ -42,6 +43,18 @@ struct changes {
 	uint64_t left_out;
 };
 
+int changes_bind(struct changes *changes, const struct trace_probe *const *probes, size_t n_probes)
+{
+	struct filter *filter;
+	int r = filter_new(changes->source, probes, n_probes, &filter);
+
+	if (r < 0)
+		return err_context(r, "--changed");
+	filter_free(changes->filter);
+	changes->filter = filter;
+	return 0;
+}
+
 int changes_new(const char *source, const struct trace_probe *const *probes, size_t n_probes,
 		struct by *by, struct changes **ret)
 {
@@ -49,12 +62,13 @@ int changes_new(const char *source, const struct trace_probe *const *probes, siz
 
 	if (!changes)
 		return err_set(-ENOMEM, "out of memory");
+	changes->source = source;
 	changes->by = by;
-	int r = filter_new(source, probes, n_probes, &changes->filter);
+	int r = changes_bind(changes, probes, n_probes);
 
 	if (r < 0) {
 		changes_free(changes);
-		return err_context(r, "--changed");
+		return r;
 	}
 	*ret = changes;
 	return 0;

@@ -32,10 +32,13 @@ struct change {
 	const char *key;                    /**< NULL: none */
 };
 
-/** `by` is borrowed.  -EINVAL with a message for what is no expression over this trace. */
+/** `by` is borrowed, `source` must live as long.  -EINVAL with a message for what is no expression over this trace. */
 int changes_new(const char *source, const struct trace_probe *const *probes, size_t n_probes,
 		struct by *by, struct changes **ret);
 void changes_free(struct changes *changes);
+
+/** Bind the expression to the trace's probes, which have become more; calls seen before stay. Errors as changes_new(). */
+int changes_bind(struct changes *changes, const struct trace_probe *const *probes, size_t n_probes);
 
 /** Look at the next call: 1 and the change; 0 if there is none; -ENOMEM. */
 int changes_look(struct changes *changes, const struct call *call, struct change *ret);

@@ -100,6 +100,27 @@ static void by_key(void **state)
 	close_changes();
 }
 
+/* A function that comes while the trace grows; what was seen of the others stays. */
+static void more_functions(void **state)
+{
+	struct change change = { 0 };
+
+	(void)state;
+	if (by_new("disk", probes, 1, false, &by) < 0 || changes_new("n", probes, 1, by, &changes) < 0)
+		fail_msg("%s", err_text());
+	next_id = 1;
+	assert_int_equal(look_int(&f, "vda", 1, &change), 0);
+	assert_int_equal(by_bind(by, probes, 2), 0);
+	assert_int_equal(changes_bind(changes, probes, 2), 0);
+	assert_int_equal(look_int(&g, "vda", 5, &change), 0);
+	assert_int_equal(look_int(&g, "vda", 6, &change), 1);
+	assert_int_equal(change.before_id, 2);
+	assert_string_equal(change.key, "\"vda\"");
+	assert_int_equal(look_int(&f, "vda", 2, &change), 1);
+	assert_int_equal(change.before_id, 1);
+	close_changes();
+}
+
 /* What is not there is compared with nothing; a NULL pointer is something. */
 static void missing(void **state)
 {
@@ -162,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_function), cmocka_unit_test(by_key), cmocka_unit_test(missing),
+		cmocka_unit_test(more_functions),
 		cmocka_unit_test(computed),    cmocka_unit_test(many),	 cmocka_unit_test(mistakes),
 	};
 
