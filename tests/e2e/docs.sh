@@ -40,6 +40,13 @@ while read -r command; do
 	options_in help >expected
 	options_in text >named
 	same "$command: the options of its page are those of its help" expected named
+	# "--if EXPR" wants a word behind it, "--raw" none
+	sed -nE 's/^ *(-[a-z0-9], )?(--[a-z0-9-]+)( [A-Z]+| strings)?.*/\2\3/p' help | sed -E 's/ .*/ VALUE/; /^--help$/d' >expected
+	while read -r option _; do
+		timeout 10 virtrace "$command" "$option" >said 2>&1 </dev/null || true
+		grep -Eq -e "$option' (needs a value|requires an argument)" said && echo "$option VALUE" || echo "$option"
+	done <expected >took
+	same "$command: options take values where its help has one" expected took
 	sed -n '/^Exit status: /,/^$/s/^Exit status: //p' help | one_line >status
 	succeeds "$command: so is the exit status" grep -qiF -f status <(one_line <text)
 	succeeds "$command: virtrace(1) names its page" grep -qF "virtrace-$command(1)" virtrace.txt

@@ -17,7 +17,7 @@ enum { COMPACT_ELEMENTS = 64, GDB_REPEATS = 10, NARROWEST_PAGE = 60 };
 
 static int parse_colour(const char *text, enum colour_when *ret)
 {
-	if (!text || !strcmp(text, "always"))
+	if (!strcmp(text, "always"))
 		*ret = COLOUR_ALWAYS;
 	else if (!strcmp(text, "auto"))
 		*ret = COLOUR_AUTO;

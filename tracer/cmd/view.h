@@ -27,7 +27,7 @@ enum { OPT_COLOR = OPT_REVIEW_END, OPT_NO_PAGER, OPT_RAW, OPT_VIEW_END };
 
 /** Long options of all such commands. */
 #define VIEW_OPTIONS                                                                               \
-	{ "color", optional_argument, NULL, OPT_COLOR },                                           \
+	{ "color", required_argument, NULL, OPT_COLOR },                                           \
 	{ "no-pager", no_argument, NULL, OPT_NO_PAGER },                                           \
 	{ "raw", no_argument, NULL, OPT_RAW },                                                     \
 	{ "help", no_argument, NULL, 'h' }
