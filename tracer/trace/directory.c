@@ -95,13 +95,15 @@ int directory_remove(const char *path)
 	return 0;
 }
 
+/**
+ * Whether virtrace has made it: the side directory is the first thing that is made in a trace's directory, and the last that is
+ * removed.  The rest may be missing, of a recording that was killed before it was complete.
+ */
 static bool is_trace(const char *path)
 {
-	struct stat metadata, side;
+	struct stat side;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool yes = fd >= 0 && fstatat(fd, METADATA_FILE, &metadata, AT_SYMLINK_NOFOLLOW) == 0 &&
-		   fstatat(fd, SIDE_DIR, &side, AT_SYMLINK_NOFOLLOW) == 0 &&
-		   S_ISREG(metadata.st_mode) && S_ISDIR(side.st_mode);
+	bool yes = fd >= 0 && fstatat(fd, SIDE_DIR, &side, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(side.st_mode);
 
 	if (fd >= 0)
 		close(fd);

@@ -1,6 +1,13 @@
 #include "tests/unit/trace/support.h"
 
 #include <json-c/json.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static const struct schema number = { .kind = SCHEMA_INT, .name = "n", .size = 4, .is_signed = true };
@@ -74,7 +81,11 @@ static void test_force_removes_only_traces(void **state)
 		{ "mkdir %s", true },
 		{ "mkdir %s; touch %s/x", false },
 		{ "mkdir %s; touch %s/metadata", false },
-		{ "mkdir -p %s/.virtrace", false },
+		{ "mkdir -p %s/.virtrace", true }, /* killed when it had just been begun */
+		{ "mkdir -p %s/.virtrace; touch %s/.metadata.tmp %s/.virtrace/schema.json.tmp", true },
+		{ "mkdir -p %s/.virtrace; touch %s/.stream.tmp %s/.virtrace/info.json", true },
+		{ "mkdir -p %s/.virtrace; touch %s/precious", false },
+		{ "mkdir -p %s; ln -s /tmp %s/.virtrace; touch %s/metadata", false },
 		{ "mkdir -p %s/.virtrace; touch %s/metadata", true },
 		{ "mkdir -p %s/.virtrace; touch %s/metadata; touch %s/precious", false },
 		{ "mkdir -p %s/.virtrace; touch %s/metadata; touch %s/.virtrace/precious", false },
@@ -116,6 +127,54 @@ static void test_force_removes_only_traces(void **state)
 	}
 	shell("rm -rf %s", dir);
 	scratch_remove(dir);
+}
+
+/* Killed at its first system call `nr`. */
+static void create_and_die_at(const char *dir, unsigned nr)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+	struct rlimit no_core = { 0, 0 };
+	struct trace_writer *w;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setrlimit(RLIMIT_CORE, &no_core);
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+		trace_create(dir, true, "{}", &w);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
+/* What is left of a recording that is killed before there is a trace is no obstacle to the next. */
+static void test_force_after_kill(void **state)
+{
+	static const unsigned calls[] = { SYS_mkdirat, SYS_unlinkat, SYS_renameat };
+	struct trace_writer *w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		char *dir = scratch_new();
+
+		create_and_die_at(dir, calls[i]);
+		assert_int_equal(access(dir, F_OK), 0);
+		assert_int_equal(access(path_in(dir, "metadata"), F_OK), -1);
+		assert_int_equal(trace_create(dir, false, "{}", &w), -EEXIST);
+		assert_int_equal(trace_create(dir, true, "{}", &w), 0);
+		trace_thread(w, 1, 2, "x");
+		trace_close(w);
+		assert_int_equal(babeltrace_count(dir), 1);
+		scratch_remove(dir);
+	}
 }
 
 static void test_cannot_create(void **state)
@@ -521,6 +580,7 @@ int main(void)
 		cmocka_unit_test(test_new_directory),
 		cmocka_unit_test(test_force),
 		cmocka_unit_test(test_force_removes_only_traces),
+		cmocka_unit_test(test_force_after_kill),
 		cmocka_unit_test(test_cannot_create),
 		cmocka_unit_test(test_builtin_events),
 		cmocka_unit_test(test_ends_of_calls),
