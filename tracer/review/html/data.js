@@ -168,15 +168,17 @@ async function readTrace(base64, progress) {
 	const reader = new Blob([bytesOf(base64)]).stream()
 		.pipeThrough(new DecompressionStream('deflate'))
 		.pipeThrough(new TextDecoderStream()).getReader();
-	let rest = '', last = performance.now();
+	let pieces = [], last = performance.now(); // pieces: of a line that has not ended
 
 	for (;;) {
 		const { done, value } = await reader.read();
-		const lines = (rest + (value ?? '')).split('\n');
+		const lines = (value ?? '').split('\n');
 
-		rest = lines.pop();
-		for (const line of lines)
-			addLine(line);
+		pieces.push(lines.shift());
+		for (const line of lines) {
+			addLine(pieces.join(''));
+			pieces = [line];
+		}
 		if (done)
 			break;
 		if (performance.now() - last > 100) {
