@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -131,6 +132,122 @@ static void repaired(void **state)
 	finish(proc);
 }
 
+/* ---- where /proc/PID/mem may not be written (Linux 6.12, proc_mem.force_override=never) */
+
+static struct counters {
+	volatile uint64_t traps, signals, rounds;
+} *counters; /* shared with the child */
+
+/* The instruction under the int3 does nothing: after it is as good as through it. */
+__attribute__((naked, noinline)) static void hot(void) { __asm__("nop; nop; ret"); }
+
+static void on_trap(int sig)
+{
+	(void)sig;
+	counters->traps++;
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	counters->signals++;
+}
+
+/* A child that runs through `hot` all the time, catches what it traps at there, and counts signals. */
+static struct proc *start_hot(void)
+{
+	struct proc *proc;
+	sigset_t queued;
+
+	counters = mmap(NULL, sizeof(*counters), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(counters, MAP_FAILED);
+	sigemptyset(&queued);
+	sigaddset(&queued, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &queued, NULL);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGTRAP, on_trap);
+		signal(SIGRTMIN, on_signal);
+		sigprocmask(SIG_UNBLOCK, &queued, NULL);
+		for (;; counters->rounds++)
+			hot();
+	}
+	sigprocmask(SIG_UNBLOCK, &queued, NULL);
+	assert_int_equal(proc_open(pid, &proc), 0);
+	return proc;
+}
+
+static void wait_for_more(const volatile uint64_t *counter, uint64_t than)
+{
+	for (int i = 0; i < 30000 && *counter <= than; i++)
+		usleep(1000);
+	assert_true(*counter > than);
+}
+
+/* What the kernel does then: files that cannot be written stand for it. */
+static void refuse_writing(const struct proc *proc)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)proc->pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(dup3(fd, proc->mem_fd, O_CLOEXEC), proc->mem_fd);
+	close(fd);
+}
+
+/* It is stopped for that, and neither harmed nor kept: no trap and no signal is lost, nobody traces it afterwards. */
+static void by_a_stopped_thread(void **state)
+{
+	enum { ROUNDS = 100 };
+	struct proc *proc = start_hot();
+	int writable = fcntl(proc->mem_fd, F_DUPFD_CLOEXEC, 0);
+	uint64_t at = (uint64_t)hot, traced = 1;
+	struct repair_result result;
+	struct journal journal;
+	uint8_t code[8];
+
+	(void)state;
+	assert_int_equal(journal_create(proc->pid, &journal), 0);
+	assert_int_equal(journal_add(&journal, at, (const uint8_t *)hot, 1, JOURNAL_NO_MODULE), 0);
+	assert_int_equal(journal_add(&journal, (uint64_t)one, (const uint8_t *)one, 4, JOURNAL_NO_MODULE), 1);
+	refuse_writing(proc);
+	for (uint64_t i = 0; i < ROUNDS; i++) {
+		uint64_t traps = counters->traps;
+
+		assert_int_equal(pwrite(writable, &int3, 1, (off_t)at), 1);
+		wait_for_more(&counters->traps, traps);
+		assert_int_equal(sigqueue(proc->pid, SIGRTMIN, (union sigval){ 0 }), 0);
+		assert_int_equal(repair_process(proc, journal.file, &result), 0);
+		if (result.restored != 1 || result.clean != 1 || result.changed || result.failed)
+			fail_msg("%zu restored, %zu clean, %zu changed, %zu failed, %s", result.restored, result.clean,
+				 result.changed, result.failed, err_text());
+		assert_int_equal(pread(proc->mem_fd, code, sizeof(code), (off_t)at), sizeof(code));
+		assert_memory_equal(code, (const void *)hot, sizeof(code));
+		assert_int_equal(proc_status(proc->pid, "TracerPid", 10, &traced), 0);
+		assert_int_equal(traced, 0);
+		wait_for_more(&counters->rounds, counters->rounds);
+	}
+	wait_for_more(&counters->signals, ROUNDS - 1);
+	assert_true(counters->signals == ROUNDS);
+
+	/* one that job control has stopped stays so */
+	assert_int_equal(kill(proc->pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(proc->pid, NULL, WUNTRACED), proc->pid);
+	assert_int_equal(pwrite(writable, &int3, 1, (off_t)at), 1);
+	assert_int_equal(repair_process(proc, journal.file, &result), 0);
+	assert_true(result.restored == 1 && !result.failed);
+	for (int i = 0; i < 30000 && proc_state(proc->pid, proc->pid) != 'T'; i++)
+		usleep(1000);
+	assert_int_equal(proc_state(proc->pid, proc->pid), 'T');
+	close(writable);
+	journal_remove(&journal);
+	finish(proc);
+	munmap(counters, sizeof(*counters));
+}
+
 /* As readelf tells it. */
 static void build_ids(void **state)
 {
@@ -184,7 +301,6 @@ static void locked(void **state)
 	finish(proc);
 }
 
-/* What is damaged is refused before anything is done with it. */
 /* Whoever made it was killed before it was complete. */
 static void unfinished(void **state)
 {
@@ -206,6 +322,7 @@ static void unfinished(void **state)
 	finish(proc);
 }
 
+/* What is damaged is refused before anything is done with it. */
 static void damaged(void **state)
 {
 	struct proc *proc = start();
@@ -247,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(repaired),
+		cmocka_unit_test(by_a_stopped_thread),
 		cmocka_unit_test(build_ids),
 		cmocka_unit_test(locked),
 		cmocka_unit_test(unfinished),
