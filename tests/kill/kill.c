@@ -38,7 +38,8 @@ static const struct place attaching[] = {
 	{ "journal-made", 1 }, { "guardian-started", 1 }, { "seize", 3 }, { "seized-all", 1 },
 	{ "rcall-paused", 2 }, { "rcall-frame", 2 }, { "rcall-set", 2 }, { "rcall-resumed", 2 },
 	{ "area-code", 1 }, { "area-header", 1 }, { "area-linked", 1 },
-	{ "handler-described", 1 }, { "handler-installed", 1 }, { "slot-written", 6 }, { "site-noted", 12 }, { "site-armed", 12 },
+	{ "handler-described", 1 }, { "handler-installed", 1 }, { "children-gone", 1 },
+	{ "slot-written", 6 }, { "site-noted", 12 }, { "site-armed", 12 },
 };
 static const struct place hitting[] = {
 	{ "hit-seen", 400 }, { "hit-known", 400 }, { "hit-read", 400 }, { "hit-moved", 400 }, { "hit-resumed", 400 },
@@ -315,6 +316,21 @@ static void while_leaving(void **state)
 	kill_at_places(leaving, sizeof(leaving) / sizeof(leaving[0]), false);
 }
 
+/* Children of vfork() that were made before the handler was there have none: nobody may be killed while these stand at a site. */
+static void before_the_handler(void **state)
+{
+	static const struct place place = { "hit-known", 60 };
+	static const char *const args[] = { "1", "vvvvvvvv", NULL };
+
+	(void)state;
+	for (unsigned k = 0; k < 10 * times("VIRTRACE_KILLS", 1); k++) {
+		struct victim victim = victim_start("load", args, 1);
+
+		kill_at(&victim, &place, hot_probes);
+		finish_well(&victim, hot_probes);
+	}
+}
+
 /* A library comes and goes while we are killed. */
 static void at_dlopen(void **state)
 {
@@ -543,6 +559,7 @@ int main(void)
 		cmocka_unit_test(at_a_hit),
 		cmocka_unit_test(nothing_is_lost),
 		cmocka_unit_test(while_leaving),
+		cmocka_unit_test(before_the_handler),
 		cmocka_unit_test(at_dlopen),
 	};
 	const struct CMUnitTest moments[] = {

@@ -32,7 +32,8 @@
  * A limit of this back end: an int3 hit by a thread that has SIGTRAP blocked makes the kernel reset
  * the process' SIGTRAP handler and unblock the signal (kernel/signal.c, force_sig_info_to_task),
  * also under a tracer.  A program that handles SIGTRAP itself loses its handler then.  Ours is installed again by the
- * slot; a thread that is in just that stop when we are killed still dies of it.  And where the guardian may not trace us, a child
+ * slot; a thread that is in just that stop when we are killed still dies of it, and so does a child of vfork() that has reset its
+ * handlers.  And where the guardian may not trace us, a child
  * that was forked a moment before we are killed, and that resets its handlers before it comes to a site, dies there.
  */
 #include "tracer/probe/engine.h"
@@ -228,11 +229,8 @@ static int give_up(struct engine *engine, int error)
 	return error;
 }
 
-/*
- * Until nobody is new or unsettled.  Who seems to wait in vfork() is believed when that has lasted
- * for a while.
- */
-static int seize_all(struct engine *engine)
+/* Who seems to wait in vfork() is believed when that has lasted for a while. */
+int engine_seize_all(struct engine *engine)
 {
 	static const struct timespec pause = { 0, 100 * 1000 };
 	uint64_t start_ns = engine_now_ns(), vfork_since_ns = start_ns;
@@ -272,7 +270,7 @@ int engine_attach(pid_t pid, const struct engine_ops *ops, void *ctx, struct eng
 		return r;
 	r = take_precautions(engine);
 	if (r == 0)
-		r = seize_all(engine);
+		r = engine_seize_all(engine);
 	KILL_POINT("seized-all");
 	if (r == 0)
 		r = look_around(engine);
@@ -354,11 +352,12 @@ static void release_at_exec(struct engine *engine)
 
 static int start(struct engine *engine)
 {
-	uint64_t start_ns = engine_now_ns();
 	bool first = engine->phase == ENGINE_ATTACHED;
 
 	if (first)
-		protect_start(engine);
+		protect_start(engine); /* it serves stops meanwhile */
+	uint64_t start_ns = engine_now_ns();
+
 	libraries_watch(engine);
 	int r = engine_arm(engine);
 

@@ -120,6 +120,8 @@ struct engine {
 };
 
 uint64_t engine_now_ns(void);
+/** Seize, and serve, until nobody is new or unsettled (remote/seize.h). */
+int engine_seize_all(struct engine *engine);
 
 /* dispatch.c */
 /** Act on one event: afterwards the task runs, or is not ours any more. */

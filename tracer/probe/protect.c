@@ -13,6 +13,10 @@
  *
  * A handler that is there may be one that a killed tracer left.  Its address says so, for which a thread of the process has to ask.
  *
+ * Signal handlers are copied when a process is made, also by vfork(), which shares the memory: a child that was made before the
+ * handler has none, and would die at an int3 when we are killed.  Such children exec or exit soon; until they have, no int3 is
+ * planted.
+ *
  * Between the check in a slot and its system call a thread may be preempted, and install the handler late.  So it is taken out by
  * the last thread that is traced, when all others have been seen outside of that code.
  */
@@ -38,7 +42,7 @@
 #include "tracer/remote/seccomp.h"
 #include "tracer/remote/thread.h"
 
-enum { PAGE = 4096, SA_RESTORER_FLAG = 0x04000000, GONE_WAIT_MS = 100 };
+enum { PAGE = 4096, SA_RESTORER_FLAG = 0x04000000, GONE_WAIT_MS = 100, CHILDREN_WAIT_MS = 500 };
 
 /* What the handler calls to restore the text, and what it cannot do without. */
 static const int repair_calls[] = { SYS_open, SYS_pread64, SYS_pwrite64, SYS_close },
@@ -175,9 +179,42 @@ static int protect(struct engine *engine)
 	return r;
 }
 
+/* Whether there are processes in the memory that do not catch SIGTRAP. */
+static bool has_bare_children(struct engine *engine)
+{
+	struct thread *thread, *next;
+	uint64_t caught;
+
+	HASH_ITER(hh, engine->proc->threads, thread, next)
+		if (thread->kind != THREAD_OWN && !proc_is_dead(proc_state(thread->tid, thread->tid)) &&
+		    proc_status(thread->tid, "SigCgt", 16, &caught) == 0 && !(caught >> (SIGTRAP - 1) & 1))
+			return true;
+	return false;
+}
+
+/* First those have to be known that were about to be made: every task must be seen outside of fork() again. */
+static void wait_for_children(struct engine *engine)
+{
+	static const struct timespec pause = { 0, 1000 * 1000 };
+	struct thread *thread, *next;
+
+	HASH_ITER(hh, engine->proc->threads, thread, next)
+		thread->settled = false;
+	if (engine_seize_all(engine) < 0)
+		log_debug("protect", "%s", err_text());
+	for (int i = 0; i < CHILDREN_WAIT_MS && has_bare_children(engine); i++) {
+		guardian_beat(&engine->guardian);
+		engine_serve_all(engine);
+		nanosleep(&pause, NULL);
+	}
+	KILL_POINT("children-gone");
+}
+
 void protect_start(struct engine *engine)
 {
 	engine->protected = protect(engine) == 0;
+	if (engine->protected && !engine->held)
+		wait_for_children(engine);
 	if (engine->guardian.shared)
 		engine->guardian.shared->fragile = !engine->protected;
 	if (!engine->protected)
