@@ -13,9 +13,10 @@
 
 #include "tests/engine/functions.inc"
 
-enum { CHILD_ROUNDS = 20, SHORT_ROUNDS = 10 };
+enum { CHILD_ROUNDS = 20, PATIENCE_MS = 30000 };
 static pthread_t hot[VICTIM_THREADS];
 static int n_hot;
+static volatile int storms; /* that are not over */
 
 static void *run_hot(void *arg)
 {
@@ -30,7 +31,7 @@ static void *run_hot(void *arg)
 	}
 	__sync_fetch_and_add(&shared->hot_done, 1);
 	__sync_fetch_and_add(&shared->done, 1);
-	while (!shared->quit)
+	while (!shared->quit || storms)
 		nap(1000);
 	return NULL;
 }
@@ -134,6 +135,11 @@ static void *run_storm(void *arg)
 			shared->signals_sent++;
 		nap(50);
 	}
+	for (int i = 0; i < PATIENCE_MS && shared->signals_got < shared->signals_sent; i++)
+		nap(1000);
+	if (shared->signals_got != shared->signals_sent)
+		bad("signals were lost, or came twice", (long)(shared->signals_sent - shared->signals_got));
+	__sync_fetch_and_sub(&storms, 1);
 	__sync_fetch_and_add(&shared->done, 1);
 	return NULL;
 }
@@ -184,6 +190,7 @@ int main(int argc, char **argv)
 			start(run_blocker, NULL);
 			break;
 		case 'S':
+			storms = 1;
 			start(run_storm, NULL);
 			break;
 		case 't':
@@ -193,5 +200,9 @@ int main(int argc, char **argv)
 			start(run_forker, (void *)(long)*c);
 		}
 	}
-	return finish();
+	int status = finish();
+
+	while (storms)
+		nap(1000);
+	return shared->bad ? 1 : status;
 }

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-enum { VICTIM_THREADS = 64 };
+enum { VICTIM_THREADS = 64, SHORT_ROUNDS = 10 /* of a thread that lives shortly */ };
 
 struct victim_thread {
 	int tid;

@@ -20,6 +20,23 @@
 #include "tracer/probe/engine_state.h"
 #include "tracer/remote/proc.h"
 
+/* Of each thread the last call that was recorded is the last one it made, by its own account: of the round it was in at the end. */
+static void check_last_calls(const struct recorder *recorder, const struct victim *victim)
+{
+	for (unsigned i = 0; i < victim->shared->n_threads; i++) {
+		const struct victim_thread *thread = &victim->shared->threads[i];
+
+		for (unsigned f = 0; f < recorder->watched.n; f++) {
+			const struct seen *seen = recorder_seen(recorder, thread->tid, f);
+
+			assert_non_null(seen);
+			if (seen->last != thread->rounds && seen->last != thread->rounds + 1)
+				fail_msg("%s in %d: recorded to %lu, called to %lu", recorder->watched.items[f]->name,
+					 thread->tid, (unsigned long)seen->last, (unsigned long)thread->rounds);
+		}
+	}
+}
+
 /* Attach, let it end in its way, and see what we are told. */
 static void end(const char *way, enum target_end expected, int expected_status, int wait_status)
 {
@@ -54,6 +71,7 @@ static void end(const char *way, enum target_end expected, int expected_status, 
 		assert_true(watched->entries > 0);
 	}
 	recorder_check(&recorder);
+	check_last_calls(&recorder, &victim);
 	recorder_fini(&recorder);
 	victim_forget(&victim);
 }

@@ -40,6 +40,23 @@ static bool all_seen(const struct recorder *recorder, const struct victim *victi
 	return true;
 }
 
+/* Threads of which every call was recorded, from the first to the last. */
+static uint64_t count_whole_lives(const struct recorder *recorder)
+{
+	uint64_t n_whole = UINT64_MAX;
+
+	for (unsigned f = 0; f < recorder->watched.n; f++) {
+		unsigned repeat = recorder->watched.items[f]->repeat;
+		uint64_t n = 0;
+
+		for (const struct seen *seen = recorder->seen; seen; seen = seen->hh.next)
+			n += seen->key.function == f && seen->first == 1 && seen->last == SHORT_ROUNDS &&
+			     seen->entries == (uint64_t)SHORT_ROUNDS * repeat && seen->returns == seen->entries && !seen->open;
+		n_whole = n < n_whole ? n : n_whole;
+	}
+	return n_whole;
+}
+
 /*
  * After the victim's threads have stopped, the last serial recorded is the last one they counted
  * themselves.
@@ -50,10 +67,20 @@ static void check_counts(struct recorder *recorder, struct victim *victim)
 	recorder_attach(recorder);
 	for (int i = 0; i < PATIENCE && !all_seen(recorder, victim); i++)
 		recorder_run(recorder, 50);
+	/* Four at a time: those of the round under way may have begun before all was armed. */
+	uint64_t lives = victim->shared->short_lived + 4;
+
+	for (int i = 0; i < PATIENCE && lives > 4 && victim->shared->short_lived < lives + 8; i++)
+		recorder_run(recorder, 50);
+	uint64_t whole = victim->shared->short_lived;
+
 	victim->shared->stop = 1;
 	for (int i = 0; i < PATIENCE && victim->shared->hot_done < victim->shared->n_threads; i++)
 		recorder_run(recorder, 50);
 	recorder_detach(recorder);
+	if (lives > 4 && count_whole_lives(recorder) < whole - lives)
+		fail_msg("%lu threads lived and died while traced, all calls were recorded of %lu",
+			 (unsigned long)(whole - lives), (unsigned long)count_whole_lives(recorder));
 	for (unsigned i = 0; i < victim->shared->n_threads; i++) {
 		const struct victim_thread *thread = &victim->shared->threads[i];
 
