@@ -17,7 +17,7 @@
 struct process {
 	bool exists;
 	char name[32], state;
-	long pid, tracer, uid, gid, seccomp, is_kernel_thread;
+	long pid, tracer, uid, gid, seccomp, is_kernel_thread, threads;
 	unsigned long long permitted; /* capabilities */
 	bool shadow_stack;
 };
@@ -31,6 +31,7 @@ static void read_line(const char *line, struct process *process)
 	sscanf(line, "Uid:\t%ld", &process->uid);
 	sscanf(line, "Gid:\t%ld", &process->gid);
 	sscanf(line, "Seccomp:\t%ld", &process->seccomp);
+	sscanf(line, "Threads:\t%ld", &process->threads);
 	sscanf(line, "Kthread:\t%ld", &process->is_kernel_thread);
 	if (!strncmp(line, "x86_Thread_features:", 20))
 		process->shadow_stack = strstr(line, "shstk") != NULL;
@@ -86,6 +87,10 @@ static void check_process(pid_t pid, const struct process *process, struct gate 
 		set_text(gate, GATE_CLOSED, -ESRCH, "no process %d", (int)pid);
 	} else if (pid == getpid()) {
 		set_text(gate, GATE_CLOSED, -EINVAL, "process %d is virtrace itself", (int)pid);
+	} else if (process->state == 'Z' && process->threads > 1) {
+		/* The kernel says nothing of its end before theirs, and its files in /proc are empty. */
+		set_text(gate, GATE_CLOSED, -ENOTSUP, "the main thread of %s[%d] has ended, and others run on: that cannot "
+			 "be traced", process->name, (int)pid);
 	} else if (process->state == 'Z' || process->state == 'X') {
 		set_text(gate, GATE_CLOSED, -ESRCH, "%s[%d] has ended already (it is a zombie)", process->name,
 			 (int)pid);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/remote/gate.h"
+#include "tracer/remote/proc.h"
 
 static void end_child(pid_t pid)
 {
@@ -47,6 +49,38 @@ static void a_zombie_has_ended(void **state)
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
 	assert_int_equal(gate_check(pid), -ESRCH);
 	assert_non_null(strstr(err_text(), "zombie"));
+	waitpid(pid, NULL, 0);
+}
+
+static void *wait_for_ever(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* A zombie, too, but its threads live. */
+static void a_leader_has_ended(void **state)
+{
+	siginfo_t info;
+	pthread_t thread;
+	char text[256];
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid) {
+		pthread_create(&thread, NULL, wait_for_ever, NULL);
+		pthread_exit(NULL);
+	}
+	while (proc_state(pid, pid) != 'Z')
+		usleep(1000);
+	assert_int_equal(gate_check(pid), -ENOTSUP);
+	snprintf(text, sizeof(text), "%s", err_text());
+	assert_non_null(strstr(text, "main thread"));
+	assert_null(strstr(text, "ended already"));
+	kill(pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(gate_check(pid), -ESRCH);
 	waitpid(pid, NULL, 0);
 }
 
@@ -107,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_of_ours_can_be_traced),
 		cmocka_unit_test(a_zombie_has_ended),
+		cmocka_unit_test(a_leader_has_ended),
 		cmocka_unit_test(the_other_tracer_is_named),
 		cmocka_unit_test(virtrace_itself_is_refused),
 		cmocka_unit_test(strict_seccomp_is_refused),
