@@ -108,7 +108,7 @@ struct engine {
 	bool watches_libraries, libraries_pending; /**< pending: the owner is looking at what was loaded */
 	atomic_bool woken; /**< engine_wake() */
 	bool protected;          /**< the handler is in the target: protect.h */
-	char unprotected[128];   /**< why not */
+	char unprotected[128];   /**< why it could die with us; empty: it could not */
 	struct thread *keeper;   /**< while detaching: who is let go last, and takes the handler out; or NULL */
 	uint64_t libraries_seen_ns, libraries_hash;
 

@@ -11,6 +11,9 @@
  * SIGTRAP itself keeps its handler, and is not protected: engine->unprotected tells.  So is one whose seccomp filters do not
  * allow rt_sigaction; where they do not allow what restoring the text takes, the handler only helps threads on.
  *
+ * Where /proc/PID/mem may not be written (rmem.c), neither the handler nor the guardian can restore the text: threads are helped on,
+ * again and again, children that reset the handler are not.  That is told, too.
+ *
  * A handler that is there may be one that a killed tracer left.  Its address says so, for which a thread of the process has to ask.
  *
  * Signal handlers are copied when a process is made, also by vfork(), which shares the memory: a child that was made before the
@@ -215,6 +218,8 @@ void protect_start(struct engine *engine)
 	engine->protected = protect(engine) == 0;
 	if (engine->protected && !engine->held)
 		wait_for_children(engine);
+	if (engine->protected && engine->proc->poke)
+		give_up(engine, "its code could only be restored by 'virtrace repair' (kernel setting proc_mem.force_override)");
 	if (engine->guardian.shared)
 		engine->guardian.shared->fragile = !engine->protected;
 	if (!engine->protected)

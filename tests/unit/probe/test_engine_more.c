@@ -191,6 +191,7 @@ static void without_mem_file(void **state)
 		recorder_add_probes(&recorder);
 		for (size_t k = 0; k < recorder.watched.n; k++)
 			load_run_until(recorder.engine, &recorder.watched.items[k]->entries, 1);
+		assert_non_null(strstr(engine_unprotected(recorder.engine), "virtrace repair"));
 		recorder_detach(&recorder);
 		recorder_check(&recorder);
 		victim_check_text(&victim);
