@@ -18,11 +18,9 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "symbols/function.h"
 #include "symbols/plan.h"
@@ -92,17 +90,11 @@ static struct payload empty_payload(const struct engine *engine)
 /* A thread's name. */
 static void announce(struct engine *engine, struct tracee *tracee, uint64_t now_ns)
 {
-	char path[64], comm[sizeof(tracee->comm)] = "";
+	char comm[sizeof(tracee->comm)] = "";
 	bool first = !tracee->comm_read_ns;
 
 	tracee->comm_read_ns = now_ns;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", (int)engine->proc->pid, (int)tracee->tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, comm, sizeof(comm) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	comm[n > 0 ? n : 0] = '\0';
+	proc_read(comm, sizeof(comm), "/proc/%d/task/%d/comm", (int)engine->proc->pid, (int)tracee->tid);
 	comm[strcspn(comm, "\n")] = '\0';
 	if (!first && !strcmp(comm, tracee->comm))
 		return;

@@ -21,30 +21,17 @@
 
 #include "tracer/base/err.h"
 #include "tracer/remote/maps.h"
+#include "tracer/remote/proc.h"
 
 enum { JOURNAL_VERSION = 1 };
 static const char journal_magic[16] = "virtrace undo\n";
 
 uint64_t process_start_time(pid_t pid)
 {
-	char path[64], text[1024];
-	unsigned long long start = 0;
+	char text[PROC_STAT_MAX];
+	const char *start = proc_stat(pid, pid, 22, text);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	/* The name, in parentheses, may hold anything: the rest follows the last one. */
-	const char *at = strrchr(text, ')');
-
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		sscanf(at, "%llu", &start);
-	return start;
+	return start ? strtoull(start, NULL, 10) : 0;
 }
 
 int journal_directory(char *path, size_t len)

@@ -6,13 +6,11 @@
  */
 #include "tracer/remote/pause.h"
 
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "tracer/remote/event.h"
 #include "tracer/remote/proc.h"
@@ -71,17 +69,11 @@ static enum harm harm_of_call(long nr, unsigned long a1, unsigned long a3)
 /* proc_pid_syscall(5): "running", or "-1 SP PC", or "NR ARG*6 SP PC". */
 static enum harm harm_of_thread(pid_t pid, pid_t tid)
 {
-	char path[64], text[256];
+	char text[256];
 	long nr;
 	unsigned long a0, a1, a2, a3;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
+	proc_read(text, sizeof(text), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
 	if (sscanf(text, "%ld %lx %lx %lx %lx", &nr, &a0, &a1, &a2, &a3) == 5)
 		return harm_of_call(nr, a1, a3);
 	return HARM_RUNNING;

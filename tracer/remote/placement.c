@@ -36,6 +36,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tracer/remote/proc.h"
+
 enum {
 	AGREE = 2,         /* looks that must have found the same CPU before */
 	CROWDED = 4,       /* looks in a row that found us waiting, before we give way */
@@ -82,23 +84,12 @@ static uint64_t waited_ns(const struct placement *placement)
 	return sscanf(text, "%*u %" SCNu64, &waited) == 1 ? waited : 0;
 }
 
-/* The second field of the file is a name in brackets that may hold anything, brackets too. */
 static int last_cpu(pid_t pid, pid_t tid)
 {
-	char path[64], text[1024];
+	char text[PROC_STAT_MAX];
+	const char *cpu = proc_stat(pid, tid, STAT_CPU, text);
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	const char *field = strrchr(text, ')');
-
-	for (int i = 2; field && i < STAT_CPU; i++)
-		field = strchr(field + 1, ' ');
-	return field ? atoi(field) : -1;
+	return cpu ? atoi(cpu) : -1;
 }
 
 static void move_to(struct placement *placement, int cpu)

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,18 +98,29 @@ size_t proc_count(const struct proc *proc)
 	return HASH_COUNT(proc->threads);
 }
 
-int proc_status(pid_t tid, const char *field, int base, uint64_t *ret)
+bool proc_read(char *text, size_t len, const char *path_format, ...)
 {
-	char path[64], text[8192], line[32];
+	char path[64];
+	va_list ap;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	snprintf(line, sizeof(line), "\n%s:", field);
+	va_start(ap, path_format);
+	vsnprintf(path, sizeof(path), path_format, ap);
+	va_end(ap);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, len - 1);
 
 	if (fd >= 0)
 		close(fd);
 	text[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+int proc_status(pid_t tid, const char *field, int base, uint64_t *ret)
+{
+	char text[8192], line[32];
+
+	snprintf(line, sizeof(line), "\n%s:", field);
+	proc_read(text, sizeof(text), "/proc/%d/status", (int)tid);
 	const char *at = strstr(text, line);
 
 	if (!at)
@@ -117,23 +129,23 @@ int proc_status(pid_t tid, const char *field, int base, uint64_t *ret)
 	return 0;
 }
 
+const char *proc_stat(pid_t pid, pid_t tid, int n, char text[PROC_STAT_MAX])
+{
+	proc_read(text, PROC_STAT_MAX, "/proc/%d/task/%d/stat", (int)pid, (int)tid);
+	/* The name, in parentheses, may hold anything, parentheses too: the rest follows the last one. */
+	const char *at = strrchr(text, ')');
+
+	for (int field = 2; at && field < n; field++)
+		at = strchr(at + 1, ' ');
+	return at ? at + 1 : NULL;
+}
+
 char proc_state(pid_t pid, pid_t tid)
 {
-	char path[64], text[512];
+	char text[PROC_STAT_MAX];
+	const char *state = proc_stat(pid, tid, 3, text);
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	/* The name, in parentheses, may hold anything: the state follows the last one. */
-	const char *end = strrchr(text, ')');
-
-	return end && end[1] == ' ' ? end[2] : 0;
+	return state ? *state : 0;
 }
 
 bool proc_is_dead(char state)

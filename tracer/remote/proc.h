@@ -47,6 +47,8 @@ struct proc {
 	void *ctx;
 };
 
+enum { PROC_STAT_MAX = 1024 };
+
 int proc_open(pid_t pid, struct proc **ret);
 /** Does not detach: tasks that are still traced are let go by the kernel when our thread ends. */
 void proc_close(struct proc *proc);
@@ -70,12 +72,20 @@ int proc_find_live(struct proc *proc);
 int proc_maps(struct proc *proc, struct maps *ret);
 
 /**
+ * Read a small file, one that the kernel makes, into `text`: what fits, with a NUL behind it.  Returns false, and the empty text, if it
+ * cannot be read.  No allocation.
+ */
+bool proc_read(char *text, size_t len, const char *path_format, ...) __attribute__((format(printf, 3, 4)));
+
+/**
  * The number behind "FIELD:" in /proc/TID/status (proc_pid_status(5)), written in `base`; -ENOENT if it is not there, the
  * first one if there are several.
  */
 int proc_status(pid_t tid, const char *field, int base, uint64_t *ret);
 
-/** State letter in /proc/PID/task/TID/stat: R S D T t Z X; 0 if it is gone. */
+/** Field `n` (3 or more) of /proc/PID/task/TID/stat (proc_pid_stat(5)), and what follows it, in `text`; NULL if it is gone. */
+const char *proc_stat(pid_t pid, pid_t tid, int n, char text[PROC_STAT_MAX]);
+/** Its third: R S D T t Z X; 0 if it is gone. */
 char proc_state(pid_t pid, pid_t tid);
 bool proc_is_dead(char state); /**< gone, or a zombie */
 

@@ -23,7 +23,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,16 +132,10 @@ static int seize_sharers(struct proc *proc)
 /* Whether a task sleeps in a system call that makes no tasks. */
 static bool sleeps_elsewhere(pid_t tid)
 {
-	char path[64], text[256];
+	char text[256];
 	long nr;
 
-	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
+	proc_read(text, sizeof(text), "/proc/%d/syscall", (int)tid);
 	return sscanf(text, "%ld", &nr) == 1 && nr >= 0 && nr != SYS_clone && nr != SYS_clone3 &&
 	       nr != SYS_fork && nr != SYS_vfork;
 }

@@ -358,6 +358,46 @@ static void registers(void **state)
 	munmap(page, PAGE);
 }
 
+/* ---- what /proc tells, of a thread with a name made to mislead; ps(1) knows it as well */
+static long ask_ps(pid_t pid, const char *what)
+{
+	char command[96];
+	long n = -1;
+
+	snprintf(command, sizeof(command), "ps -o %s= -p %d", what, (int)pid);
+	FILE *f = popen(command, "r");
+
+	assert_true(f && fscanf(f, "%ld", &n) == 1);
+	pclose(f);
+	return n;
+}
+
+static void stat_fields(void **state)
+{
+	char text[PROC_STAT_MAX];
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		prctl(PR_SET_NAME, ") Z 1 (x) 2 3");
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+	assert_int_equal(proc_state(pid, pid), 'T');
+	assert_int_equal(atol(proc_stat(pid, pid, 4, text)), getpid());
+	assert_int_equal(atol(proc_stat(pid, pid, 5, text)), ask_ps(pid, "pgid"));
+	assert_int_equal(atol(proc_stat(pid, pid, 20, text)), ask_ps(pid, "nlwp"));
+	assert_int_equal(atol(proc_stat(pid, pid, 39, text)), ask_ps(pid, "psr"));
+	assert_null(proc_stat(pid, pid, 1000, text));
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_null(proc_stat(pid, pid, 3, text));
+	assert_int_equal(proc_state(pid, pid), 0);
+	assert_false(proc_read(text, sizeof(text), "/proc/%d/stat", (int)pid));
+	assert_string_equal(text, "");
+}
+
 /* ---- what a stop inside a system call comes back to: arch/x86/kernel/signal.c */
 static void restart(void **state)
 {
@@ -397,7 +437,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(remote_mmap), cmocka_unit_test(remote_mmap_sleeping), cmocka_unit_test(memory),
 		cmocka_unit_test(write_text), cmocka_unit_test(many_bytes), cmocka_unit_test(registers),
-		cmocka_unit_test(restart),
+		cmocka_unit_test(stat_fields), cmocka_unit_test(restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
