@@ -403,6 +403,35 @@ static void test_nested_options(void **state)
 	scratch_remove(dir);
 }
 
+static size_t count_in(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, what)); text += strlen(what))
+		n++;
+	return n;
+}
+
+/* Three texts and two arrays of bytes, all as long as they may be. */
+static void assert_long_texts(const char *dir, size_t text_len)
+{
+	char *all = babeltrace_details(dir);
+	const char *at = all;
+
+	assert_int_equal(count_in(all, "\nEvent `f`"), 5);
+	for (unsigned i = 0; i < 3; i++) {
+		at = strstr(at, " chars: x");
+		assert_non_null(at);
+		at += strlen(" chars: ");
+		assert_int_equal(strspn(at, "x"), text_len);
+		at += text_len;
+		assert_int_equal(*at, '\n');
+	}
+	assert_null(strstr(at, " chars: x"));
+	assert_int_equal(count_in(all, "]: 0x78\n"), 2 * UINT16_MAX);
+	free(all);
+}
+
 static void test_long_texts(void **state)
 {
 	const struct schema *entry =
@@ -425,7 +454,7 @@ static void test_long_texts(void **state)
 		assert_int_equal(trace_entry(w, class, &context, b.data, b.len, NULL, 0, 0), 0);
 	}
 	trace_close(w);
-	assert_int_equal(babeltrace_count(dir), 5);
+	assert_long_texts(dir, sizeof(text));
 
 	struct reader *rd = open_reader(dir);
 
