@@ -272,8 +272,9 @@ static void build_ids(void **state)
 		hex[strcspn(hex, "\n")] = '\0';
 		size_t len = read_id(&source, m, id);
 
-		for (size_t k = 0; k <= len; k++)
-			snprintf(ours + 2 * k, 3, k < len ? "%02x" : "", k < len ? id[k] : 0);
+		ours[0] = '\0';
+		for (size_t k = 0; k < len; k++)
+			snprintf(ours + 2 * k, 3, "%02x", id[k]);
 		assert_string_equal(ours, hex);
 		n_checked += len > 0;
 	}
