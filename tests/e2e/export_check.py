@@ -161,8 +161,43 @@ def for_doubles(value):
     return value
 
 
+def is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_time(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+
+CHROME_KEYS = {
+    "M": {"name": str, "pid": is_int, "args": dict},
+    "X": {"name": str, "pid": is_int, "tid": is_int, "ts": is_time, "dur": is_time, "args": dict},
+    "B": {"name": str, "pid": is_int, "tid": is_int, "ts": is_time, "args": dict},
+    "C": {"name": str, "pid": is_int, "ts": is_time, "args": dict},
+}
+
+
+def obeys_trace_event_format(trace):
+    """What the format's description demands of events: keys and their types, names before slices."""
+    named = set()
+    for event in trace["traceEvents"]:
+        for key, kind in CHROME_KEYS[event["ph"]].items():
+            value = event.get(key)
+            if not (isinstance(value, kind) if isinstance(kind, type) else kind(value)):
+                fail(f"{key} of {event}"[:500])
+        if event["ph"] == "M":
+            same("kind of name", True, event["name"] in ("process_name", "thread_name"))
+            same("a name", str, type(event["args"]["name"]))
+            named.add((event["name"], event["pid"], event.get("tid")))
+        elif event["ph"] == "C":
+            same("numbers", True, all(type(value) in (int, float) for value in event["args"].values()))
+        else:
+            same("thread has a name", True, ("thread_name", event["pid"], event["tid"]) in named)
+
+
 def check_chrome(calls, path):
-    trace = json.load(open(path))
+    trace = json.load(open(path), parse_constant=lambda text: fail(f"{text} is no JSON"))
+    obeys_trace_event_format(trace)
     events = [event for event in trace["traceEvents"] if event["ph"] in "XB"]
     same("calls", len(calls), len(events))
     zero = int(trace["otherData"]["ts_zero_ns"])
