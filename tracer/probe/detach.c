@@ -90,17 +90,39 @@ static void choose_keeper(struct engine *engine)
 	struct candidate list[CANDIDATES_MAX];
 	bool wanted = engine->protected && engine->end == TARGET_RUNNING;
 
-	if (wanted && pause_candidates(engine->proc, list) && list[0].harm < HARM_EINTR)
-		engine->keeper = proc_thread(engine->proc, list[0].tid);
+	size_t n = wanted ? pause_candidates(engine->proc, list) : 0;
+
+	for (size_t i = 0; i < n && list[i].harm < HARM_EINTR && !engine->keeper; i++) {
+		struct thread *thread = proc_thread(engine->proc, list[i].tid);
+
+		engine->keeper = thread_fault_waits(thread) ? NULL : thread;
+	}
 }
 
-/* Also one that job control has stopped will do: it makes the call when it is continued. */
+/* It is let go like others; the handler stays, and is harmless. */
+static void give_up_keeper(struct engine *engine)
+{
+	if (engine->keeper)
+		log_debug("detach", "the handler of SIGTRAP stays in process %d", (int)engine->proc->pid);
+	engine->keeper = NULL;
+}
+
+/*
+ * Also one that job control has stopped will do: it makes the call when it is continued.  Not one that has hit an int3 whose SIGTRAP is
+ * still to come (see release_paused() in dispatch.c): it is let go like others.
+ */
 static bool stop_keeper(struct engine *engine)
 {
 	struct event event;
 
-	return pause_thread(engine->proc, engine->keeper) ||
-	       (event_of(engine->keeper->tid, &event) == 0 && event.kind == EVENT_GROUP_STOP);
+	if (pause_thread(engine->proc, engine->keeper))
+		return true;
+	if (event_of(engine->keeper->tid, &event) < 0 || event.kind != EVENT_GROUP_STOP)
+		return false;
+	if (!thread_fault_waits(engine->keeper))
+		return true;
+	give_up_keeper(engine);
+	return false;
 }
 
 /* False if it has to be asked again. */
@@ -121,14 +143,6 @@ static bool let_keeper_go(struct engine *engine)
 	}
 	thread_resume(engine->proc, thread, 0);
 	return false;
-}
-
-/* It is let go like others; the handler stays, and is harmless. */
-static void give_up_keeper(struct engine *engine)
-{
-	if (engine->keeper)
-		log_debug("detach", "the handler of SIGTRAP stays in process %d", (int)engine->proc->pid);
-	engine->keeper = NULL;
 }
 
 /* Who, of those left, does not answer: for people. */
