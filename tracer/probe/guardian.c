@@ -224,12 +224,26 @@ static void repair_child(long pid)
 /* Children that one thread has made: /proc/PID/task/TID/children. */
 static bool repair_children(const char *task_path, long tid)
 {
-	char path[96], text[4096], *at = text, *end;
+	char path[96], text[4096];
+	ssize_t n;
+	long pid = 0;
 
 	put(put_number(put(path, task_path), tid), "/children");
-	read_file(path, text, sizeof(text));
-	for (long pid; (pid = strtol(at, &end, 10)) > 0 && end > at; at = end)
-		repair_child(pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	/* Numbers, each with a space behind it. */
+	while (fd >= 0 && (n = read(fd, text, sizeof(text))) > 0) {
+		for (ssize_t i = 0; i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = 10 * pid + text[i] - '0';
+			} else if (pid) {
+				repair_child(pid);
+				pid = 0;
+			}
+		}
+	}
+	if (fd >= 0)
+		close(fd);
 	return false;
 }
 
