@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "tracer/base/err.h"
+#include "tracer/remote/polling.h"
 #include "tracer/remote/proc.h"
 
 enum { PATIENCE_MAX = 16, BLIND_WAITS = 8, TICK_NS = 10 * 1000 * 1000, SLOW_TICK_NS = 100 * 1000 * 1000, BUSY = 16 };
@@ -186,6 +187,27 @@ static int wait_for_any(siginfo_t *info)
 	return r;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* As wait_for_any(), but look for up to `ns` first. */
+static int poll_for_any(struct proc *proc, uint64_t ns, siginfo_t *info)
+{
+	uint64_t end_ns = now_ns() + ns;
+	int r;
+
+	do
+		r = look(P_ALL, 0, WNOHANG, info);
+	while (r == 0 && now_ns() < end_ns);
+	polling_told(&proc->polling, r != 0);
+	return r ? r : wait_for_any(info);
+}
+
 /*
  * Where one thread is hot its next stop is not there yet when we come for it; so after an empty look the next few waits
  * begin without one, which saves a system call each.  Waiting at once costs two more than looking, so where stops are
@@ -193,8 +215,11 @@ static int wait_for_any(siginfo_t *info)
  */
 static int await(struct proc *proc, siginfo_t *info)
 {
+	uint64_t poll_ns = polling_for(&proc->polling, now_ns());
 	int r = 0;
 
+	if (poll_ns)
+		return poll_for_any(proc, poll_ns, info);
 	if (proc->blind) {
 		proc->blind--;
 	} else {

@@ -16,6 +16,9 @@
  *	SCHED_BATCH			31 to 47	83
  *	SCHED_IDLE			for ever		where anything else runs: the target would starve with us
  *
+ * On a machine where nothing else runs, a thread that is let go wakes up on a CPU that is idle, away from us, so following it wins
+ * nothing there; polling does, for as long as it is seen to (polling.c).  Where all CPUs have work, following wins.
+ *
  * So our thread goes to where the hot thread runs, as soon as some looks in a row have found it on the same CPU, and
  * lets the scheduler choose again as soon as there was nothing to do for a while.  Looking costs 10 us, so it is done at
  * first every half a millisecond, then less and less often.  Two dangers:

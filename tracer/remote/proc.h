@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "tracer/base/hash.h"
+#include "tracer/remote/polling.h"
 
 enum thread_kind {
 	THREAD_NEW,    /**< announced by its maker; its own first stop has not come yet */
@@ -42,6 +43,7 @@ struct proc {
 	struct thread *stopped; /**< a thread known to be in a ptrace stop, for POKETEXT; NULL for none */
 	struct thread *threads; /**< uthash by tid; may hold tasks that have exited unseen */
 	unsigned round, served, turns, patience; /**< fairness, see event.c */
+	struct polling polling;
 	unsigned blind; /**< waits that need not look first, see event.c */
 	void (*forget)(void *ctx, struct thread *thread); /**< called before a thread is forgotten; may be NULL */
 	void *ctx;
