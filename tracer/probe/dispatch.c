@@ -306,6 +306,9 @@ static bool is_in_area_code(struct engine *engine, const struct thread *thread)
 }
 
 /*
+ * When leaving, a thread in the code that slots call is let out of it first, as that installs the handler: it runs on for a moment,
+ * also in a process that job control has stopped.
+ *
  * A stop that was asked for comes before signals that are pending, so an int3 may have been hit
  * whose SIGTRAP is still to come (kernel/signal.c, get_signal).  A thread that was let go now would
  * die of it.
