@@ -89,8 +89,8 @@ struct event_name {
 };
 
 /**
- * Go on with the trace in `dirfd`, whose writer was killed, where that had got to; no probes can be added.  `last`: the newest event
- * that is in it, zeros if there is none.  `dirfd` is the writer's from now on, also on failure: -EBADMSG if it holds no such trace.
+ * Go on with the trace in `dirfd`, whose writer was killed, where that had got to; no probes can be added.  `last`: the newest event;
+ * zeros if the newest packet has none yet, as its first was just being written.  `dirfd` is the writer's from now on, also on failure: -EBADMSG if it holds no such trace.
  */
 int trace_resume(int dirfd, struct event_name *last, struct trace_writer **ret);
 

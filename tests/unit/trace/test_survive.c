@@ -80,16 +80,29 @@ static void wait_for_first(pid_t pid, const struct shared *shared)
 		assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
 }
 
+/** Killed between making the newest packet and its first event. */
+static bool newest_is_empty(const char *dir)
+{
+	char command[256];
+
+	/* of its header: content_size, at byte 40, is that of the header alone */
+	snprintf(command, sizeof(command), "test \"$(od -An -tu8 -j40 -N8 \"$(ls %s/stream_* | tail -n 1)\")\" -eq 640", dir);
+	return system(command) == 0;
+}
+
 /** Another process goes on with a trace that has `n` events: then it has more, and ends. */
 static void resume_one(const char *dir, size_t n)
 {
 	enum { MORE = 300 };
 	struct event_name last;
 	struct trace_writer *w = NULL;
+	bool was_empty = newest_is_empty(dir);
 
 	assert_int_equal(trace_resume(open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &last, &w), 0);
-	assert_int_equal(last.class, n ? CLASS_BUILTIN_COUNT : 0);
-	if (n)
+	bool has_last = n && !was_empty;
+
+	assert_int_equal(last.class, has_last ? CLASS_BUILTIN_COUNT : 0);
+	if (has_last)
 		assert_int_equal(shell("babeltrace2 %s | tail -n 1 | grep -q ' call = %lu,'", dir, (unsigned long)last.call), 0);
 	for (int i = 0; i < MORE; i++)
 		if (n)
