@@ -177,7 +177,8 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 		uint64_t held_ns = engine_now_ns() - now_ns;
 
 		count_stop(engine, site, held_ns);
-		hit_look_again(engine, thread, now_ns);
+		if (engine->phase != ENGINE_DETACHING) /* or it is forgotten by now */
+			hit_look_again(engine, thread, now_ns);
 		refill(engine, site);
 		budget_check(engine, site, now_ns, held_ns);
 	}
