@@ -84,18 +84,25 @@ static void restore_rest(struct engine *engine, pid_t tid)
 	site_disarm_all(engine->sites);
 }
 
-/* Who takes the handler out of the process, and so is let go last: one that can make a system call without harm. */
+/*
+ * Who takes the handler out of the process, and so is let go last: one that can make a system call without harm, and rather one that
+ * has not just hit an int3.
+ */
 static void choose_keeper(struct engine *engine)
 {
 	struct candidate list[CANDIDATES_MAX];
 	bool wanted = engine->protected && engine->end == TARGET_RUNNING;
-
 	size_t n = wanted ? pause_candidates(engine->proc, list) : 0;
 
-	for (size_t i = 0; i < n && list[i].harm < HARM_EINTR && !engine->keeper; i++) {
+	for (size_t i = 0; i < n && list[i].harm < HARM_EINTR; i++) {
 		struct thread *thread = proc_thread(engine->proc, list[i].tid);
 
-		engine->keeper = thread_fault_waits(thread) ? NULL : thread;
+		if (!engine->keeper)
+			engine->keeper = thread;
+		if (!thread_fault_waits(thread)) {
+			engine->keeper = thread;
+			return;
+		}
 	}
 }
 
