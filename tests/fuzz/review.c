@@ -347,6 +347,7 @@ static void read_calls(struct calls *calls, struct review *review)
 
 	review->show.print.code = review->export.code = calls_code(calls);
 	while (calls_next(calls, &root) > 0) {
+		review->export.n_trees++;
 		review->n = 0;
 		call_walk(root, &(struct call_visitor){ visit, NULL }, review);
 		if (review->exporter && review->exporter->tree)
