@@ -168,17 +168,35 @@ int trace_create_as(const char *dir, const uint8_t uuid[16], int64_t offset_ns, 
 	return create(dir, false, uuid, offset_ns, info, ret);
 }
 
+static int put_metadata(struct trace_writer *w)
+{
+	char *text = NULL;
+	size_t len;
+	int r = description_text(w->description, &text, &len);
+
+	if (r == 0)
+		r = directory_put(w->dirfd, METADATA_FILE, text, len);
+	free(text);
+	if (r == 0)
+		w->n_committed = w->classes.n;
+	return r;
+}
+
+/** All that schema.json knows; the writer may have been killed before the metadata knew it, too. */
 static int resume_classes(struct trace_writer *w, const struct schema_json_doc *doc)
 {
-	int r = add_builtins(w);
+	int r = description_new(doc->uuid, doc->offset_ns, &w->description);
 
+	if (r == 0)
+		r = add_builtins(w);
 	for (size_t i = 0; i < doc->n_probes && r == 0; i++) {
 		if (doc->probes[i].class != w->classes.n)
 			return err_set(-EBADMSG, SCHEMA_FILE " is damaged: the class of a probe");
-		r = add_classes(w, doc->probes[i].desc);
+		r = description_add(w->description, doc->probes[i].desc, doc->probes[i].class);
+		if (r == 0)
+			r = add_classes(w, doc->probes[i].desc);
 	}
-	w->n_committed = w->classes.n;
-	return r;
+	return r == 0 ? put_metadata(w) : r;
 }
 
 /** The name of the last event in the newest packet. */
@@ -265,21 +283,14 @@ int trace_add_probe(struct trace_writer *w, const struct trace_probe_desc *desc)
 
 int trace_commit(struct trace_writer *w)
 {
-	char *schema = NULL, *metadata = NULL;
-	size_t schema_len, metadata_len;
-	int r = schema_json_text(w->schemas, &schema, &schema_len);
+	char *schema = NULL;
+	size_t len;
+	int r = schema_json_text(w->schemas, &schema, &len);
 
 	if (r == 0)
-		r = directory_put(w->dirfd, SCHEMA_FILE, schema, schema_len);
-	if (r == 0)
-		r = description_text(w->description, &metadata, &metadata_len);
-	if (r == 0)
-		r = directory_put(w->dirfd, METADATA_FILE, metadata, metadata_len);
+		r = directory_put(w->dirfd, SCHEMA_FILE, schema, len);
 	free(schema);
-	free(metadata);
-	if (r == 0)
-		w->n_committed = w->classes.n;
-	return r;
+	return r == 0 ? put_metadata(w) : r;
 }
 
 bool trace_knows(const struct trace_writer *w, int class)

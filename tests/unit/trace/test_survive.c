@@ -333,10 +333,34 @@ static void test_read_while_written(void **state)
 	scratch_remove(dir);
 }
 
+/* Killed between the two files of a commit: schema.json knows a class that the metadata does not. */
+static void test_resumed_within_a_commit(void **state)
+{
+	char *dir = scratch_new();
+	struct trace_writer *w = create(dir);
+	struct event_name last;
+	size_t len;
+
+	(void)state;
+	append_filler(w, add_probe(w, "filler", &fillers, &nothing), now(), 8);
+	char *metadata = file_read(path_in(dir, "metadata"), &len);
+	int later = add_probe(w, "later", &fillers, &nothing);
+
+	assert_int_equal(trace_close(w), 0);
+	file_write(path_in(dir, "metadata"), metadata, len);
+	free(metadata);
+	assert_int_equal(trace_resume(open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &last, &w), 0);
+	append_filler(w, later, now(), 8);
+	assert_int_equal(trace_close(w), 0);
+	assert_int_equal(babeltrace_count(dir), 2);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_killed_at_any_time),
+		cmocka_unit_test(test_resumed_within_a_commit),
 		cmocka_unit_test(test_each_instruction_of_an_event),
 		cmocka_unit_test(test_each_instruction_of_a_new_packet),
 		cmocka_unit_test(test_each_system_call_of_a_commit),
