@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tracer/base/clock.h"
 #include "tracer/base/log.h"
 #include "tracer/review/text.h"
 #include "tracer/trace/reader.h"
@@ -36,10 +37,7 @@ static void wipe_line(void)
 
 static uint64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 struct progress *progress_new(struct reader *reader, const char *path)

@@ -17,8 +17,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "tracer/base/clock.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/feed.h"
 #include "tracer/cmd/feed_write.h"
@@ -71,14 +71,6 @@ static int write_all(struct trace_writer *trace, struct feed *feed, const struct
 	return r;
 }
 
-static uint64_t wall_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 /* info.json of a recording that goes on; NULL if it has come to its end, or there is none. */
 static struct json_object *open_info(int trace_dir)
 {
@@ -99,7 +91,7 @@ static struct json_object *open_info(int trace_dir)
 static void tell_end(struct trace_writer *trace, struct json_object *info)
 {
 	json_object_object_add(info, "end", json_object_new_string("virtrace was killed"));
-	json_object_object_add(info, "end_ns", json_object_new_uint64(wall_ns()));
+	json_object_object_add(info, "end_ns", json_object_new_uint64(clock_ns(CLOCK_REALTIME)));
 	trace_set_info(trace, json_object_to_json_string_ext(info, JSON_C_TO_STRING_PRETTY));
 }
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tracer/base/clock.h"
 #include "tracer/base/err.h"
 #include "tracer/cmd/selftest.h"
 #include "tracer/probe/journal.h"
@@ -27,10 +28,7 @@ volatile int selftest_interrupted;
 
 uint64_t selftest_now_us(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	return clock_ns(CLOCK_MONOTONIC) / 1000;
 }
 
 void selftest_nap(long us)

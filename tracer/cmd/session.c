@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "symbols/function.h"
+#include "tracer/base/clock.h"
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/base/ring.h"
@@ -45,14 +46,6 @@
 
 enum { MESSAGES_SIZE = 64 * 1024 };
 static const uint64_t writer_patience_ns = 1000ull * 1000 * 1000;
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 uint64_t session_now_ns(void)
 {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tracer/base/array.h"
+#include "tracer/base/clock.h"
 #include "tracer/base/err.h"
 #include "tracer/remote/maps.h"
 
@@ -255,10 +256,7 @@ static bool is_file(const struct mapping *m)
 
 static uint64_t now_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 static void mark_gone(struct module_set *set, const struct maps *maps)

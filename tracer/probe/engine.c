@@ -46,6 +46,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tracer/base/clock.h"
 #include "tracer/base/err.h"
 #include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
@@ -69,10 +70,7 @@ static const uint64_t vfork_patience_ns = 100 * 1000 * 1000, seize_patience_ns =
 
 uint64_t engine_now_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 static void on_forget(void *ctx, struct thread *thread)

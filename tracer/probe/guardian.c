@@ -43,6 +43,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tracer/base/clock.h"
 #include "tracer/base/err.h"
 #include "tracer/probe/journal.h"
 #include "tracer/probe/repair.h"
@@ -171,10 +172,7 @@ static void look_for_hang(void)
 
 static uint64_t now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 /* Until the tracer is about to end, or has ended, or says that it is done. */

@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tracer/base/clock.h"
 #include "tracer/base/err.h"
 #include "tracer/remote/polling.h"
 #include "tracer/remote/proc.h"
@@ -189,10 +190,7 @@ static int wait_for_any(siginfo_t *info)
 
 static uint64_t now_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* As wait_for_any(), but look for up to `ns` first. */
