@@ -107,7 +107,7 @@ bool victim_text_is_clean(const struct victim *victim, char *what, size_t what_l
 	if (fd < 0 || maps_read(victim->pid, &maps) < 0)
 		fail_msg("cannot read the memory of %d", (int)victim->pid);
 	for (size_t i = 0; clean && i < maps.n; i++)
-		if (maps.items[i].executable && maps.items[i].inode)
+		if (maps.items[i].executable && maps.items[i].loaded)
 			clean = mapping_is_clean(fd, &maps.items[i], what, what_len);
 	close(fd);
 	maps_free(&maps);

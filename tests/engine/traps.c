@@ -1,7 +1,9 @@
 /*
- * A program with an opinion of its own on SIGTRAP.
- * usage: traps SHARED default|ignore|handler|no-sigaction|no-open
+ * A program with an opinion of its own on SIGTRAP, or that may not do everything.
+ * usage: traps SHARED default|ignore|handler|no-sigaction|no-open|mdwe|no-anonymous|no-exec
  *   no-sigaction, no-open: a seccomp filter that kills for rt_sigaction, or for open
+ *   mdwe: no memory that can be written and executed (prctl(2), PR_SET_MDWE)
+ *   no-anonymous, no-exec: a seccomp filter that kills for mapping code that is of no file, or any
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -11,12 +13,26 @@
 
 #include "tests/engine/victim.h"
 
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
+
 #include "tests/engine/functions.inc"
 
 static void on_trap(int sig)
 {
 	(void)sig;
 	__sync_fetch_and_add(&shared->signals_got, 1);
+}
+
+static void add_filter(struct sock_filter *program, unsigned short len)
+{
+	struct sock_fprog filter = { len, program };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter))
+		_exit(97);
 }
 
 static void forbid(int nr)
@@ -27,11 +43,35 @@ static void forbid(int nr)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog filter = { 4, program };
+	add_filter(program, 4);
+}
 
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter))
-		_exit(97);
+/* mmap with PROT_EXEC and any of these flags */
+static void forbid_code(int flags)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flags, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	add_filter(program, 8);
+}
+
+/* Memory that can be written can be executed no more. */
+static void refuse_gain(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) == 0)
+		CHECK(mprotect(page, 4096, PROT_READ | PROT_EXEC) < 0, 0);
+	else
+		shared->step = 99; /* before Linux 6.3 */
 }
 
 static void *run(void *arg)
@@ -67,6 +107,12 @@ int main(int argc, char **argv)
 		forbid(SYS_rt_sigaction);
 	if (!strcmp(argv[2], "no-open"))
 		forbid(SYS_open);
+	if (!strcmp(argv[2], "mdwe"))
+		refuse_gain();
+	if (!strcmp(argv[2], "no-anonymous"))
+		forbid_code(MAP_ANONYMOUS);
+	if (!strcmp(argv[2], "no-exec"))
+		forbid_code(MAP_PRIVATE | MAP_SHARED);
 	shared->ready = 2;
 	return finish();
 }

@@ -331,6 +331,24 @@ static void before_the_handler(void **state)
 	}
 }
 
+/* A file is opened, mapped and closed for code that anonymous memory may not hold: killed at each of these calls, and the next. */
+static void at_a_file(void **state)
+{
+	static const struct place places[] = {
+		{ "rcall-paused", 4 }, { "rcall-frame", 4 }, { "rcall-set", 4 }, { "rcall-resumed", 4 },
+	};
+	static const char *const args[] = { "no-anonymous", NULL };
+	unsigned kills = times("VIRTRACE_KILLS", 1);
+
+	(void)state;
+	for (size_t i = 0; i < 4 * kills; i++) {
+		struct victim victim = victim_start("traps", args, 2);
+
+		kill_at(&victim, &places[i / kills], hot_probes);
+		finish_well(&victim, hot_probes);
+	}
+}
+
 /* A library comes and goes while we are killed. */
 static void at_dlopen(void **state)
 {
@@ -560,6 +578,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_lost),
 		cmocka_unit_test(while_leaving),
 		cmocka_unit_test(before_the_handler),
+		cmocka_unit_test(at_a_file),
 		cmocka_unit_test(at_dlopen),
 	};
 	const struct CMUnitTest moments[] = {

@@ -246,7 +246,7 @@ bool victim_text_is_clean(const struct selftest_victim *victim, char *what, size
 	}
 	/* The first mapping is the program's. */
 	for (size_t i = 0; clean && i < maps.n; i++)
-		if (maps.items[i].executable && maps.items[i].inode)
+		if (maps.items[i].executable && maps.items[i].loaded)
 			clean = mapping_is_clean(victim->pid, mem, &maps.items[i], maps.items[0].inode, what, len);
 	if (mem >= 0) {
 		close(mem);

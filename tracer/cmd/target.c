@@ -251,7 +251,7 @@ static int add_file(struct module_set *set, const struct mapping *m)
 
 static bool is_file(const struct mapping *m)
 {
-	return m->inode && m->path[0] == '/' && strncmp(m->path, "/dev/", 5) != 0;
+	return m->loaded && m->path[0] == '/' && strncmp(m->path, "/dev/", 5) != 0;
 }
 
 static uint64_t now_ns(void)

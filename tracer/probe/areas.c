@@ -5,9 +5,12 @@
  *	+INSIDE_AT   the code of inside.c, the same in all
  *	+AREA_FIRST  struct slot_header, code, padding to 16; and so on up to `used`
  *
- * An area is anonymous memory, r-x for the process and never anything else; we write it through /proc/PID/mem.  What is appended
- * is written before `used` is raised, and an area is complete before another links to it: whatever moment we die at, what the
- * handler finds is complete.
+ * An area is anonymous memory, r-x for the process and never anything else; we write it through /proc/PID/mem.  So a process that
+ * may not have memory that it can write and execute (PR_SET_MDWE, systemd's MemoryDenyWriteExecute=) is traced like any other.  One
+ * that may not execute anonymous memory at all gets private pages of a file that it runs code of.
+ *
+ * What is appended is written before `used` is raised, and an area is complete before another links to it: whatever moment we die
+ * at, what the handler finds is complete.
  *
  * A handler that a killed tracer left may be running while the next tracer attaches.  So links are only ever added, at the end.
  *
@@ -22,6 +25,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/base/killpoint.h"
+#include "tracer/base/log.h"
 #include "tracer/remote/maps.h"
 #include "tracer/remote/pause.h"
 #include "tracer/remote/proc.h"
@@ -107,7 +111,7 @@ static int adopt_mapping(struct areas *areas, const struct mapping *m)
 {
 	int r = 1;
 
-	if (!m->executable || !m->readable || m->writable || m->inode || m->path[0])
+	if (!m->executable || !m->readable || m->writable || m->loaded)
 		return 0;
 	for (uint64_t lo = m->lo; r > 0 && lo < m->hi; lo += AREA_SIZE)
 		r = adopt(areas, lo, m->hi);
@@ -245,6 +249,16 @@ static int fill(struct areas *areas)
 	return r < 0 ? err_set(r, "cannot write to memory of the process: %s", strerror(-r)) : 0;
 }
 
+static int map(const struct rcall *call, uint64_t addr)
+{
+	int r = rcall_map(call, addr, AREA_SIZE, PROT_READ | PROT_EXEC);
+
+	if (r != -EACCES && r != -ENOTSUP)
+		return r;
+	log_debug("areas", "%s", err_text());
+	return rcall_map_file(call, addr, AREA_SIZE);
+}
+
 int areas_map(struct areas *areas, const struct rcall *call, uint64_t lo, uint64_t hi)
 {
 	struct maps maps;
@@ -262,7 +276,7 @@ int areas_map(struct areas *areas, const struct rcall *call, uint64_t lo, uint64
 	if (!area)
 		return err_set(-ENOMEM, "out of memory");
 	*area = (struct area){ addr, AREA_SIZE, AREA_FIRST, 0 };
-	r = rcall_map(call, addr, AREA_SIZE, PROT_READ | PROT_EXEC);
+	r = map(call, addr);
 	struct thread *paused = pause_for_writing(areas->proc);
 
 	if (r == 0)

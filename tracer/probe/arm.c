@@ -124,7 +124,7 @@ void engine_reserve_for_callers(struct engine *engine, const struct maps *maps)
 	for (size_t i = 0; tails && i < maps->n; i++) {
 		const struct mapping *m = &maps->items[i];
 
-		if (!m->executable || !m->inode || module_span(maps, m->lo, &lo, &hi) < 0)
+		if (!m->executable || !m->loaded || module_span(maps, m->lo, &lo, &hi) < 0)
 			continue;
 		if (engine_reserve(engine, lo, hi, 1) < 0)
 			log_debug("arm", "no slots near %s: %s", m->path, err_text());

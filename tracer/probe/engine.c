@@ -142,7 +142,7 @@ void engine_free(struct engine *engine)
 static uint64_t some_text(const struct maps *maps)
 {
 	for (size_t i = 0; i < maps->n; i++)
-		if (maps->items[i].executable && maps->items[i].inode)
+		if (maps->items[i].executable && maps->items[i].loaded)
 			return maps->items[i].lo;
 	return 0;
 }

@@ -57,10 +57,19 @@ static int parse_line(char *line, struct mapping *ret)
 	return 0;
 }
 
+/* `before` is the nearest mapping of a file below, NULL if none. */
+static bool is_loaded(const struct mapping *m, const struct mapping *before)
+{
+	bool goes_on = before && before->inode == m->inode && before->dev == m->dev && m->offset >= before->offset;
+
+	return m->inode && (goes_on ? before->loaded : m->offset == 0);
+}
+
 int maps_parse(char *text, struct maps *ret)
 {
 	struct maps maps = { .text = text };
 	char *save = NULL;
+	size_t file = SIZE_MAX;
 
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		struct mapping *m = array_push(&maps);
@@ -70,6 +79,8 @@ int maps_parse(char *text, struct maps *ret)
 			return m ? err_set(-EINVAL, "cannot understand a line of /proc/PID/maps")
 				 : err_set(-ENOMEM, "out of memory");
 		}
+		m->loaded = is_loaded(m, file < maps.n ? &maps.items[file] : NULL);
+		file = m->inode ? maps.n - 1 : file;
 	}
 	*ret = maps;
 	return 0;

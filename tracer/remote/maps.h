@@ -14,6 +14,8 @@ struct mapping {
 	uint64_t dev, inode; /**< dev as major << 32 | minor; inode 0: anonymous */
 	bool readable, writable, executable, shared;
 	bool deleted;        /**< the path ended in " (deleted)", which is cut off */
+	/** Part of a file that is mapped from its beginning on, as loaders do it; false for what rcall_map_file() has mapped. */
+	bool loaded;
 	const char *path;    /**< "" for anonymous memory, "[stack]" and the like for the kernel's names */
 };
 

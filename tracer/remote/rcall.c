@@ -15,9 +15,14 @@
  */
 #include "tracer/remote/rcall.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -39,6 +44,7 @@ enum {
 	CHECK_EVERY_MS = 20,    /* how often a thread that seems not to make it is stopped and looked at */
 	PASSES = 20,            /* rounds over all threads that hope for a harmless one */
 	PASS_PAUSE_MS = 5,
+	PAGE = 4096,
 };
 
 static void sleep_us(long us)
@@ -52,10 +58,16 @@ static void sleep_us(long us)
 struct request {
 	const struct rcall *call;
 	struct gadgets gadgets;
+	const char *path; /* what openat opens: args[1]; of what mmap maps; or NULL */
 	uint64_t nr, args[6];
 	bool (*is_made)(const struct request *request); /* its effect is there */
 	int (*outcome)(const struct request *request);  /* it was made, or never will be: 0 or an error with its text */
 };
+
+static const char *name_of(uint64_t nr)
+{
+	return nr == SYS_mmap ? "map code" : nr == SYS_rt_sigaction ? "catch signals" : "open files";
+}
 
 /* A filter may kill the process for a call it does not like: ask it first. */
 static int check_filters(const struct thread *thread, const struct user_regs_struct *regs)
@@ -69,13 +81,15 @@ static int check_filters(const struct thread *thread, const struct user_regs_str
 	data.nr = SYS_rt_sigreturn;
 	if (r == 0)
 		r = seccomp_check(thread, &data);
-	return r == -EACCES ? err_set(-ENOTSUP, "the process' seccomp filter forbids what is needed (mmap, rt_sigaction)") : r;
+	return r == -EACCES ? err_set(-ENOTSUP, "its seccomp filter does not let the process %s (SystemCallFilter= of its unit, or "
+						   "a sandbox of its own)", name_of(regs->rax)) : r;
 }
 
 static int start_call(const struct request *request, struct thread *thread, const struct user_regs_struct *back,
 		      uint64_t *ret_rsp)
 {
 	struct user_regs_struct regs = *back;
+	uint64_t path_at;
 
 	regs.rip = request->gadgets.syscall_ret;
 	regs.orig_rax = (uint64_t)-1;
@@ -89,11 +103,13 @@ static int start_call(const struct request *request, struct thread *thread, cons
 	int r = check_filters(thread, &regs);
 
 	if (r == 0)
-		r = sigframe_write(request->call->proc, thread, back, &request->gadgets, ret_rsp);
+		r = sigframe_write(request->call->proc, thread, back, &request->gadgets, request->path, ret_rsp, &path_at);
 	KILL_POINT("rcall-frame");
 	if (r < 0)
 		return r;
 	regs.rsp = *ret_rsp;
+	if (request->nr == SYS_openat)
+		regs.rsi = path_at;
 	r = thread_set_regs(thread, &regs);
 	KILL_POINT("rcall-set");
 	return r;
@@ -234,7 +250,7 @@ static int make_call(struct request *request)
 		       (int)call->proc->pid);
 }
 
-/* ---- mmap */
+/* ---- mmap of anonymous memory */
 
 static bool is_mapped(const struct request *request)
 {
@@ -256,12 +272,12 @@ static int check_mapping(const struct request *request)
 	if (r < 0)
 		return r;
 	const struct mapping *m = maps_find(&maps, addr);
-	bool ours = m && m->executable == !!(prot & PROT_EXEC) && m->writable == !!(prot & PROT_WRITE) && !m->inode &&
-		    m->hi >= end;
+	bool of_it = m && (request->path ? m->inode && !strcmp(m->path, request->path) : !m->inode);
+	bool ours = of_it && m->executable == !!(prot & PROT_EXEC) && m->writable == !!(prot & PROT_WRITE) && m->hi >= end;
 
 	if (!m)
-		r = err_set(-EACCES, "the process may not map executable memory (seccomp filter, SELinux execmem, or "
-				     "a limit on its address space)");
+		r = err_set(-EACCES, "the process may not map code (SELinux: 'ausearch -m avc -ts recent' tells; or a limit on its "
+				     "address space)");
 	else if (!ours)
 		r = -EEXIST;
 	maps_free(&maps);
@@ -276,6 +292,132 @@ int rcall_map(const struct rcall *call, uint64_t addr, size_t len, int prot)
 	};
 
 	return is_mapped(&request) ? -EEXIST : make_call(&request);
+}
+
+/* ---- mmap of a file that it has mapped already */
+
+/*
+ * The descriptor is known by these flags, which nobody else combines to open a library: the thread that opens it comes back to what
+ * it did, and nothing tells what it was answered.
+ */
+enum { OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_APPEND, KERNELS_O_LARGEFILE = 0100000, FILES_MAX = 4 };
+
+static bool is_ours(const struct proc *proc, int fd)
+{
+	char text[512];
+	unsigned flags = 0;
+
+	if (!proc_read(text, sizeof(text), "/proc/%d/fdinfo/%d", (int)proc->live, fd))
+		return false;
+	const char *line = strstr(text, "flags:");
+
+	return line && sscanf(line, "flags: %o", &flags) == 1 && (flags & ~(unsigned)KERNELS_O_LARGEFILE) == OPEN_FLAGS;
+}
+
+/* -1 if there is none. */
+static int find_descriptor(const struct proc *proc)
+{
+	char path[64];
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo", (int)proc->live);
+	DIR *dir = opendir(path);
+
+	for (struct dirent *entry; fd < 0 && dir && (entry = readdir(dir));)
+		if (entry->d_name[0] != '.' && is_ours(proc, atoi(entry->d_name)))
+			fd = atoi(entry->d_name);
+	if (dir)
+		closedir(dir);
+	return fd;
+}
+
+static bool is_open(const struct request *request)
+{
+	return find_descriptor(request->call->proc) >= 0;
+}
+
+static int check_open(const struct request *request)
+{
+	return is_open(request) ? 0 : err_set(-EACCES, "the process may not open %s", request->path);
+}
+
+static bool is_closed(const struct request *request)
+{
+	return !is_ours(request->call->proc, (int)request->args[0]);
+}
+
+static int check_closed(const struct request *request)
+{
+	return is_closed(request) ? 0 : err_set(-EACCES, "the process may not close a file");
+}
+
+static int close_descriptor(const struct rcall *call, int fd)
+{
+	struct request request = {
+		.call = call, .nr = SYS_close, .is_made = is_closed, .outcome = check_closed, .args = { (uint64_t)fd },
+	};
+
+	return make_call(&request);
+}
+
+static int open_file(const struct rcall *call, const char *path, int *ret)
+{
+	struct request request = {
+		.call = call, .nr = SYS_openat, .is_made = is_open, .outcome = check_open, .path = path,
+		.args = { (uint64_t)AT_FDCWD, 0, OPEN_FLAGS },
+	};
+	int left = find_descriptor(call->proc); /* by one of us that was killed */
+	int r = left >= 0 ? close_descriptor(call, left) : 0;
+
+	if (r == 0)
+		r = make_call(&request);
+	*ret = find_descriptor(call->proc);
+	return r;
+}
+
+/* Of its code, but not from the file's beginning: see `loaded` in maps.h. */
+static uint64_t offset_in(const struct mapping *m)
+{
+	return m->offset ? m->offset : PAGE;
+}
+
+static int map_part(const struct rcall *call, const struct mapping *m, uint64_t addr, size_t len)
+{
+	struct request request = {
+		.call = call, .nr = SYS_mmap, .is_made = is_mapped, .outcome = check_mapping, .path = m->path,
+		.args = { addr, len, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE, 0, offset_in(m) },
+	};
+	int fd, r = open_file(call, m->path, &fd);
+
+	if (r < 0)
+		return r;
+	request.args[4] = (uint64_t)fd;
+	r = make_call(&request);
+	/* Who did not answer may still be about to use it. */
+	int closed = r == -ETIMEDOUT ? 0 : close_descriptor(call, fd);
+
+	return r < 0 ? r : closed;
+}
+
+int rcall_map_file(const struct rcall *call, uint64_t addr, size_t len)
+{
+	struct maps maps;
+	unsigned tries = 0;
+	int r = proc_maps(call->proc, &maps);
+
+	if (r < 0)
+		return r;
+	r = err_set(-EACCES, "no file that the process runs code of is large enough");
+	for (size_t i = 0; i < maps.n && tries < FILES_MAX && r == -EACCES; i++) {
+		const struct mapping *m = &maps.items[i];
+
+		if (!m->loaded || !m->executable || m->deleted || m->hi - m->lo < len + offset_in(m) - m->offset)
+			continue;
+		tries++;
+		r = map_part(call, m, addr, len);
+	}
+	maps_free(&maps);
+	return r;
 }
 
 /* ---- rt_sigaction */

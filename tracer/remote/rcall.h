@@ -40,6 +40,13 @@ struct rcall {
 int rcall_map(const struct rcall *call, uint64_t addr, size_t len, int prot);
 
 /**
+ * The same for memory that may be executed, where none that is anonymous may (SELinux: execmem): a part of a file that the process
+ * runs code of, private to it.  What is in it may be overwritten like anything else.  Three system calls; killed between them, we
+ * leave a descriptor open.  Errors as rcall_map().
+ */
+int rcall_map_file(const struct rcall *call, uint64_t addr, size_t len);
+
+/**
  * Have `sig`, which is not caught, caught: `action` is the address of the action in the process (rt_sigaction(2)).
  * Errors as rcall_map(); -EACCES: it was refused.
  */

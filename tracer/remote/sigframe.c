@@ -1,7 +1,7 @@
 /*
  * A thread that restores itself
  *
- *	rsp -> [restorer][struct ucontext][padding][xsave area][magic2]     ... red zone, the thread's own stack
+ *	rsp -> [restorer][struct ucontext][padding][xsave area][magic2] ... [text][red zone] the thread's own stack
  *
  * The thread is started at `syscall; ret`.  ret takes it to the restorer, whose rt_sigreturn loads
  * everything from the image: a signal frame without a signal (arch/x86/kernel/signal_64.c, struct
@@ -95,10 +95,7 @@ static bool scan_mapping(struct proc *proc, const struct mapping *m, uint8_t *ch
 	return false;
 }
 
-/*
- * Only code of files: anonymous code (of a JIT, our own slots) may be gone or changed when the
- * thread gets there.
- */
+/* Only code of loaded files: other code (of a JIT, our own slots) may be gone or changed when the thread gets there. */
 static bool scan_maps(struct proc *proc, const struct maps *maps, bool libc, uint8_t *chunk, uint64_t *budget,
 		      struct gadgets *found)
 {
@@ -107,7 +104,7 @@ static bool scan_maps(struct proc *proc, const struct maps *maps, bool libc, uin
 		bool is_libc = strstr(m->path, "/libc.") || strstr(m->path, "/libc-") ||
 			       strstr(m->path, "/ld-");
 
-		if (!m->executable || !m->inode || is_libc != libc || m->hi - m->lo > *budget)
+		if (!m->executable || !m->loaded || is_libc != libc || m->hi - m->lo > *budget)
 			continue;
 		*budget -= m->hi - m->lo;
 		if (scan_mapping(proc, m, chunk, found))
@@ -195,7 +192,7 @@ static struct sigcontext_image context_of(const struct user_regs_struct *r, uint
 }
 
 int sigframe_write(struct proc *proc, const struct thread *thread, const struct user_regs_struct *back,
-		   const struct gadgets *gadgets, uint64_t *ret_rsp)
+		   const struct gadgets *gadgets, const char *text, uint64_t *ret_rsp, uint64_t *ret_text)
 {
 	static uint8_t xstate[XSTATE_MAX] __attribute__((aligned(64)));
 	struct frame_image image = {
@@ -209,7 +206,8 @@ int sigframe_write(struct proc *proc, const struct thread *thread, const struct 
 		return (int)len;
 	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(image.mask), &image.mask) < 0)
 		return -errno;
-	uint64_t fpstate = (back->rsp - RED_ZONE - (uint64_t)len) & ~63ull;
+	size_t text_len = text ? strlen(text) + 1 : 0;
+	uint64_t text_at = back->rsp - RED_ZONE - text_len, fpstate = (text_at - (uint64_t)len) & ~63ull;
 	uint64_t rsp = (fpstate - sizeof(image)) & ~15ull;
 
 	image.context = context_of(back, fpstate);
@@ -217,7 +215,9 @@ int sigframe_write(struct proc *proc, const struct thread *thread, const struct 
 
 	if (r == 0)
 		r = rmem_write(proc, rsp, &image, sizeof(image));
-	if (r == 0)
-		*ret_rsp = rsp;
+	if (r == 0 && text)
+		r = rmem_write(proc, text_at, text, text_len);
+	*ret_rsp = rsp;
+	*ret_text = text_at;
 	return r;
 }

@@ -25,10 +25,10 @@ int gadgets_find(struct proc *proc, struct gadgets *ret);
 /**
  * Write the image below the stack of a stopped thread, so that a thread which starts at syscall_ret
  * with the returned rsp makes its call and then goes on with registers `back`, vector registers,
- * signal mask and alternate stack as they are. 0 or a negative errno: then nothing that matters was
- * changed.
+ * signal mask and alternate stack as they are.  `text` (or NULL) is kept above the image while it lives: it is what the call refers
+ * to.  0 or a negative errno: then nothing that matters was changed.
  */
 int sigframe_write(struct proc *proc, const struct thread *thread, const struct user_regs_struct *back,
-		   const struct gadgets *gadgets, uint64_t *ret_rsp);
+		   const struct gadgets *gadgets, const char *text, uint64_t *ret_rsp, uint64_t *ret_text);
 
 #endif

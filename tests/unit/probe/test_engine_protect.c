@@ -2,11 +2,14 @@
  * The handler of SIGTRAP in the target: when it is installed, that it stays, and that it is gone afterwards.  The kernel tells, in
  * /proc/PID/status.
  */
+#include <dirent.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +17,8 @@
 #include <cmocka.h>
 
 #include "tests/engine/harness.h"
+#include "tracer/base/err.h"
+#include "tracer/remote/maps.h"
 #include "tracer/remote/proc.h"
 
 static bool has_sigtrap(const struct victim *victim, const char *field)
@@ -137,6 +142,90 @@ static void filters(void **state)
 	finish(&recorder, &victim);
 }
 
+static size_t count_files(const struct victim *victim)
+{
+	char path[64];
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)victim->pid);
+	DIR *dir = opendir(path);
+
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* Code of a file, but not where the loader has put it. */
+static size_t count_parts(const struct victim *victim)
+{
+	struct maps maps;
+	size_t n = 0;
+
+	assert_int_equal(maps_read(victim->pid, &maps), 0);
+	for (size_t i = 0; i < maps.n; i++)
+		n += maps.items[i].executable && maps.items[i].inode && !maps.items[i].loaded;
+	maps_free(&maps);
+	return n;
+}
+
+/* Attached to twice: what the first time has mapped is found again. */
+static void trace_twice(const char *way, bool of_files)
+{
+	const char *const args[] = { way, NULL };
+	struct victim victim = victim_start("traps", args, 2);
+	size_t files = count_files(&victim), maps = 0;
+	struct recorder recorder;
+
+	if (victim.shared->step == 99)
+		print_message("this kernel has no PR_SET_MDWE\n");
+	recorder_init(&recorder, &victim);
+	recorder_watch_all(&recorder);
+	for (int i = 0; i < 2; i++) {
+		recorder_forget(&recorder);
+		recorder_attach(&recorder);
+		load_run_until(recorder.engine, &recorder.watched.items[0]->entries, 100 * (uint64_t)(i + 1));
+		assert_null(engine_unprotected(recorder.engine));
+		leave(&recorder, &victim);
+		assert_int_equal(count_files(&victim), files);
+		assert_true(!maps || maps == victim_count_maps(&victim));
+		maps = victim_count_maps(&victim);
+		assert_int_equal(count_parts(&victim) > 0, of_files);
+		engine_free(recorder.engine);
+		recorder.engine = NULL;
+	}
+	finish(&recorder, &victim);
+}
+
+/* Pitfall 30: a process that may not have memory to write and execute, or not execute any that is of no file. */
+static void execmem(void **state)
+{
+	(void)state;
+	trace_twice("mdwe", false);
+	trace_twice("no-anonymous", true);
+}
+
+/* Where it may map no code at all nothing can be traced: nothing is done to it. */
+static void no_code_at_all(void **state)
+{
+	const char *const args[] = { "no-exec", NULL };
+	struct victim victim = victim_start("traps", args, 2);
+	size_t files = count_files(&victim), maps = victim_count_maps(&victim);
+	struct probe_options options = { 0 };
+	struct recorder recorder;
+	struct probe *probe;
+
+	(void)state;
+	recorder_init(&recorder, &victim);
+	assert_int_equal(engine_attach(victim.pid, recorder_ops, &recorder, &recorder.engine), 0);
+	assert_int_equal(engine_add(recorder.engine, load_plan(&recorder, "f_push", NULL), &options, NULL, &probe), -ENOTSUP);
+	assert_non_null(strstr(err_text(), "seccomp"));
+	leave(&recorder, &victim);
+	assert_int_equal(count_files(&victim), files);
+	assert_int_equal(victim_count_maps(&victim), maps);
+	finish(&recorder, &victim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,7 +234,10 @@ int main(void)
 		cmocka_unit_test(sent_to_who_does_not_expect_it),
 		cmocka_unit_test(sent_to_who_handles_it),
 		cmocka_unit_test(filters),
+		cmocka_unit_test(execmem),
+		cmocka_unit_test(no_code_at_all),
 	};
 
+	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

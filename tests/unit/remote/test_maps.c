@@ -85,6 +85,22 @@ static void lookup(void **state)
 	maps_free(&maps);
 }
 
+/* A file mapped by a loader begins at its beginning; a part of it that we map elsewhere, below it or above, does not. */
+static void loaded(void **state)
+{
+	struct maps maps = parse("1000-2000 r-xp 00004000 00:01 5 /a\n"
+				 "3000-4000 r--p 00000000 00:01 5 /a\n4000-5000 r-xp 00001000 00:01 5 /a\n"
+				 "5000-6000 rw-p 00000000 00:00 0 \n6000-7000 rw-p 00002000 00:01 5 /a\n"
+				 "8000-9000 r-xp 00001000 00:01 5 /a\n"
+				 "9000-a000 r--p 00000000 00:01 5 /a\na000-b000 r-xp 00001000 00:02 5 /b\n");
+	static const bool expected[] = { false, true, true, false, true, false, true, false };
+
+	(void)state;
+	for (size_t i = 0; i < maps.n; i++)
+		assert_int_equal(maps.items[i].loaded, expected[i]);
+	maps_free(&maps);
+}
+
 /* The kernel is the oracle: what we map ourselves is found as we mapped it. */
 static void own_mappings(void **state)
 {
@@ -108,7 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields), cmocka_unit_test(odd_paths), cmocka_unit_test(bad_text),
-		cmocka_unit_test(lookup), cmocka_unit_test(own_mappings),
+		cmocka_unit_test(lookup), cmocka_unit_test(loaded), cmocka_unit_test(own_mappings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
