@@ -3,6 +3,7 @@
  * remote system call.
  */
 #include <errno.h>
+#include <immintrin.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -40,12 +41,24 @@ struct page {
 };
 static struct page *page;
 
+__attribute__((target("avx"))) static void check_upper_halves(void)
+{
+	__m256d pattern = _mm256_set_pd(1.25, -2.5, 3.75, -5), out;
+
+	/* the loop is where the thread mostly is */
+	__asm__ volatile("vmovapd %1, %%ymm9\n\t mov $2000, %%ecx\n\t 1: loop 1b\n\t vmovapd %%ymm9, %0"
+			 : "=m"(out) : "m"(pattern) : "rcx", "xmm9", "memory");
+	if (memcmp(&out, &pattern, sizeof(out)) != 0)
+		page->bad = 3;
+}
+
 /*
  * Keeps a pattern in every kind of register and checks it, for ever: whatever is done to it must
  * not show.
  */
 static void check_patterns(void)
 {
+	bool has_avx = __builtin_cpu_supports("avx");
 	char stack[SIGSTACK];
 	stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) }, now;
 	sigset_t mask, mask_now;
@@ -69,6 +82,8 @@ static void check_patterns(void)
 				 : "rcx", "r15", "xmm13", "cc", "memory", "st");
 		if (flags != -1 || red_out != i + 1 || out != (double)i || x87 != 0.5 || gpr != i)
 			page->bad = 1;
+		if (has_avx)
+			check_upper_halves();
 		if (i % 64 == 0) {
 			sigaltstack(NULL, &now);
 			sigprocmask(SIG_SETMASK, NULL, &mask_now);
