@@ -24,6 +24,9 @@ NOINLINE long f_jumps(long n, long depth)
 {
 	if (depth == 0)
 		longjmp(back, 1);
+	char pages[8192]; /* so that each frame is in a page of its own */
+
+	asm volatile("" : : "r"(pages) : "memory");
 	long r = f_jumps(n, depth - 1);
 
 	asm volatile("" : "+r"(r));
@@ -45,6 +48,7 @@ NOINLINE void f_exits(long n)
 }
 static void *run_exit(void *arg)
 {
+	CHECK(f_jumper((long)arg) == (long)arg + 90, (long)arg);
 	f_exits((long)arg);
 	return NULL;
 }

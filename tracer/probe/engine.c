@@ -133,7 +133,6 @@ void engine_free(struct engine *engine)
 	journal_close(&engine->journal);
 	guardian_dismiss(&engine->guardian);
 	hit_fini(&engine->scratch);
-	maps_free(&engine->maps);
 	ahead_free(engine->ahead);
 	proc_close(engine->proc);
 	free(engine);
@@ -150,10 +149,16 @@ static uint64_t some_text(const struct maps *maps)
 /* What is needed of the target's memory; its threads are seized. */
 static int look_around(struct engine *engine)
 {
-	int r = proc_maps(engine->proc, &engine->maps);
-	uint64_t text = r == 0 ? some_text(&engine->maps) : 0;
+	struct maps maps;
+	int r = proc_maps(engine->proc, &maps);
 
-	if (r == 0 && !text)
+	if (r < 0)
+		return r;
+	uint64_t text = some_text(&maps);
+
+	engine->lowest = maps.items[0].lo;
+	maps_free(&maps);
+	if (!text)
 		r = err_set(-ENOTSUP, "process %d has no code mapped from a file", (int)engine->proc->pid);
 	if (r == 0)
 		r = rmem_probe_write(engine->proc, text);
@@ -371,6 +376,7 @@ static int start(struct engine *engine)
 static void idle(struct engine *engine, uint64_t now_ns)
 {
 	engine->last_idle_ns = now_ns;
+	engine->n_stacks = 0;
 	libraries_poll(engine, now_ns);
 	if (engine->ops->idle)
 		engine->ops->idle(engine->ctx);

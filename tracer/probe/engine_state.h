@@ -78,6 +78,11 @@ struct hit_scratch {
 	uint8_t *stack_copy;
 };
 
+enum { STACKS_KEPT = 16 };
+struct stack_range {
+	uint64_t lo, hi;
+};
+
 struct engine {
 	struct proc *proc;
 	const struct engine_ops *ops;
@@ -90,7 +95,9 @@ struct engine {
 	ARRAY(struct probe *) probes;
 	uint64_t last_id;
 	struct hit_scratch scratch;
-	struct maps maps;   /**< snapshot: which stack an address is on */
+	uint64_t lowest;     /**< where the target's memory began when we attached */
+	struct stack_range stacks[STACKS_KEPT]; /**< mappings that held stacks lately: hit.c */
+	size_t n_stacks;     /**< found so far; the newest are kept */
 	struct live_frame live; /**< of the stop at hand */
 	struct ahead *ahead; /**< for its reads */
 	struct placement placement; /**< of the thread that runs the engine */

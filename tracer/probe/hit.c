@@ -35,24 +35,41 @@
 
 static const uint64_t comm_again_ns = 100 * 1000 * 1000;
 
+/* Of a thread that has ended the kernel tells no mapping: then another one is asked. */
+static bool find_range(struct proc *proc, uint64_t addr, struct stack_range *ret)
+{
+	return maps_bounds(proc->live, addr, &ret->lo, &ret->hi) ||
+	       (proc_find_live(proc) == 0 && maps_bounds(proc->live, addr, &ret->lo, &ret->hi));
+}
+
+/*
+ * Ranges are remembered, as it takes long to find one; for a while only (engine.c), as stacks come and go.  NULL: nothing is mapped
+ * there.
+ */
+static const struct stack_range *stack_of(struct engine *engine, uint64_t addr)
+{
+	struct stack_range range;
+
+	for (size_t i = 0; i < engine->n_stacks && i < STACKS_KEPT; i++)
+		if (addr >= engine->stacks[i].lo && addr < engine->stacks[i].hi)
+			return &engine->stacks[i];
+	if (!find_range(engine->proc, addr, &range))
+		return NULL;
+	struct stack_range *place = &engine->stacks[engine->n_stacks++ % STACKS_KEPT];
+
+	*place = range;
+	return place;
+}
+
 static bool same_stack(void *ctx, uint64_t a, uint64_t b)
 {
 	struct engine *engine = ctx;
-	const struct mapping *x = maps_find(&engine->maps, a), *y = maps_find(&engine->maps, b);
 
 	if (a >> 12 == b >> 12)
 		return true;
-	if (!x || !y) {
-		struct maps fresh;
+	const struct stack_range *stack = stack_of(engine, a);
 
-		if (proc_maps(engine->proc, &fresh) < 0)
-			return true;
-		maps_free(&engine->maps);
-		engine->maps = fresh;
-		x = maps_find(&engine->maps, a);
-		y = maps_find(&engine->maps, b);
-	}
-	return x == y;
+	return stack ? b >= stack->lo && b < stack->hi : !stack_of(engine, b);
 }
 
 int hit_init(struct hit_scratch *scratch)

@@ -162,12 +162,11 @@ static int protect(struct engine *engine)
 {
 	struct areas *areas = slots_areas(engine->slots);
 	uint64_t caught = 0, ignored = 0, bit = 1ull << (SIGTRAP - 1);
-	uint64_t near = engine->maps.n ? engine->maps.items[0].lo : 0;
 
 	/* A handler that a killed tracer left, and that is at work still, is to leave alone what will be planted now. */
 	if (areas->list.n && update(engine) < 0)
 		return -ENOTSUP;
-	if (!areas->list.n && engine_reserve(engine, near, near, 1) < 0)
+	if (!areas->list.n && engine_reserve(engine, engine->lowest, engine->lowest, 1) < 0)
 		return give_up(engine, err_text());
 	proc_status(engine->proc->live, "SigCgt", 16, &caught);
 	proc_status(engine->proc->live, "SigIgn", 16, &ignored);

@@ -1,5 +1,6 @@
 #include "tracer/remote/maps.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -157,4 +158,42 @@ const struct mapping *maps_find(const struct maps *maps, uint64_t addr)
 			return &maps->items[mid];
 	}
 	return NULL;
+}
+
+/* Where a line is being read: its two addresses, and how many of them are over. */
+struct line {
+	uint64_t bounds[2];
+	unsigned n;
+};
+
+/* One more character; true where a line is known to be of `addr`. */
+static bool read_char(struct line *line, char c, uint64_t addr)
+{
+	if (c == '\n')
+		*line = (struct line){ 0 };
+	else if (line->n < 2 && isxdigit((unsigned char)c))
+		line->bounds[line->n] = line->bounds[line->n] << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	else if (line->n < 2)
+		return ++line->n == 2 && addr >= line->bounds[0] && addr < line->bounds[1];
+	return false;
+}
+
+bool maps_bounds(pid_t pid, uint64_t addr, uint64_t *ret_lo, uint64_t *ret_hi)
+{
+	char path[64], text[4096];
+	struct line line = { 0 };
+	bool found = false;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	while (!found && fd >= 0 && ((n = read(fd, text, sizeof(text))) > 0 || (n < 0 && errno == EINTR)))
+		for (ssize_t i = 0; !found && i < n; i++)
+			found = read_char(&line, text[i], addr);
+	if (fd >= 0)
+		close(fd);
+	*ret_lo = line.bounds[0];
+	*ret_hi = line.bounds[1];
+	return found;
 }

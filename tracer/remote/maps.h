@@ -34,4 +34,7 @@ void maps_free(struct maps *maps);
 /** The mapping that holds `addr`; NULL if none. */
 const struct mapping *maps_find(const struct maps *maps, uint64_t addr);
 
+/** From where to where the mapping of a process goes that holds `addr`; false if there is none.  Allocates nothing. */
+bool maps_bounds(pid_t pid, uint64_t addr, uint64_t *ret_lo, uint64_t *ret_hi);
+
 #endif

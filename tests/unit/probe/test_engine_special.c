@@ -26,8 +26,8 @@ struct expected {
 };
 
 static const struct expected expected[] = {
-	{ UNWINDING, "f_jumper", 5, { [CALL_RETURNED] = 5 }, 0, NULL },
-	{ UNWINDING, "f_jumps", 15, { [CALL_UNWOUND] = 15 }, 3, "f_jumps" },
+	{ UNWINDING, "f_jumper", 10, { [CALL_RETURNED] = 10 }, 0, NULL },
+	{ UNWINDING, "f_jumps", 30, { [CALL_UNWOUND] = 30 }, 3, "f_jumps" },
 	{ UNWINDING, "f_exits", 5, { [CALL_EXITED] = 5 }, 0, NULL },
 	{ ALTERNATE_STACK, "f_raises", 10, { [CALL_RETURNED] = 10 }, 0, NULL },
 	{ ALTERNATE_STACK, "f_in_handler", 10, { [CALL_RETURNED] = 10 }, 1, "f_raises" },

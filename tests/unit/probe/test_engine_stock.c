@@ -1,6 +1,6 @@
 /*
  * What a hit needs is in stock: from looking at a thread that stands at a site until it goes on nothing is allocated, not even where
- * a call returns to a place that nothing has returned to before.
+ * a call returns to a place that nothing has returned to before, nor where one is left by longjmp on a stack that is new.
  *
  * The allocator and ptrace() are this program's own, so it is they that tell.
  */
@@ -125,10 +125,36 @@ static void nothing_is_allocated(void **state)
 	load_finish(&victim, &recorder);
 }
 
+static void nor_on_a_new_stack(void **state)
+{
+	struct victim victim = victim_start("special", NULL, 1);
+	struct recorder recorder;
+
+	(void)state;
+	recorder_init(&recorder, &victim);
+	struct watched *jumps = recorder_watch(&recorder, "f_jumps", 0, 0, false);
+
+	recorder_watch(&recorder, "f_jumper", 0, 0, false);
+	recorder_attach(&recorder);
+	recorder.engine->ops = &ops;
+	recorder_run(&recorder, 0);
+	allocations = 0;
+	victim.shared->step = 1;
+	recorder_run_until(&recorder, &victim.shared->done, 1);
+	assert_int_equal(jumps->ends[CALL_UNWOUND], 30);
+	if (allocations)
+		fail_msg("%zu allocations while a thread was held, the largest of %zu bytes", allocations, largest);
+	recorder_detach(&recorder);
+	victim_check_text(&victim);
+	recorder_fini(&recorder);
+	victim_finish(&victim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_allocated),
+		cmocka_unit_test(nor_on_a_new_stack),
 	};
 
 	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));

@@ -115,6 +115,15 @@ static void own_mappings(void **state)
 	assert_true(m->executable && !m->writable && m->readable && !m->inode);
 	m = maps_find(&maps, (uint64_t)&maps);
 	assert_string_equal(m->path, "[stack]");
+	/* all of them, found one by one */
+	for (size_t i = 0; i < maps.n; i++) {
+		uint64_t lo, hi;
+
+		assert_true(maps_bounds(getpid(), maps.items[i].hi - 1, &lo, &hi));
+		assert_true(lo == maps.items[i].lo && (hi == maps.items[i].hi || !strcmp(maps.items[i].path, "[heap]")));
+	}
+	assert_false(maps_bounds(getpid(), 0, (uint64_t[]){ 0 }, (uint64_t[]){ 0 }));
+	assert_false(maps_bounds(0x3fffffff, 4096, (uint64_t[]){ 0 }, (uint64_t[]){ 0 }));
 	maps_free(&maps);
 	munmap(page, 8192);
 	assert_int_equal(maps_read(0x3fffffff, &maps), -3); /* ESRCH */
