@@ -399,6 +399,7 @@ static int step(struct engine *engine)
 		placement_idle(&engine->placement, now_ns);
 	else
 		placement_follow(&engine->placement, engine->proc->pid, event.tid, now_ns);
+	latency_served(&engine->latency, event.kind != EVENT_NONE, now_ns);
 
 	/* EVENT_NONE: nothing came for a tick.  Under load slow work gets its turn now and then. */
 	if (event.kind == EVENT_NONE || now_ns - engine->last_idle_ns > idle_at_least_ns)
@@ -422,7 +423,9 @@ enum target_end engine_run(struct engine *engine, uint64_t deadline_ns, int *sta
 	if (engine->end == TARGET_RUNNING && r == 0) {
 		engine->last_idle_ns = engine_now_ns();
 		placement_start(&engine->placement);
+		latency_start(&engine->latency);
 		r = loop(engine, deadline_ns);
+		latency_stop(&engine->latency);
 		placement_stop(&engine->placement);
 		tick_stop();
 	}

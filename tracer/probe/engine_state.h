@@ -21,6 +21,7 @@
 #include "tracer/probe/probe_code.h"
 #include "tracer/remote/live.h"
 #include "tracer/remote/maps.h"
+#include "tracer/remote/latency.h"
 #include "tracer/remote/placement.h"
 #include "tracer/remote/proc.h"
 
@@ -101,6 +102,7 @@ struct engine {
 	struct live_frame live; /**< of the stop at hand */
 	struct ahead *ahead; /**< for its reads */
 	struct placement placement; /**< of the thread that runs the engine */
+	struct latency latency;
 
 	/**
 	 * A thread that is kept stopped until probes are added: at exec, or in the loader's hook (libraries.c).
