@@ -349,6 +349,41 @@ static void at_a_file(void **state)
 	}
 }
 
+/* Its only thread is in a timed wait when it makes a call for us: it may wait longer if we are killed then, but not less. */
+static void at_a_wait(void **state)
+{
+	static const struct place places[] = {
+		{ "rcall-paused", 1 }, { "rcall-frame", 1 }, { "rcall-set", 1 }, { "rcall-begun", 1 }, { "rcall-made", 1 },
+		{ "rcall-back", 1 }, { "rcall-resumed", 1 },
+	};
+	static const char *const kinds[] = { "nanosleep", "clock_nanosleep", "poll", "futex", "futex_until" };
+	static const char *const probes[] = { "-e", "f_idle n", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++) {
+		const char *const args[] = { kinds[i], NULL };
+		struct victim victim = victim_start("sleeps", args, 1);
+
+		for (size_t k = 0; k < 7 * times("VIRTRACE_KILLS", 1); k++) {
+			if (random() % 2) { /* from now on this wait is a restarted one */
+				kill(victim.pid, SIGSTOP);
+				kill(victim.pid, SIGCONT);
+			}
+			kill_at(&victim, &places[k % 7], probes);
+		}
+		pid_t pid = start_record(&victim, probes, NULL, "-d0.1", false);
+		int status;
+
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		check_all(&victim, "the end");
+		assert_false(catches_sigtrap(&victim));
+		victim.shared->stop = 1;
+		victim_finish(&victim);
+		remove_trace();
+	}
+}
+
 /* A library comes and goes while we are killed. */
 static void at_dlopen(void **state)
 {
@@ -579,6 +614,7 @@ int main(void)
 		cmocka_unit_test(while_leaving),
 		cmocka_unit_test(before_the_handler),
 		cmocka_unit_test(at_a_file),
+		cmocka_unit_test(at_a_wait),
 		cmocka_unit_test(at_dlopen),
 	};
 	const struct CMUnitTest moments[] = {

@@ -85,8 +85,8 @@ static void restore_rest(struct engine *engine, pid_t tid)
 }
 
 /*
- * Who takes the handler out of the process, and so is let go last: one that can make a system call without harm, and rather one that
- * has not just hit an int3.
+ * Who takes the handler out of the process, and so is let go last: one that minds a system call least, and rather one that has not
+ * just hit an int3.
  */
 static void choose_keeper(struct engine *engine)
 {
@@ -94,7 +94,7 @@ static void choose_keeper(struct engine *engine)
 	bool wanted = engine->protected && engine->end == TARGET_RUNNING;
 	size_t n = wanted ? pause_candidates(engine->proc, list) : 0;
 
-	for (size_t i = 0; i < n && list[i].harm < HARM_EINTR; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct thread *thread = proc_thread(engine->proc, list[i].tid);
 
 		if (!engine->keeper)
@@ -147,6 +147,7 @@ static bool let_keeper_go(struct engine *engine)
 			proc_forget(engine->proc, thread);
 			return true;
 		}
+		return false;
 	}
 	thread_resume(engine->proc, thread, 0);
 	return false;
@@ -174,7 +175,7 @@ static int let_all_go(struct engine *engine)
 		uint64_t now_ns = engine_now_ns();
 
 		guardian_beat(&engine->guardian);
-		if (now_ns - start_ns > keeper_patience_ns)
+		if (now_ns - answered_ns > keeper_patience_ns || now_ns - start_ns > patience_ns)
 			give_up_keeper(engine);
 		if (now_ns - answered_ns > patience_ns)
 			return no_answer(engine);

@@ -33,6 +33,7 @@
 #include "tracer/remote/polling.h"
 #include "tracer/remote/proc.h"
 
+enum { SYSCALL_MARK = 0x80 }; /* of PTRACE_O_TRACESYSGOOD */
 enum { PATIENCE_MAX = 16, BLIND_WAITS = 8, TICK_NS = 10 * 1000 * 1000, SLOW_TICK_NS = 100 * 1000 * 1000, BUSY = 16 };
 
 /* Of all signals one that nobody uses: ours goes to one thread, and only while it waits. */
@@ -53,7 +54,7 @@ static void decode_stop(int status, struct event *ret)
 	ret->value = sig;
 	switch (event) {
 	case 0:
-		ret->kind = sig == SIGTRAP ? EVENT_TRAP : EVENT_SIGNAL;
+		ret->kind = sig == SIGTRAP ? EVENT_TRAP : sig == (SIGTRAP | SYSCALL_MARK) ? EVENT_SYSCALL : EVENT_SIGNAL;
 		break;
 	case PTRACE_EVENT_STOP:
 		ret->kind = sig == SIGTRAP ? EVENT_PAUSED : EVENT_GROUP_STOP;

@@ -21,6 +21,7 @@ enum event_kind {
 	EVENT_GROUP_STOP, /**< job control stopped the process: thread_listen(), or the stop is lost */
 	EVENT_PAUSED,     /**< PTRACE_INTERRUPT's stop, the first stop of a new task, or the end of a group stop */
 	EVENT_NEW_TASK,   /**< it made a task, see thread_event_message() */
+	EVENT_SYSCALL,    /**< it begins or ends a system call, as thread_resume_to_syscall() asked for */
 	EVENT_EXECED,     /**< it runs another program now */
 	EVENT_OTHER,      /**< of no meaning to us */
 };

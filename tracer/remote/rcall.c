@@ -7,11 +7,12 @@
  * SIGTRAP blocked makes the kernel reset the process' handler).  Nothing comes back but what the call does: the page is
  * there, the signal is caught; or the thread has left the image without that.
  *
- * A thread inside a system call that was stopped comes back to it by the kernel's restart rules,
- * which regs_settle() plays through.  One kind has no way back: where the kernel keeps the state of
- * the restart (timed futex, nanosleep, poll), and rt_sigreturn clears it (EINTR).  So threads are
- * tried in the order of harm: an untimed futex wait, then other waits that restart, then running
- * threads; the rest only when waiting for a better moment has not helped.
+ * A thread inside a system call that was stopped comes back to it by the kernel's restart rules, which regs_settle() plays through.
+ * One kind has no way back by an image: where the kernel keeps the state of the restart (timed futex, nanosleep, poll), and
+ * rt_sigreturn clears it (EINTR).  Such a thread is stopped again at the end of its call (PTRACE_SYSCALL) and gets its registers
+ * from us: rt_sigreturn is not made, and the wait goes on as if nothing had been.  The image is there for the case that we die
+ * meanwhile; it begins the wait anew, which makes it longer than it was to be.  So threads are tried in the order of harm: an untimed
+ * futex wait, then other waits that restart, then running threads; the rest only when waiting for a better moment has not helped.
  */
 #include "tracer/remote/rcall.h"
 
@@ -44,6 +45,7 @@ enum {
 	CHECK_EVERY_MS = 20,    /* how often a thread that seems not to make it is stopped and looked at */
 	PASSES = 20,            /* rounds over all threads that hope for a harmless one */
 	PASS_PAUSE_MS = 5,
+	END_WAIT_MS = 100,      /* for a thread that was sent to its call to stand at the end of it */
 	PAGE = 4096,
 };
 
@@ -115,6 +117,84 @@ static int start_call(const struct request *request, struct thread *thread, cons
 	return r;
 }
 
+/* ---- threads in timed waits */
+
+/* `mov $NR,%eax` before the `syscall` at rip; 0 if there is none of a timed wait. */
+static uint64_t number_in_code(struct proc *proc, uint64_t rip)
+{
+	static const uint32_t waits[] = { SYS_poll, SYS_nanosleep, SYS_clock_nanosleep, SYS_futex };
+	uint8_t code[5];
+	uint32_t nr;
+
+	if (rmem_read(proc, rip - sizeof(code), code, sizeof(code)) != sizeof(code) || code[0] != 0xb8)
+		return 0;
+	memcpy(&nr, code + 1, sizeof(nr));
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		if (nr == waits[i])
+			return nr;
+	return 0;
+}
+
+/* Where a stopped thread is to be after a call: set by us, or by its image.  Where these differ, the image is the worse. */
+struct way_back {
+	struct user_regs_struct exact, image;
+	bool by_itself; /* they do not */
+};
+
+static int find_way_back(struct proc *proc, struct thread *thread, struct way_back *ret)
+{
+	thread_undo_eintr(thread);
+	int r = thread_get_regs(thread, &ret->exact);
+	uint64_t nr = ret->exact.orig_rax;
+
+	if (r < 0)
+		return r;
+	ret->by_itself = regs_settle(&ret->exact);
+	ret->image = ret->exact;
+	if (ret->by_itself)
+		return 0;
+	if ((int64_t)nr < 0 || nr == SYS_restart_syscall)
+		nr = number_in_code(proc, ret->exact.rip);
+	if (nr)
+		ret->image.rax = nr; /* the wait anew: restart_syscall would be an error */
+	return 0;
+}
+
+static bool stops_at_syscall(struct proc *proc, struct thread *thread)
+{
+	struct event event = { .kind = EVENT_NONE };
+
+	if (thread_resume_to_syscall(proc, thread) < 0)
+		return false;
+	for (int us = 0; us < END_WAIT_MS * 1000 && event.kind == EVENT_NONE; us += 20) {
+		if (event_of(thread->tid, &event) < 0)
+			return false;
+		if (event.kind == EVENT_NONE)
+			sleep_us(20);
+	}
+	if (event.kind == EVENT_SYSCALL)
+		proc->stopped = thread;
+	return event.kind == EVENT_SYSCALL;
+}
+
+/*
+ * The thread is set to make its call: it does, and stands with registers `back` afterwards.  False if it does not get that far: it
+ * goes on by its image, and may stand in a stop that is for others to see.
+ */
+static bool call_and_return(struct proc *proc, struct thread *thread, const struct user_regs_struct *back)
+{
+	if (!stops_at_syscall(proc, thread))
+		return false;
+	KILL_POINT("rcall-begun");
+	if (!stops_at_syscall(proc, thread))
+		return false;
+	KILL_POINT("rcall-made");
+	if (thread_set_regs(thread, back) < 0)
+		return false;
+	KILL_POINT("rcall-back");
+	return true;
+}
+
 /*
  * Whether the thread is still on its way to the call: its stack pointer stands at the image, or a
  * signal handler's below.
@@ -159,16 +239,17 @@ static int try_thread(const struct request *request, pid_t tid, bool with_harm)
 {
 	const struct rcall *call = request->call;
 	struct thread *thread = proc_thread(call->proc, tid);
-	struct user_regs_struct back;
+	struct way_back way;
 	uint64_t rsp = 0;
 
 	if (!thread || !pause_thread(call->proc, thread))
 		return -EAGAIN;
 	KILL_POINT("rcall-paused");
-	thread_undo_eintr(thread);
-	bool usable = thread_get_regs(thread, &back) == 0 && (regs_settle(&back) || with_harm);
-	int r = usable ? start_call(request, thread, &back, &rsp) : -EAGAIN;
+	bool usable = find_way_back(call->proc, thread, &way) == 0 && (way.by_itself || with_harm);
+	int r = usable ? start_call(request, thread, &way.image, &rsp) : -EAGAIN;
 
+	if (r == 0 && !way.by_itself && !call_and_return(call->proc, thread, &way.exact))
+		return wait_for_result(request, tid, rsp);
 	thread_resume(call->proc, thread, 0);
 	KILL_POINT("rcall-resumed");
 	if (r == -ENOTSUP)
@@ -176,7 +257,7 @@ static int try_thread(const struct request *request, pid_t tid, bool with_harm)
 	if (r < 0)
 		return -EAGAIN; /* no room below its stack, or it is gone */
 	log_debug("rcall", "thread %d makes system call %lu", (int)tid, (unsigned long)request->nr);
-	return wait_for_result(request, tid, rsp);
+	return way.by_itself ? wait_for_result(request, tid, rsp) : request->outcome(request);
 }
 
 static int try_threads(const struct request *request, bool with_harm)
@@ -476,16 +557,26 @@ int rcall_get_action(const struct rcall *call, int sig, uint64_t to)
 int rcall_set_action_and_detach(const struct rcall *call, struct thread *thread, int sig, uint64_t action)
 {
 	struct request request = action_request(call, sig, action, 0);
-	struct user_regs_struct back;
+	struct way_back way;
+	struct event event = { .kind = EVENT_PAUSED };
 	uint64_t rsp;
 	int r = gadgets_find(call->proc, &request.gadgets);
 
-	thread_undo_eintr(thread);
 	if (r == 0)
-		r = thread_get_regs(thread, &back);
-	if (r == 0 && !regs_settle(&back))
-		r = -EAGAIN;
+		r = event_of(thread->tid, &event);
 	if (r == 0)
-		r = start_call(&request, thread, &back, &rsp);
-	return r == 0 ? thread_detach(call->proc, thread, 0) : -EAGAIN;
+		r = find_way_back(call->proc, thread, &way);
+	if (r == 0)
+		r = start_call(&request, thread, &way.image, &rsp);
+	if (r < 0) {
+		if (event.kind == EVENT_PAUSED)
+			thread_resume(call->proc, thread, 0);
+		else
+			thread_listen(call->proc, thread);
+		return -EAGAIN;
+	}
+	/* Whom job control has stopped makes it when it is continued. */
+	if (!way.by_itself && event.kind == EVENT_PAUSED && !call_and_return(call->proc, thread, &way.exact))
+		return -EAGAIN;
+	return thread_detach(call->proc, thread, 0);
 }

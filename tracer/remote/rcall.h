@@ -56,8 +56,8 @@ int rcall_catch_signal(const struct rcall *call, int sig, uint64_t action);
 int rcall_get_action(const struct rcall *call, int sig, uint64_t to);
 
 /**
- * Detach from a thread that stands in an EVENT_PAUSED stop; the first thing it does is to set the action of `sig`.
- * -EAGAIN if it cannot do that without harm: it is still attached then.
+ * Detach from a thread that stands in an EVENT_PAUSED or EVENT_GROUP_STOP stop; it sets the action of `sig` before it goes on.
+ * -EAGAIN if it cannot do that now: it is still attached then, and runs, or stands in another stop.
  */
 int rcall_set_action_and_detach(const struct rcall *call, struct thread *thread, int sig, uint64_t action);
 

@@ -41,7 +41,8 @@
  * Not EXITKILL, which would kill the target with us; not TRACEEXIT: one more stop a thread for
  * nothing we need.
  */
-const long seize_options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
+const long seize_options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC |
+			   PTRACE_O_TRACESYSGOOD;
 
 /* The tracing thread: proc_pid_status(5), "TracerPid". */
 static pid_t tracer_of(pid_t tid)

@@ -25,6 +25,12 @@ int thread_resume(struct proc *proc, struct thread *thread, int sig)
 	return request(PTRACE_CONT, thread, NULL, (void *)(intptr_t)sig);
 }
 
+int thread_resume_to_syscall(struct proc *proc, struct thread *thread)
+{
+	runs(proc, thread);
+	return request(PTRACE_SYSCALL, thread, NULL, NULL);
+}
+
 int thread_listen(struct proc *proc, struct thread *thread)
 {
 	runs(proc, thread);
@@ -97,7 +103,7 @@ enum { SYSCALL_INSN_LEN = 2 };
 bool regs_settle(struct user_regs_struct *regs)
 {
 	if ((int64_t)regs->orig_rax < 0)
-		return true;
+		return regs->rax != SYS_restart_syscall; /* it may be about to make it: stopped twice on the way */
 	switch (-(int64_t)regs->rax) {
 	case ERESTARTSYS:
 	case ERESTARTNOINTR:

@@ -18,6 +18,11 @@ struct thread;
 
 /** Let it go on, with `sig` delivered if not 0. */
 int thread_resume(struct proc *proc, struct thread *thread, int sig);
+/**
+ * Let it go on to the beginning or the end of a system call (EVENT_SYSCALL), whichever comes first.  Should we die while it stands
+ * there it goes on as if it had not: PTRACE_O_TRACESYSGOOD makes of the stop a signal that does not exist.
+ */
+int thread_resume_to_syscall(struct proc *proc, struct thread *thread);
 /** Leave it in its group stop, but be told of its end. */
 int thread_listen(struct proc *proc, struct thread *thread);
 /** Make it stop soon; what stops it first may be something else. */
@@ -41,8 +46,7 @@ int thread_event_message(const struct thread *thread, pid_t *ret);
 /**
  * Registers as they would be after the kernel's own syscall restart, of a thread that stopped
  * inside a system call (arch/x86/kernel/signal.c, arch_do_signal_or_restart).  Returns false if the
- * kernel holds the state of the restart (restart_syscall: timed waits), which would be lost if the
- * thread did another call before it.
+ * kernel holds the state of the restart (restart_syscall: timed waits), which rt_sigreturn clears.
  */
 bool regs_settle(struct user_regs_struct *regs);
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/engine/harness.h"
+#include "tracer/remote/proc.h"
 
 enum { STEPS = 5 };
 enum step { UNWINDING, ALTERNATE_STACK, FAULTS, TRAPS, VECTORS };
@@ -148,6 +149,41 @@ static void waits(void **state)
 	victim_finish(&victim);
 }
 
+static bool catches_sigtrap(const struct victim *victim)
+{
+	uint64_t caught = 0;
+
+	assert_int_equal(proc_status(victim->pid, "SigCgt", 16, &caught), 0);
+	return caught >> (SIGTRAP - 1) & 1;
+}
+
+/* A process that does nothing but wait for a time: to be attached to makes none of its waits shorter, or fail. */
+static void timed_waits(void **state)
+{
+	static const char *const kinds[] = { "nanosleep", "clock_nanosleep", "poll", "futex", "futex_until" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const char *const args[] = { kinds[i], NULL };
+		struct victim victim = victim_start("sleeps", args, 1);
+		struct recorder recorder;
+
+		recorder_init(&recorder, &victim);
+		recorder_watch(&recorder, "f_idle", 1, 1, true);
+		for (int round = 0; round < 4; round++) {
+			recorder_attach(&recorder);
+			recorder_run(&recorder, 20);
+			recorder_detach(&recorder);
+			assert_false(catches_sigtrap(&victim));
+			if (victim.shared->bad)
+				fail_msg("%s, round %d: %s", kinds[i], round, victim.shared->what);
+		}
+		victim.shared->stop = 1;
+		recorder_fini(&recorder);
+		victim_finish(&victim);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +191,7 @@ int main(void)
 		cmocka_unit_test(traced),
 		cmocka_unit_test(exceptions),
 		cmocka_unit_test(waits),
+		cmocka_unit_test(timed_waits),
 	};
 
 	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));
