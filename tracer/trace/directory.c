@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define TEMP_SUFFIX ".tmp"
-enum { PATIENCE_MS = 2000, PAUSE_MS = 10 };
+enum { PATIENCE_MS = 2000, PAUSE_MS = 10, TRIES = 4 };
 
 static int fail(int error, const char *what, const char *path)
 {
@@ -72,13 +72,11 @@ static int clear_directory(int dirfd, const char *path, bool in_side_dir, bool r
 	return r;
 }
 
-int directory_remove(const char *path)
+/** All that is in it, and then `path`, which leads to it. */
+static int remove_all(int fd, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int r = 0;
 
-	if (fd < 0)
-		return fail(errno, "open", path);
 	/* First look at all, then remove. */
 	for (int remove = 0; remove <= 1 && r == 0; remove++) {
 		r = clear_directory(fd, SIDE_DIR, true, remove);
@@ -87,7 +85,6 @@ int directory_remove(const char *path)
 	}
 	if (r == 0 && unlinkat(fd, SIDE_DIR, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		r = -errno;
-	close(fd);
 	if (r == -EEXIST)
 		return err_context(r, "%s is not overwritten", path);
 	if (r < 0 || rmdir(path) < 0)
@@ -95,20 +92,28 @@ int directory_remove(const char *path)
 	return 0;
 }
 
-/**
- * Whether virtrace has made it: the side directory is the first thing that is made in a trace's directory, and the last that is
- * removed.  The rest may be missing, of a recording that was killed before it was complete.
- */
-static bool is_trace(const char *path)
+static int open_directory(const char *path)
 {
-	struct stat side;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool yes = fd >= 0 && fstatat(fd, SIDE_DIR, &side, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(side.st_mode);
-
-	if (fd >= 0)
-		close(fd);
-	return yes;
+	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
+
+int directory_remove(const char *path)
+{
+	int fd = open_directory(path);
+
+	if (fd < 0)
+		return fail(errno, "open", path);
+	int r = remove_all(fd, path);
+
+	close(fd);
+	return r;
+}
+
+/* Whose it is
+ *
+ * A directory belongs to who has it locked, from its first moment, when it is empty, to its end: he alone writes into it, and he
+ * alone removes it.  Between looking at a path and locking what it leads to, somebody else may have removed that and made a new
+ * one: so the path is looked at again under the lock. */
 
 bool directory_is_written(int dirfd)
 {
@@ -118,65 +123,103 @@ bool directory_is_written(int dirfd)
 	return false;
 }
 
-/** Also for a while: it may be about to be completed by the guardian of a recording that was killed. */
-static bool stays_written(const char *path)
+/**
+ * Waits for a while: it may be about to be completed by the guardian of a recording that was killed.  Where there are no locks nobody
+ * can ask for one either.
+ */
+static bool lock(int fd)
 {
 	static const struct timespec pause = { 0, PAUSE_MS * 1000000L };
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool is_written = fd >= 0;
 
-	for (int i = 0; is_written && i < PATIENCE_MS / PAUSE_MS; i++) {
-		is_written = directory_is_written(fd);
-		if (is_written)
-			nanosleep(&pause, NULL);
+	for (int i = 0; i < PATIENCE_MS / PAUSE_MS; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			return true;
+		nanosleep(&pause, NULL);
 	}
-	if (fd >= 0)
-		close(fd);
-	return is_written;
+	return false;
 }
 
-/** Make way for a new trace. */
+static bool leads_to(const char *path, int fd)
+{
+	struct stat named, ours;
+
+	return lstat(path, &named) == 0 && fstat(fd, &ours) == 0 && named.st_dev == ours.st_dev &&
+	       named.st_ino == ours.st_ino;
+}
+
+/**
+ * Whether virtrace has made it: the side directory is the first thing that is made in a trace's directory, and the last that is
+ * removed.  The rest may be missing, of a recording that was killed before it was complete.
+ */
+static bool is_trace(int fd)
+{
+	struct stat side;
+
+	return fstatat(fd, SIDE_DIR, &side, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(side.st_mode);
+}
+
+/** Make way for a new trace; -EAGAIN: somebody else has changed what is there. */
 static int replace(const char *path, bool force)
 {
 	if (!force)
 		return err_set(-EEXIST, "%s exists already", path);
-	if (is_trace(path) && stays_written(path))
-		return err_set(-EEXIST, "%s is being recorded: it is not overwritten", path);
-	if (is_trace(path))
-		return directory_remove(path);
-	/* An empty directory, then. */
-	if (rmdir(path) == 0)
-		return 0;
-	return err_set(-EEXIST, "%s exists and is not a trace: it is not overwritten", path);
+	int fd = open_directory(path), r;
+
+	if (fd < 0 && errno == ENOENT)
+		return -EAGAIN;
+	if (fd >= 0 && !lock(fd))
+		r = err_set(-EEXIST, "%s is being recorded: it is not overwritten", path);
+	else if (fd >= 0 && !leads_to(path, fd))
+		r = -EAGAIN;
+	else if (fd >= 0 && is_trace(fd))
+		r = remove_all(fd, path);
+	else if (fd >= 0 && rmdir(path) == 0) /* an empty directory */
+		r = 0;
+	else
+		r = err_set(-EEXIST, "%s exists and is not a trace: it is not overwritten", path);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/** Make a new one; -EAGAIN: somebody else was faster. */
+static int make(const char *path, int *fd_ret)
+{
+	if (mkdir(path, 0700) < 0)
+		return errno == EEXIST ? -EAGAIN : fail(errno, "create", path);
+	int fd = open_directory(path), error = 0;
+
+	if (fd < 0 && errno != ENOENT)
+		return fail(errno, "create a trace in", path);
+	if (fd < 0 || !lock(fd) || !leads_to(path, fd)) {
+		if (fd >= 0)
+			close(fd);
+		return -EAGAIN;
+	}
+	/* The umask may have taken what we need. */
+	if (fchmod(fd, 0700) < 0 || mkdirat(fd, SIDE_DIR, 0700) < 0 || fchmodat(fd, SIDE_DIR, 0700, 0) < 0)
+		error = errno;
+	if (error) {
+		remove_all(fd, path);
+		close(fd);
+		return fail(error, "create a trace in", path);
+	}
+	*fd_ret = fd;
+	return 0;
 }
 
 int directory_create(const char *path, bool force, int *fd_ret)
 {
-	struct stat st;
+	int r = -EAGAIN;
 
-	if (lstat(path, &st) == 0) {
-		int r = replace(path, force);
+	for (int i = 0; i < TRIES && r == -EAGAIN; i++) {
+		struct stat st;
 
-		if (r < 0)
-			return r;
+		r = lstat(path, &st) == 0 ? replace(path, force) : 0;
+		if (r == 0)
+			r = make(path, fd_ret);
 	}
-	if (mkdir(path, 0700) < 0)
-		return fail(errno, "create", path);
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	/* The umask may have taken what we need. */
-	if (fd < 0 || fchmod(fd, 0700) < 0 || mkdirat(fd, SIDE_DIR, 0700) < 0 ||
-	    fchmodat(fd, SIDE_DIR, 0700, 0) < 0) {
-		int error = errno;
-
-		if (fd >= 0)
-			close(fd);
-		directory_remove(path);
-		return fail(error, "create a trace in", path);
-	}
-	flock(fd, LOCK_EX | LOCK_NB); /* where there are no locks nobody can ask for one either */
-	*fd_ret = fd;
-	return 0;
+	return r == -EAGAIN ? err_set(-EEXIST, "%s is made by somebody else, again and again", path) : r;
 }
 
 static int write_file(int dirfd, const char *name, const char *text, size_t len)

@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -172,6 +173,53 @@ static void test_force_after_kill(void **state)
 		assert_int_equal(trace_create(dir, true, "{}", &w), 0);
 		trace_thread(w, 1, 2, "x");
 		trace_close(w);
+		assert_int_equal(babeltrace_count(dir), 1);
+		scratch_remove(dir);
+	}
+}
+
+/* flock() is this program's own: what it is told to do comes between, once. */
+static void (*before_lock)(const char *dir);
+static const char *dir_to_lock;
+
+int flock(int fd, int operation)
+{
+	void (*act)(const char *dir) = before_lock;
+
+	before_lock = NULL;
+	if (act)
+		act(dir_to_lock);
+	return (int)syscall(SYS_flock, fd, operation);
+}
+
+static struct trace_writer *faster;
+
+static void be_faster(const char *dir)
+{
+	assert_int_equal(trace_create(dir, true, "{}", &faster), 0);
+}
+
+/*
+ * Two recordings into one directory: one comes when the other has just looked at what is there, or has made the directory and not
+ * locked it yet.  The one that was faster keeps its trace.
+ */
+static void test_force_twice(void **state)
+{
+	struct trace_writer *w;
+
+	(void)state;
+	for (int is_old = 0; is_old <= 1; is_old++) {
+		char *dir = scratch_new();
+
+		if (is_old)
+			trace_close(create(dir));
+		dir_to_lock = dir;
+		before_lock = be_faster;
+		assert_int_equal(trace_create(dir, true, "{}", &w), -EEXIST);
+		assert_non_null(strstr(err_text(), "is being recorded"));
+		assert_null(before_lock);
+		trace_thread(faster, 1, 2, "x");
+		assert_int_equal(trace_close(faster), 0);
 		assert_int_equal(babeltrace_count(dir), 1);
 		scratch_remove(dir);
 	}
@@ -581,6 +629,7 @@ int main(void)
 		cmocka_unit_test(test_force),
 		cmocka_unit_test(test_force_removes_only_traces),
 		cmocka_unit_test(test_force_after_kill),
+		cmocka_unit_test(test_force_twice),
 		cmocka_unit_test(test_cannot_create),
 		cmocka_unit_test(test_builtin_events),
 		cmocka_unit_test(test_ends_of_calls),
