@@ -88,6 +88,11 @@ int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n)
 	return engine_rcall(engine, reserve, &request);
 }
 
+static bool is_of_module(const struct mapping *other, const struct mapping *m)
+{
+	return other->inode == m->inode && other->dev == m->dev && other->loaded == m->loaded;
+}
+
 /*
  * All that belongs to the module mapped at `addr`: its mappings, and anonymous memory right behind
  * (.bss).
@@ -100,9 +105,9 @@ static int module_span(const struct maps *maps, uint64_t addr, uint64_t *ret_lo,
 		return err_set(-ENOENT, "there is no code mapped at %#lx any more", (unsigned long)addr);
 	const struct mapping *first = m, *last = m;
 
-	while (first > maps->items && first[-1].inode == m->inode && first[-1].dev == m->dev)
+	while (first > maps->items && is_of_module(&first[-1], m))
 		first--;
-	while (last + 1 < end && ((last[1].inode == m->inode && last[1].dev == m->dev) ||
+	while (last + 1 < end && (is_of_module(&last[1], m) ||
 				  (!last[1].inode && last[1].lo == last->hi && !last[1].path[0])))
 		last++;
 	*ret_lo = first->lo;
