@@ -14,17 +14,12 @@
  * meanwhile; it begins the wait anew, which makes it longer than it was to be.  So threads are tried in the order of harm: an untimed
  * futex wait, then other waits that restart, then running threads; the rest only when waiting for a better moment has not helped.
  */
-#include "tracer/remote/rcall.h"
+#include "tracer/remote/rcall_request.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/audit.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -32,7 +27,6 @@
 #include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/remote/event.h"
-#include "tracer/remote/maps.h"
 #include "tracer/remote/pause.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/rmem.h"
@@ -46,7 +40,6 @@ enum {
 	PASSES = 20,            /* rounds over all threads that hope for a harmless one */
 	PASS_PAUSE_MS = 5,
 	END_WAIT_MS = 100,      /* for a thread that was sent to its call to stand at the end of it */
-	PAGE = 4096,
 };
 
 static void sleep_us(long us)
@@ -55,16 +48,6 @@ static void sleep_us(long us)
 
 	nanosleep(&ts, NULL);
 }
-
-/* What is asked for, and what was found to do it with before any thread is stopped. */
-struct request {
-	const struct rcall *call;
-	struct gadgets gadgets;
-	const char *path; /* what openat opens: args[1]; of what mmap maps; or NULL */
-	uint64_t nr, args[6];
-	bool (*is_made)(const struct request *request); /* its effect is there */
-	int (*outcome)(const struct request *request);  /* it was made, or never will be: 0 or an error with its text */
-};
 
 static const char *name_of(uint64_t nr)
 {
@@ -310,7 +293,7 @@ static int use_held(const struct request *request)
 	return err_set(-ETIMEDOUT, "thread %d did not come back from a system call", (int)tid);
 }
 
-static int make_call(struct request *request)
+int request_make(struct request *request)
 {
 	const struct rcall *call = request->call;
 	int r = gadgets_find(call->proc, &request->gadgets);
@@ -331,243 +314,20 @@ static int make_call(struct request *request)
 		       (int)call->proc->pid);
 }
 
-/* ---- mmap of anonymous memory */
-
-static bool is_mapped(const struct request *request)
+int request_make_and_detach(struct request *request, struct thread *thread)
 {
-	uint8_t byte;
-
-	return rmem_read(request->call->proc, request->args[0], &byte, 1) == 1;
-}
-
-/*
- * Whether what is there now is what we asked for; the kernel may have joined it with a neighbour of
- * the same kind.
- */
-static int check_mapping(const struct request *request)
-{
-	uint64_t addr = request->args[0], end = addr + request->args[1], prot = request->args[2];
-	struct maps maps;
-	int r = proc_maps(request->call->proc, &maps);
-
-	if (r < 0)
-		return r;
-	const struct mapping *m = maps_find(&maps, addr);
-	bool of_it = m && (request->path ? m->inode && !strcmp(m->path, request->path) : !m->inode);
-	bool ours = of_it && m->executable == !!(prot & PROT_EXEC) && m->writable == !!(prot & PROT_WRITE) && m->hi >= end;
-
-	if (!m)
-		r = err_set(-EACCES, "the process may not map code (SELinux: 'ausearch -m avc -ts recent' tells; or a limit on its "
-				     "address space)");
-	else if (!ours)
-		r = -EEXIST;
-	maps_free(&maps);
-	return r;
-}
-
-int rcall_map(const struct rcall *call, uint64_t addr, size_t len, int prot)
-{
-	struct request request = {
-		.call = call, .nr = SYS_mmap, .is_made = is_mapped, .outcome = check_mapping,
-		.args = { addr, len, (uint64_t)prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1 },
-	};
-
-	return is_mapped(&request) ? -EEXIST : make_call(&request);
-}
-
-/* ---- mmap of a file that it has mapped already */
-
-/*
- * The descriptor is known by these flags, which nobody else combines to open a library: the thread that opens it comes back to what
- * it did, and nothing tells what it was answered.
- */
-enum { OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_APPEND, KERNELS_O_LARGEFILE = 0100000, FILES_MAX = 4 };
-
-static bool is_ours(const struct proc *proc, int fd)
-{
-	char text[512];
-	unsigned flags = 0;
-
-	if (!proc_read(text, sizeof(text), "/proc/%d/fdinfo/%d", (int)proc->live, fd))
-		return false;
-	const char *line = strstr(text, "flags:");
-
-	return line && sscanf(line, "flags: %o", &flags) == 1 && (flags & ~(unsigned)KERNELS_O_LARGEFILE) == OPEN_FLAGS;
-}
-
-/* -1 if there is none. */
-static int find_descriptor(const struct proc *proc)
-{
-	char path[64];
-	int fd = -1;
-
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo", (int)proc->live);
-	DIR *dir = opendir(path);
-
-	for (struct dirent *entry; fd < 0 && dir && (entry = readdir(dir));)
-		if (entry->d_name[0] != '.' && is_ours(proc, atoi(entry->d_name)))
-			fd = atoi(entry->d_name);
-	if (dir)
-		closedir(dir);
-	return fd;
-}
-
-static bool is_open(const struct request *request)
-{
-	return find_descriptor(request->call->proc) >= 0;
-}
-
-static int check_open(const struct request *request)
-{
-	return is_open(request) ? 0 : err_set(-EACCES, "the process may not open %s", request->path);
-}
-
-static bool is_closed(const struct request *request)
-{
-	return !is_ours(request->call->proc, (int)request->args[0]);
-}
-
-static int check_closed(const struct request *request)
-{
-	return is_closed(request) ? 0 : err_set(-EACCES, "the process may not close a file");
-}
-
-static int close_descriptor(const struct rcall *call, int fd)
-{
-	struct request request = {
-		.call = call, .nr = SYS_close, .is_made = is_closed, .outcome = check_closed, .args = { (uint64_t)fd },
-	};
-
-	return make_call(&request);
-}
-
-static int open_file(const struct rcall *call, const char *path, int *ret)
-{
-	struct request request = {
-		.call = call, .nr = SYS_openat, .is_made = is_open, .outcome = check_open, .path = path,
-		.args = { (uint64_t)AT_FDCWD, 0, OPEN_FLAGS },
-	};
-	int left = find_descriptor(call->proc); /* by one of us that was killed */
-	int r = left >= 0 ? close_descriptor(call, left) : 0;
-
-	if (r == 0)
-		r = make_call(&request);
-	*ret = find_descriptor(call->proc);
-	return r;
-}
-
-/* Of its code, but not from the file's beginning: see `loaded` in maps.h. */
-static uint64_t offset_in(const struct mapping *m)
-{
-	return m->offset ? m->offset : PAGE;
-}
-
-static int map_part(const struct rcall *call, const struct mapping *m, uint64_t addr, size_t len)
-{
-	struct request request = {
-		.call = call, .nr = SYS_mmap, .is_made = is_mapped, .outcome = check_mapping, .path = m->path,
-		.args = { addr, len, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE, 0, offset_in(m) },
-	};
-	int fd, r = open_file(call, m->path, &fd);
-
-	if (r < 0)
-		return r;
-	request.args[4] = (uint64_t)fd;
-	r = make_call(&request);
-	/* Who did not answer may still be about to use it. */
-	int closed = r == -ETIMEDOUT ? 0 : close_descriptor(call, fd);
-
-	return r < 0 ? r : closed;
-}
-
-int rcall_map_file(const struct rcall *call, uint64_t addr, size_t len)
-{
-	struct maps maps;
-	unsigned tries = 0;
-	int r = proc_maps(call->proc, &maps);
-
-	if (r < 0)
-		return r;
-	r = err_set(-EACCES, "no file that the process runs code of is large enough");
-	for (size_t i = 0; i < maps.n && tries < FILES_MAX && r == -EACCES; i++) {
-		const struct mapping *m = &maps.items[i];
-
-		if (!m->loaded || !m->executable || m->deleted || m->hi - m->lo < len + offset_in(m) - m->offset)
-			continue;
-		tries++;
-		r = map_part(call, m, addr, len);
-	}
-	maps_free(&maps);
-	return r;
-}
-
-/* ---- rt_sigaction */
-
-enum { SIGSET_SIZE = 8 }; /* the kernel's */
-
-static struct request action_request(const struct rcall *call, int sig, uint64_t action, uint64_t old)
-{
-	return (struct request){ .call = call, .nr = SYS_rt_sigaction, .args = { (uint64_t)sig, action, old, SIGSET_SIZE } };
-}
-
-static bool is_caught(const struct request *request)
-{
-	uint64_t caught = 0;
-
-	proc_status(request->call->proc->live, "SigCgt", 16, &caught);
-	return caught >> (request->args[0] - 1) & 1;
-}
-
-static int check_caught(const struct request *request)
-{
-	return is_caught(request) ? 0 : err_set(-EACCES, "the process may not catch signal %d", (int)request->args[0]);
-}
-
-int rcall_catch_signal(const struct rcall *call, int sig, uint64_t action)
-{
-	struct request request = action_request(call, sig, action, 0);
-
-	request.is_made = is_caught;
-	request.outcome = check_caught;
-	return make_call(&request);
-}
-
-static bool is_written(const struct request *request)
-{
-	uint64_t handler = 0;
-
-	rmem_read(request->call->proc, request->args[2], &handler, sizeof(handler));
-	return handler != 0;
-}
-
-static int check_written(const struct request *request)
-{
-	return is_written(request) ? 0 : err_set(-EACCES, "the process may not ask for its signal handlers");
-}
-
-int rcall_get_action(const struct rcall *call, int sig, uint64_t to)
-{
-	struct request request = action_request(call, sig, 0, to);
-
-	request.is_made = is_written;
-	request.outcome = check_written;
-	return make_call(&request);
-}
-
-int rcall_set_action_and_detach(const struct rcall *call, struct thread *thread, int sig, uint64_t action)
-{
-	struct request request = action_request(call, sig, action, 0);
+	const struct rcall *call = request->call;
 	struct way_back way;
 	struct event event = { .kind = EVENT_PAUSED };
 	uint64_t rsp;
-	int r = gadgets_find(call->proc, &request.gadgets);
+	int r = gadgets_find(call->proc, &request->gadgets);
 
 	if (r == 0)
 		r = event_of(thread->tid, &event);
 	if (r == 0)
 		r = find_way_back(call->proc, thread, &way);
 	if (r == 0)
-		r = start_call(&request, thread, &way.image, &rsp);
+		r = start_call(request, thread, &way.image, &rsp);
 	if (r < 0) {
 		if (event.kind == EVENT_PAUSED)
 			thread_resume(call->proc, thread, 0);
