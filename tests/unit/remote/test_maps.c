@@ -1,4 +1,5 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -6,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -115,18 +117,37 @@ static void own_mappings(void **state)
 	assert_true(m->executable && !m->writable && m->readable && !m->inode);
 	m = maps_find(&maps, (uint64_t)&maps);
 	assert_string_equal(m->path, "[stack]");
-	/* all of them, found one by one */
-	for (size_t i = 0; i < maps.n; i++) {
-		uint64_t lo, hi;
-
-		assert_true(maps_bounds(getpid(), maps.items[i].hi - 1, &lo, &hi));
-		assert_true(lo == maps.items[i].lo && (hi == maps.items[i].hi || !strcmp(maps.items[i].path, "[heap]")));
-	}
-	assert_false(maps_bounds(getpid(), 0, (uint64_t[]){ 0 }, (uint64_t[]){ 0 }));
-	assert_false(maps_bounds(0x3fffffff, 4096, (uint64_t[]){ 0 }, (uint64_t[]){ 0 }));
 	maps_free(&maps);
 	munmap(page, 8192);
 	assert_int_equal(maps_read(0x3fffffff, &maps), -3); /* ESRCH */
+}
+
+/* All mappings of a process that stands still, one by one. */
+static void bounds(void **state)
+{
+	uint64_t lo, hi;
+	struct maps maps;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+	assert_int_equal(maps_read(pid, &maps), 0);
+	for (size_t i = 0; i < maps.n; i++) {
+		assert_true(maps_bounds(pid, maps.items[i].hi - 1, &lo, &hi));
+		assert_true(lo == maps.items[i].lo && hi == maps.items[i].hi);
+		assert_true(maps_bounds(pid, lo, &lo, &hi));
+		assert_true(lo == maps.items[i].lo && hi == maps.items[i].hi);
+	}
+	assert_false(maps_bounds(pid, 0, &lo, &hi));
+	assert_false(maps_bounds(pid, maps.items[0].lo - 1, &lo, &hi));
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_false(maps_bounds(pid, maps.items[0].lo, &lo, &hi));
+	maps_free(&maps);
 }
 
 int main(void)
@@ -134,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields), cmocka_unit_test(odd_paths), cmocka_unit_test(bad_text),
 		cmocka_unit_test(lookup), cmocka_unit_test(loaded), cmocka_unit_test(own_mappings),
+		cmocka_unit_test(bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
