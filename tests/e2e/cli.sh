@@ -51,7 +51,17 @@ cc -o "$WORK/twins" "$WORK/one.o" "$WORK/two.o"
 # usage
 fails "no command" 2 "usage: virtrace"
 fails "unknown command" 2 "no command 'recrod'" recrod
-fails "unknown option" 2 "unrecognized option" record --nonsense
+# Every command says in the same words what is wrong with an option.
+for command in record list doctor repair selftest report tree stats diff info explain export pack unpack recover; do
+	fails "$command: unknown option" 2 "^virtrace: there is no option '--nonsense'$" "$command" --nonsense
+	says "$command: where the options are" "^'virtrace $command --help' lists them$"
+	fails "$command: unknown letter" 2 "^virtrace: there is no option '-Z'$" "$command" -Z
+	fails "$command: value too many" 2 "^virtrace: option '--help' takes no value$" "$command" --help=no
+done
+fails "misspelt option" 2 "did you mean '--preset'" record --prest x
+fails "too little of an option" 2 "'--no-d' may mean '--no-decoders', '--no-debuginfod'" record --no-d
+fails "option without its value" 2 "^virtrace: option '--pid' needs a value$" record --pid
+fails "letter without its value" 2 "^virtrace: option '-p' needs a value$" list -tp
 fails "a pid that is no number" 2 "-p needs a number" record -p abc
 fails "pid and name" 2 "exclude each other" record -p 1 -n x
 fails "no such preset" 2 "no preset 'nope'" record --preset nope

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/option.h"
 #include "tracer/cmd/package.h"
 #include "tracer/cmd/request.h"
 #include "tracer/cmd/resolve.h"
@@ -203,7 +203,7 @@ int cmd_doctor(int argc, char **argv)
 	const char *name = NULL;
 	int opt, r = 0, status = EXIT_USAGE;
 
-	while (!r && (opt = getopt_long(argc, argv, "p:n:e:ah", long_options, NULL)) != -1) {
+	while (!r && (opt = option_next(argc, argv, ":p:n:e:ah", long_options)) != OPTION_END) {
 		switch (opt) {
 		case 'p':
 			r = target_parse_pid(optarg, &doctor.pid);
@@ -227,8 +227,8 @@ int cmd_doctor(int argc, char **argv)
 			print_help(stdout);
 			status = EXIT_OK;
 			goto out;
-		default:
-			goto out;
+		default: /* OPTION_WRONG */
+			r = -EINVAL;
 		}
 	}
 	if (!r && optind < argc)

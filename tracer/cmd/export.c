@@ -2,7 +2,6 @@
  * export: a trace in formats of other programs
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/option.h"
 #include "tracer/cmd/review.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
@@ -104,8 +104,7 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 	int opt, r;
 
 	optind = 1;
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":f:o:h", long_options, NULL)) != -1) {
+	while ((opt = option_next(argc, argv, ":f:o:h", long_options)) != OPTION_END) {
 		switch (opt) {
 		case 'f':
 			r = parse_format(options, optarg);
@@ -123,10 +122,8 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 		case 'h':
 			print_help(stdout);
 			return 1;
-		case ':':
-			return err_set(-EINVAL, "option '%s' needs a value", argv[optind - 1]);
-		case '?':
-			return err_set(-EINVAL, "there is no option '%s'", argv[optind - 1]);
+		case OPTION_WRONG:
+			return -EINVAL;
 		default:
 			r = review_select_option(&options->selection, opt, optarg);
 			if (r)

@@ -2,7 +2,6 @@
  * list: the functions of a process or a file, or the definition of a type
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/decoders.h"
 #include "tracer/cmd/near.h"
+#include "tracer/cmd/option.h"
 #include "tracer/cmd/target.h"
 
 /* What is listed, and where it is looked for: modules of a process, or one file. */
@@ -420,7 +420,7 @@ int cmd_list(int argc, char **argv)
 
 	if (isatty(STDERR_FILENO))
 		list.options.progress = show_progress;
-	while ((opt = getopt_long(argc, argv, "p:n:th", long_options, NULL)) != -1) {
+	while ((opt = option_next(argc, argv, ":p:n:th", long_options)) != OPTION_END) {
 		switch (opt) {
 		case 'p':
 			r = target_parse_pid(optarg, &pid);
@@ -442,8 +442,8 @@ int cmd_list(int argc, char **argv)
 		case 'h':
 			print_help(stdout);
 			return EXIT_OK;
-		default:
-			return EXIT_USAGE;
+		default: /* OPTION_WRONG */
+			r = -EINVAL;
 		}
 		if (r < 0) {
 			log_error("%s", err_text());

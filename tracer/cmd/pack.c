@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/option.h"
 #include "tracer/cmd/review.h"
 #include "tracer/review/text.h"
 #include "tracer/trace/pack.h"
@@ -125,8 +125,7 @@ static int parse_arguments(struct options *options, int argc, char **argv,
 	int opt, r;
 
 	optind = 1;
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
+	while ((opt = option_next(argc, argv, ":o:h", long_options)) != OPTION_END) {
 		switch (opt) {
 		case 'o':
 			options->output = optarg;
@@ -141,10 +140,8 @@ static int parse_arguments(struct options *options, int argc, char **argv,
 			break;
 		case 'h':
 			return 1;
-		case ':':
-			return err_set(-EINVAL, "option '%s' needs a value", argv[optind - 1]);
-		default:
-			return err_set(-EINVAL, "there is no option '%s'", argv[optind - 1]);
+		default: /* OPTION_WRONG */
+			return -EINVAL;
 		}
 	}
 	if (optind + 1 != argc)

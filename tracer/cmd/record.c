@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/decoders.h"
 #include "tracer/cmd/live.h"
+#include "tracer/cmd/option.h"
 #include "tracer/cmd/session.h"
 #include "tracer/cmd/target.h"
 #include "tracer/remote/gate.h"
@@ -243,13 +243,13 @@ static int parse_options(int argc, char **argv, struct record_options *options)
 {
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "+p:n:e:x:k::d:c:s:o:qh", long_options, NULL)) != -1) {
+	while ((opt = option_next(argc, argv, "+:p:n:e:x:k::d:c:s:o:qh", long_options)) != OPTION_END) {
 		if (opt == 'h') {
 			print_help(stdout);
 			return EXIT_OK + 1;
 		}
-		if (opt == '?') /* getopt has told why */
-			return EXIT_USAGE + 1;
+		if (opt == OPTION_WRONG)
+			return -EINVAL;
 		int r = parse_option(options, opt, optarg);
 
 		if (r < 0)

@@ -2,7 +2,6 @@
  * recover: a trace torn by a power loss or a bad copy
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/option.h"
 #include "tracer/cmd/review.h"
 #include "tracer/review/text.h"
 #include "tracer/trace/directory.h"
@@ -55,8 +55,7 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 	int opt;
 
 	optind = 1;
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
+	while ((opt = option_next(argc, argv, ":o:h", long_options)) != OPTION_END) {
 		switch (opt) {
 		case 'o':
 			options->output = optarg;
@@ -66,10 +65,8 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 			break;
 		case 'h':
 			return 1;
-		case ':':
-			return err_set(-EINVAL, "option '%s' needs a value", argv[optind - 1]);
-		default:
-			return err_set(-EINVAL, "there is no option '%s'", argv[optind - 1]);
+		default: /* OPTION_WRONG */
+			return -EINVAL;
 		}
 	}
 	if (optind + 1 != argc)

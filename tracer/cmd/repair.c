@@ -6,7 +6,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/option.h"
 #include "tracer/cmd/target.h"
 #include "tracer/probe/journal.h"
 #include "tracer/probe/repair.h"
@@ -141,13 +141,15 @@ int cmd_repair(int argc, char **argv)
 	bool all = false;
 	int first = 0, opt;
 
-	while ((opt = getopt_long(argc, argv, "ah", options, NULL)) != -1) {
+	while ((opt = option_next(argc, argv, ":ah", options)) != OPTION_END) {
 		if (opt == 'h') {
 			print_help(stdout);
 			return EXIT_OK;
 		}
-		if (opt != 'a')
+		if (opt == OPTION_WRONG) {
+			log_error("%s", err_text());
 			return EXIT_USAGE;
+		}
 		all = true;
 	}
 	if (all != (optind == argc)) {

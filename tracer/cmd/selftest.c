@@ -13,7 +13,6 @@
  * time anywhere from the start on, a third just after attaching has begun, a third while calls are recorded.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,6 +27,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/option.h"
 #include "tracer/cmd/selftest.h"
 #include "tracer/cmd/target.h"
 #include "tracer/remote/gate.h"
@@ -535,7 +535,7 @@ int cmd_selftest(int argc, char **argv)
 	struct selftest test = { .kills = KILLS_DEFAULT, .start_us = selftest_now_us() };
 	int opt, r = 0;
 
-	while (!r && (opt = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+	while (!r && (opt = option_next(argc, argv, ":h", long_options)) != OPTION_END) {
 		switch (opt) {
 		case 'k':
 			r = parse_kills(optarg, &test.kills);
@@ -545,8 +545,8 @@ int cmd_selftest(int argc, char **argv)
 		case 'h':
 			print_help(stdout);
 			return EXIT_OK;
-		default:
-			return EXIT_USAGE;
+		default: /* OPTION_WRONG */
+			r = -EINVAL;
 		}
 	}
 	if (!r && optind < argc)

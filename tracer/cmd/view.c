@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "tracer/base/err.h"
-#include "tracer/base/similar.h"
+#include "tracer/cmd/option.h"
 #include "tracer/cmd/pager.h"
 #include "tracer/review/show.h"
 #include "tracer/review/text.h"
@@ -47,22 +47,6 @@ static int parse_option(struct view *view, int opt, const char *arg, view_option
 	}
 }
 
-/* "--colr=x": the name is what stands between. */
-static int unknown_option(const char *text, const struct option *longs)
-{
-	char name[64];
-	struct similar similar = { .wanted = name };
-
-	err_set(-EINVAL, "there is no option '%s'", text);
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text + strspn(text, "-"), "="),
-		 text + strspn(text, "-"));
-	for (; longs->name; longs++)
-		similar_offer(&similar, longs->name);
-	if (similar.n && !strncmp(text, "--", 2))
-		err_hint(-EINVAL, "did you mean '--%s'?", similar.names[0]);
-	return -EINVAL;
-}
-
 int view_parse(struct view *view, int argc, char **argv, const char *shorts,
 	       const struct option *longs, view_option_fn *own, void *ctx)
 {
@@ -71,14 +55,11 @@ int view_parse(struct view *view, int argc, char **argv, const char *shorts,
 
 	snprintf(all, sizeof(all), ":h%s", shorts);
 	optind = 1;
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, all, longs, NULL)) != -1) {
+	while ((opt = option_next(argc, argv, all, longs)) != OPTION_END) {
 		if (opt == 'h')
 			return 1;
-		if (opt == '?')
-			return unknown_option(argv[optind - 1], longs);
-		if (opt == ':')
-			return err_set(-EINVAL, "option '%s' needs a value", argv[optind - 1]);
+		if (opt == OPTION_WRONG)
+			return -EINVAL;
 		r = parse_option(view, opt, optarg, own, ctx);
 		if (r < 0)
 			return r;
