@@ -109,6 +109,11 @@ printf '%s\n' '[newer]' 'in = what' '[older]' 'instead-of = newer' '[work]' 'in 
 fails "none of several functions is there" 0 "warning: no function 'newer'" \
 	record -p "$victim" --preset "$WORK/none.ini" -o "$WORK/lenient" -d 0.01
 is "which is said once" 1 "$(grep -c warning "$WORK/err")"
+# What several missing functions have in common is said once, and no other names are guessed.
+printf '%s\n' '[wrok]' 'in = what' '[wokr]' 'in = what' '[work]' 'in = times' >"$WORK/lacking.ini"
+fails "functions of a preset are not there" 0 "warning: no function 'wokr'" \
+	record -p "$victim" --preset "$WORK/lacking.ini" -o "$WORK/lacking" -d 0.01
+is "no other is proposed" "" "$(grep 'did you mean' "$WORK/err" || true)"
 fails "existing output" 1 "exists|is there" record -p "$victim" -e work -o "$WORK/t2"
 fails "existing output that is no trace, with --force" 1 "not a trace" record --force -p "$victim" -e work -o "$WORK/t2"
 succeeds "it is left alone" test -e "$WORK/t2/mine"
@@ -155,6 +160,11 @@ ends "exec while recording" "exec" "executed another program"
 
 # stripped, foreign, ambiguous
 start_victim "$WORK/stripped"
+printf '%s\n' '[work]' 'module = stripped' '[other]' 'module = stripped' '[getpid]' 'module = libc.so.6' >"$WORK/static.ini"
+fails "a preset for a stripped program" 0 "warning: no function 'other' in stripped" \
+	record -p "$victim" --preset "$WORK/static.ini" -o "$WORK/static" -d 0.01
+is "that it is stripped is said once" 1 "$(grep -c 'stripped is stripped' "$WORK/err")"
+is "so is the remedy" 1 "$(grep -c 'virtrace doctor' "$WORK/err")"
 fails "stripped program" 4 "no function 'work'" record -p "$victim" -e 'stripped!work' -o "$WORK/t"
 says "stripped program: why" "stripped|debug info"
 end_victim

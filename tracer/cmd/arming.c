@@ -2,6 +2,7 @@
  * From requests to armed probes: before attaching, and after each dlopen (searching.c tells which thread does what).
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,8 @@
 #include "tracer/cmd/target.h"
 #include "tracer/probe/probe_code.h"
 #include "tracer/trace/writer.h"
+
+enum { ADVICE_MAX = 2048 };
 
 /* Bound to a function of a library that is still loaded. */
 static bool is_bound(const struct session *session, const struct request *request)
@@ -90,9 +93,32 @@ static int bind_again(struct session *session, const struct request *request)
 	return r > 0 ? 1 : r < 0 ? r : -ENODATA;
 }
 
+/* Advice on functions of presets that are missing: many share a cause, so each line is kept once, for the end. */
+struct advice {
+	char lines[ADVICE_MAX];
+};
+
+static void warn_missing(struct advice *advice, const char *text)
+{
+	const char *line = strchr(text, '\n');
+
+	log_warn("%.*s", line ? (int)(line - text) : (int)strlen(text), text);
+	while (line) {
+		const char *end = strchr(++line, '\n');
+		size_t len = end ? (size_t)(end - line) : strlen(line), used = strlen(advice->lines);
+
+		if (!memmem(advice->lines, used, line, len))
+			snprintf(advice->lines + used, sizeof(advice->lines) - used, "%s%.*s", used ? "\n" : "",
+				 (int)len, line);
+		line = end;
+	}
+}
+
 /* Every request must mean something now, or be one whose library may still come. */
 static int check_bound(struct session *session)
 {
+	struct advice advice = { "" };
+
 	for (size_t i = 0; i < session->requests->n; i++) {
 		const struct request *request = &session->requests->items[i];
 
@@ -103,14 +129,17 @@ static int check_bound(struct session *session)
 		if (r < 0 && !request->lenient)
 			return r;
 		if (r < 0)
-			log_warn("%s", err_text());
+			warn_missing(&advice, err_text());
 		if (r <= 0)
 			continue;
 		log_info("waiting for %s: not loaded yet", request->pattern);
 		session->n_pending++;
 	}
 	if (!session->bindings.n && !session->n_pending)
-		return -ENODATA;
+		return err_set(-ENODATA, "none of the functions is there%s%s", advice.lines[0] ? "\n" : "",
+			       advice.lines);
+	if (advice.lines[0])
+		log_info("%s", advice.lines);
 	return resolve_check_filter(&session->bindings, &session->options.resolve);
 }
 

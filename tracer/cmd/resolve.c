@@ -116,7 +116,8 @@ static void hint_similar(struct module_set *set, const struct pattern *pattern)
 	array_free(&modules);
 }
 
-static int not_found(struct module_set *set, const struct pattern *pattern)
+/* A preset means what it says: other versions of the program have the function, so no other name is near. */
+static int not_found(struct module_set *set, const struct pattern *pattern, bool of_preset)
 {
 	struct mapped_file *const *files;
 	size_t n = module_set_files(set, &files);
@@ -130,7 +131,7 @@ static int not_found(struct module_set *set, const struct pattern *pattern)
 		err_set(-ENOENT, "no function '%s'%s%s%s%s", pattern->name, pattern->module ? " in " : "",
 			pattern->module ? pattern->module : "", pattern->file ? " of " : "",
 			pattern->file ? pattern->file : "");
-	if (!is_glob(pattern->name))
+	if (!is_glob(pattern->name) && !of_preset)
 		hint_similar(set, pattern);
 	hint_no_debug_info(set, pattern);
 	return 0;
@@ -238,7 +239,7 @@ int resolve_request(struct module_set *set, struct file_range range, const struc
 	if (!r)
 		r = find_functions(set, range, &pattern, &found);
 	if (!r && !found.n)
-		r = range.first ? 0 : not_found(set, &pattern);
+		r = range.first ? 0 : not_found(set, &pattern, request->lenient);
 	else if (!r)
 		r = check_ambiguous(&pattern, &found);
 	size_t before = list->n;
