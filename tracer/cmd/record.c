@@ -76,7 +76,7 @@ static void print_help(FILE *out)
 "Examples:\n"
 "  virtrace record -o blk.trace\n"
 "  virtrace record -n virtqemud -x 'path == \"vda\"' -c 100\n"
-"  virtrace record -p 2114 -e 'qemuDomainGetBlockInfo path, vm->def->name => $ret, *info' -k\n"
+"  virtrace record -p 2114 -e 'qemuDomainGetBlockInfo path, dom->name => $ret, *info' -k\n"
 "  virtrace record -e 'libc.so.6!malloc' -c 10 -- ls -l\n"
 "  virtrace record --live -x '$ret < 0'\n"
 "\n"
