@@ -127,6 +127,12 @@ if command -v setpriv >/dev/null; then
 		>"$WORK/out" 2>"$WORK/err" || status=$?
 	is "not permitted: exit status" 5 $status
 	says "not permitted: remedy" "root"
+	status=0
+	env -u XDG_RUNTIME_DIR setpriv --reuid=65534 --regid=65534 --clear-groups "$VIRTRACE" record -e 'libc.so.6!getpid' \
+		-o /tmp/none.$$ -- sh -c : >"$WORK/out" 2>"$WORK/err" || status=$?
+	is "no place for the journal: exit status" 1 $status
+	says "no place for the journal: message" "XDG_RUNTIME_DIR is not set"
+	says "no place for the journal: remedy" "export XDG_RUNTIME_DIR="
 fi
 
 # already traced: by another of us

@@ -42,8 +42,10 @@ int journal_directory(char *path, size_t len)
 		snprintf(path, len, "/run/virtrace");
 	else if (runtime && runtime[0] == '/' && (size_t)snprintf(path, len, "%s/virtrace", runtime) < len)
 		;
-	else
-		return err_set(-ENOENT, "there is no place for the journal: XDG_RUNTIME_DIR is not set");
+	else {
+		err_set(-ENOENT, "there is no place for the journal: XDG_RUNTIME_DIR is not set");
+		return err_hint(-ENOENT, "Set it to a directory of your own, as in: export XDG_RUNTIME_DIR=$HOME/.cache");
+	}
 	return 0;
 }
 
@@ -142,6 +144,8 @@ int journal_create(pid_t pid, struct journal *ret)
 		journal_close(&journal);
 		return r < 0 ? r : -EEXIST;
 	}
+	if (r < 0 && !journal.path[0]) /* it has no directory, and that is said */
+		return r;
 	if (r < 0)
 		return err_set(r, "cannot make the journal %s: %s", journal.path, strerror(-r));
 	struct stat st;
