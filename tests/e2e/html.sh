@@ -31,18 +31,17 @@ in_browser() {
 
 [ -x "$CHROMIUM" ] || give_up "Chromium is there (scripts/setup test)"
 [ -d "$NODE_MODULES/playwright-core" ] || give_up "playwright-core from npm is there (scripts/setup test)"
-LIBS=$ROOT/$BUILD
-"${CC:-gcc}" -std=gnu17 -D_GNU_SOURCE -I"$ROOT" -O1 -o "$WORK/traces" "$HERE/traces.c" \
-	"$LIBS/libtrace.a" "$LIBS/libschema.a" "$LIBS/libbase.a" -lbabeltrace2 -ljson-c -larchive
+make -s -C "$ROOT" BUILD="$BUILD" "$BUILD/tests/review/traces" || give_up "traces are made"
+traces=$ROOT/$BUILD/tests/review/traces
 [ -z "$PICTURES" ] || mkdir -p "$PICTURES"
 
-"$WORK/traces" many 3000 "$WORK/calls"
-"$WORK/traces" qmp "$WORK/qmp"
-"$WORK/traces" qmp "$WORK/ticket"
-"$WORK/traces" qmp "$WORK/inner"
-"$WORK/traces" hostile "$WORK/hostile"
-"$WORK/traces" many 50000 "$WORK/50000"
-"$WORK/traces" many 100001 "$WORK/cut"
+"$traces" many 3000 "$WORK/calls"
+"$traces" qmp "$WORK/qmp"
+"$traces" qmp "$WORK/ticket"
+"$traces" qmp "$WORK/inner"
+"$traces" hostile "$WORK/hostile"
+"$traces" many 50000 "$WORK/50000"
+"$traces" many 100001 "$WORK/cut"
 make_page calls
 make_page qmp
 make_page ticket '#1'

@@ -1,5 +1,5 @@
 /*
- * Makes traces for html.sh: of as many calls as wanted, or of all that a hostile trace may hold.
+ * Makes traces: of as many calls as wanted, or of all that a hostile trace may hold.
  *
  *	traces many N DIR      N calls or some more, three deep, in eight threads
  *	traces qmp DIR         calls that wait for QMP replies, of three guests that use the same ids
