@@ -274,6 +274,62 @@ exec 5<&-
 kill -KILL "$victim"
 wait "$victim" 2>/dev/null || true
 
+# functions that come while their calls are followed: of a library that is loaded then
+"${CC:-gcc}" -g -O1 -rdynamic -o loads "$E2E/loads.c" -lpthread
+"${CC:-gcc}" -g -O1 -shared -fPIC -DPLUG=plug_one -o one_plug.so "$E2E/plug.c"
+coproc LOADS { exec ./loads; }
+loads=$LOADS_PID
+# order WORD...: to the process, and its answer
+order() {
+	local line
+	echo "$*" >&"${LOADS[1]}"
+	read -r -t 60 line <&"${LOADS[0]}" && echo "$line"
+}
+loaded() { [ "$(order loaded)" = 1 ]; }
+read -r -t 60 line <&"${LOADS[0]}"
+start_record said.txt -p "$loads" -e 'hot n => $ret' -e 'one_plug.so!plug_one n => $ret' -o late ||
+	give_up "recording before the library is there" said.txt
+# follow NAME OPTION...: `report -f` into NAME.txt; it has begun once it has written its titles, or waits
+declare -A followers
+begun() { [ -s "$1.txt" ]; }
+follow() {
+	local name=$1
+	shift
+	"$VIRTRACE" report -f "$@" late >"$name.txt" 2>"$name.err" &
+	followers[$name]=$!
+	succeeds "report -f $*: it waits" wait_until 60 begun "$name"
+}
+waits_for_plug() { grep -q "no function 'plug_\*' yet" by-name.err; }
+follow all
+follow by-name --function 'plug_*'
+follow by-condition --if '$function == "plug_one" && n % 2 == 0'
+follow by-change --changed '$ret' --if 'n >= 1'
+follow misspelt --function 'plog_*'
+succeeds "report -f --function: it says that the function is not there yet" wait_until 60 waits_for_plug
+order load "$PWD/one_plug.so" >/dev/null
+succeeds "the library is loaded" wait_until 60 loaded
+order call 10 >/dev/null
+plugs=$(order plugs)
+stop_record
+for name in all by-name by-condition by-change; do
+	succeeds "report -f, $name: it ends with the recording" wait "${followers[$name]}"
+done
+# of plug_one(): what is shown in FILE
+shown() { grep -o 'plug_one(n=[0-9]*) = [0-9]*' "$1.txt"; }
+for ((n = 1; n <= plugs; n++)); do echo "plug_one(n=$n) = $((n + 13))"; done >expected.txt
+for name in all by-name; do same "report -f, $name: every call of the library that came late" expected.txt <(shown $name); done
+same "report -f, by-condition: the calls it holds for" <(awk 'NR % 2 == 0' expected.txt) <(shown by-condition)
+same "report -f, by-change: all but the first" <(tail -n +2 expected.txt) <(shown by-change)
+status=0
+wait "${followers[misspelt]}" || status=$?
+is "report -f: a function that never came: exit status" 2 "$status"
+matches "report -f: a function that never came: message" "no function 'plog_\*'; it has" misspelt.err
+fails "report -f: no such function in a trace that is complete" 2 "no function 'plog_\*'; it has" report -f --function 'plog_*' late
+"$VIRTRACE" pack late 2>err.txt
+same "report -f of a packed trace" all.txt <("$VIRTRACE" report -f late.tar.zst)
+echo quit >&"${LOADS[1]}"
+wait "$loads" || true
+
 # a million calls
 if [ -n "$update" ]; then
 	finish

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/log.h"
 #include "tracer/cmd/review.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/select.h"
@@ -22,7 +23,7 @@ struct follow {
 	struct reader *reader;
 	struct selection *selection;
 	size_t n_probes;
-	bool is_finished;
+	bool is_finished, has_waited;
 	unsigned failures;
 };
 
@@ -47,11 +48,24 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* A library that is loaded later may bring the function; or it is misspelt. */
+static void tell_of_function(const struct follow *follow)
+{
+	const struct trace_probe *const *probes;
+	size_t n = reader_probes(follow->reader, &probes);
+
+	if (!selection_finds_function(follow->selection, probes, n))
+		log_info("there is no function '%s' yet; waiting for its calls", follow->selection->function);
+}
+
 /* Let the user see what there is, and the recording go on. */
-static void wait_for_more(void)
+static void wait_for_more(struct follow *follow)
 {
 	struct pollfd out = { .fd = STDOUT_FILENO };
 
+	if (!follow->has_waited)
+		tell_of_function(follow);
+	follow->has_waited = true;
 	fflush(stdout);
 	poll(&out, 1, INTERVAL_MS);
 	if (out.revents & (POLLERR | POLLNVAL))
@@ -70,6 +84,16 @@ static int prepare_again(struct follow *follow)
 	return selection_prepare(follow->selection, probes, n);
 }
 
+/* No function comes any more. */
+static int finish(struct follow *follow)
+{
+	const struct trace_probe *const *probes;
+	size_t n = reader_probes(follow->reader, &probes);
+
+	follow->selection->may_come = false;
+	return selection_prepare(follow->selection, probes, n);
+}
+
 /* Until there is more: 1; 0: there will be none. */
 static int grow(struct follow *follow)
 {
@@ -78,8 +102,10 @@ static int grow(struct follow *follow)
 	while (r == 0 && !stopped && !follow->is_finished) {
 		r = reader_grow(follow->reader, &follow->is_finished);
 		if (r == 0 && !follow->is_finished)
-			wait_for_more();
+			wait_for_more(follow);
 	}
+	if (r == 0 && !stopped)
+		return finish(follow);
 	if (r <= 0)
 		return r;
 	r = prepare_again(follow);
@@ -96,7 +122,7 @@ static int next_event(void *ctx, struct trace_event *ret)
 		if (r < 0 && (follow->is_finished || ++follow->failures >= FAILURES_MAX))
 			return r;
 		if (r < 0)
-			wait_for_more();
+			wait_for_more(follow);
 		more = grow(follow);
 		if (more < 0)
 			return more;
@@ -109,6 +135,8 @@ static int next_event(void *ctx, struct trace_event *ret)
 int follow_open(const char *path, struct selection *selection, struct review *ret)
 {
 	const struct trace_probe *const *probes;
+
+	selection->may_come = true;
 	int r = review_open(path, selection, ret);
 
 	if (r < 0)

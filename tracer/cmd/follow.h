@@ -11,7 +11,7 @@ struct selection;
 /**
  * As review_open(), but where the trace ends now the reading waits for more: up to the end of the
  * recording, a signal (INT, TERM, HUP), or the end of those who read stdout.  Trees come as soon as
- * they are complete.
+ * they are complete. A function that is asked for need not be there before the end of the recording.
  */
 int follow_open(const char *path, struct selection *selection, struct review *ret);
 /** By review_close(). */

@@ -14,29 +14,35 @@
 enum { NAMES_SHOWN = 40 };
 
 /* A function that is asked for must be there: a misspelt name would else look like "no calls". */
-static int check_function(const char *glob, const struct trace_probe *const *probes,
-			  size_t n_probes)
+static int no_function(const char *glob, const struct trace_probe *const *probes, size_t n_probes)
 {
 	char name[256];
 
-	for (size_t i = 0; i < n_probes; i++)
-		if (!fnmatch(glob, probes[i]->function, 0))
-			return 0;
 	err_set(-EINVAL, "this trace has no function '%s'; it has:", glob);
 	for (size_t i = 0; i < n_probes && i < NAMES_SHOWN; i++)
 		err_hint(-EINVAL, "  %s", text_harmless(name, sizeof(name), probes[i]->function));
 	return -EINVAL;
 }
 
+bool selection_finds_function(const struct selection *selection, const struct trace_probe *const *probes,
+			      size_t n_probes)
+{
+	size_t i = 0;
+
+	while (i < n_probes && !selection_has_function(selection, probes[i]))
+		i++;
+	return i < n_probes || !selection->function;
+}
+
 int selection_prepare(struct selection *selection, const struct trace_probe *const *probes,
 		      size_t n_probes)
 {
-	int r = selection->function ? check_function(selection->function, probes, n_probes) : 0;
-
 	filter_free(selection->filter);
 	selection->filter = NULL;
-	if (r < 0 || !selection->condition)
-		return r;
+	if (!selection->may_come && !selection_finds_function(selection, probes, n_probes))
+		return no_function(selection->function, probes, n_probes);
+	if (!selection->condition)
+		return 0;
 	return filter_new(selection->condition, probes, n_probes, &selection->filter);
 }
 

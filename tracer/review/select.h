@@ -19,6 +19,7 @@ struct selection {
 	const char *function;  /**< --function: a glob; NULL: any */
 	long tid;              /**< --tid; 0: any */
 	ARRAY(uint64_t) ids;   /**< #ID; none: any */
+	bool may_come;         /**< `function` need not be there yet: more functions may come */
 	struct filter *filter; /**< of `condition`, by selection_prepare() */
 };
 
@@ -34,6 +35,9 @@ void selection_fini(struct selection *selection);
 int selection_add_id(struct selection *selection, const char *text);
 
 bool selection_is_all(const struct selection *selection);
+/** Whether `function`, if it is given, is among the probes. */
+bool selection_finds_function(const struct selection *selection, const struct trace_probe *const *probes,
+			      size_t n_probes);
 /** Whether calls of a function may be selected, by its name. */
 bool selection_has_function(const struct selection *selection, const struct trace_probe *probe);
 bool selection_has(const struct selection *selection, const struct call *call);
