@@ -88,6 +88,21 @@ jq -rs 'def rank(p): sort | .[([(length * p / 100 | ceil) - 1, 0] | max)];
 "$VIRTRACE" stats blk '(*retstats)->rd_bytes' --by path |
 	awk '$1 + 0 { printf "%.0f %.0f %.0f %.0f %.0f %.0f %.0f %s\n", $1, $2, $4, $5, $6, $7, $3 * 1000, $NF }' | sort >actual.txt
 same "stats: numbers as jq finds them" expected.txt actual.txt
+# in a second, and in each range
+jq -rs 'map(select(.function == "qemuDomainBlocksStatsGather") | { path: .entry.path, n: .return["**retstats"].rd_bytes, t: .time_ns })
+	| group_by(.path)[] | sort_by(.t) | "\(.[0].path | @json) \((.[-1].n - .[0].n) * 1e6 / (.[-1].t - .[0].t) | round)"' \
+	blk.jsonl >expected.txt
+"$VIRTRACE" stats blk '(*retstats)->rd_bytes' --by path | awk '$1 + 0 { printf "%s %.0f\n", $NF, $8 / 1000 }' >actual.txt
+same "stats: growth in a second as jq finds it" expected.txt actual.txt
+jq -r 'select(.function == "qemuDomainBlocksStatsGather") | "\(.entry.path | @json) \(.return["**retstats"].rd_bytes)"' blk.jsonl >numbers.txt
+"$VIRTRACE" stats --hist blk '(*retstats)->rd_bytes' --by path >out.txt
+awk 'NR == FNR { number[$1, n[$1]++] = $2; next }
+	/^path = / { path = $3 }
+	$2 == ".." { for (i = k = 0; i < n[path]; i++) k += number[path, i] >= $1 && number[path, i] < $3
+		print path, $1, $2, $3, k }' numbers.txt out.txt >expected.txt
+awk '/^path = / { path = $3 } $2 == ".." { print path, $1, $2, $3, $4 }' out.txt >actual.txt
+succeeds "stats --hist: there are ranges" test -s expected.txt
+same "stats --hist: each range has as many as jq's numbers" expected.txt actual.txt
 is "stats --hist: all are counted" "$(jq -s 'map(select(.function == "virDomainGetBlockInfo")) | length' blk.jsonl)" \
 	"$("$VIRTRACE" stats --hist --function virDomainGetBlockInfo blk '$duration' | awk '$2 == ".." { n += $4 } END { print n }')"
 fails "stats: a text" 2 "'disk' is no number" stats blk disk
