@@ -106,6 +106,41 @@ said "redact what was not recorded" 2 "nothing was recorded of 'nope'" pack --re
 matches "redact what was not recorded: what there is" "^ *.?virtrace:? *  name|^  name" err
 is "redact what was not recorded: no file" no "$([ -e nope.tar.zst ] && echo yes || echo no)"
 
+# What is redacted is nowhere in the copy: the texts that jq finds, in the bytes of all its files.
+make -s -C "$ROOT" BUILD="$BUILD" "$BUILD/tests/review/traces" || give_up "the trace with messages is made"
+"$ROOT/$BUILD/tests/review/traces" qmp asked
+"$VIRTRACE" export -f jsonl asked >asked.jsonl
+# texts FILTER: what it finds in the calls, a JSON string a line; no addresses
+texts() { jq -r "[$1 | .. | strings | select(startswith(\"0x\") | not)] | unique[] | @json" asked.jsonl | sort -u; }
+# found: those that are in the files of the folder `copy`
+found() {
+	python3 -c 'import json, os, sys
+blob = b"".join(open(os.path.join(d, f), "rb").read() for d, _, files in os.walk("copy") for f in files)
+for line in sys.stdin:
+    if json.loads(line).encode() in blob: print(line, end="")'
+}
+# leaves_out WHAT FILTER OPTION...
+leaves_out() {
+	local what=$1
+	texts "$2" >texts.txt
+	shift 2
+	rm -rf copy
+	cp -r asked copy
+	same "$what: all of it was there" texts.txt <(found <texts.txt)
+	rm -rf copy
+	"$VIRTRACE" pack --force "$@" -o copy.tar.zst asked 2>err && "$VIRTRACE" unpack -o copy copy.tar.zst 2>err || give_up "$what" err
+	succeeds "$what: there were some" test -s texts.txt
+	is "$what: none of it is there any more" "" "$(found <texts.txt)"
+}
+leaves_out "redact strings" '.entry, .return' --redact strings
+leaves_out "redact a name" '.entry["domain->name"]' --redact 'domain->name'
+leaves_out "redact an expression of several functions" '.entry.path' --redact path
+leaves_out "redact QMP messages" '.entry.line, .entry["msg->txBuffer"]' --redact line --redact 'msg->txBuffer'
+is "there is no QMP any more" 0 "$("$VIRTRACE" export -f jsonl copy.tar.zst | grep -c query-blockstats)"
+said "redact a member: all of its struct goes" 0 "the same recorded of something else is not" pack --force --redact 'info->allocation' -o copy.tar.zst asked
+is "a number that came with a reply stays in it" "1 0" "$("$VIRTRACE" export -f jsonl copy.tar.zst | jq -sr '
+	[any(.[]; (.entry.line // "") | contains("\"wr_highest_offset\": 135168")), any(.[]; .return["*info"].allocation)] | map(if . then 1 else 0 end) | join(" ")')"
+
 # Archives made to do harm
 harm() {
 	local what=$1 pattern=$2

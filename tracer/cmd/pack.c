@@ -61,7 +61,11 @@ static void print_pack_help(FILE *out)
 	      "\n"
 	      "What is left out is shown as <redacted>. Names of functions, modules and source "
 	      "files, numbers and\n"
-	      "times stay. The command line of the recording goes with the first value.\n"
+	      "times stay. The command line of the recording goes with the first value. EXPR is left out wherever "
+	      "it was\n"
+	      "recorded under this name; the same text or number recorded of something else stays, as in QMP "
+	      "messages:\n"
+	      "leave out those too ('line', 'msg->txBuffer'), or all strings.\n"
 	      "\n"
 	      "Examples:\n"
 	      "  virtrace pack blk.trace\n"
@@ -324,8 +328,9 @@ static void tell(const struct options *options, const char *path,
 			 (unsigned long long)report->lost_packets,
 			 (unsigned long long)report->lost_bytes);
 	if (options->strings || options->hidden.n)
-		log_info("%llu values are redacted; names of functions, numbers and times are not",
-			 (unsigned long long)report->hidden);
+		log_info("%llu values are redacted; %s", (unsigned long long)report->hidden,
+			 options->strings ? "names of functions, numbers and times are not"
+					  : "the same recorded of something else is not, as in QMP messages");
 	if (path && stat(path, &st) == 0)
 		log_info("%s: %llu events, %lld bytes", text_harmless(text, sizeof(text), path),
 			 (unsigned long long)report->events, (long long)st.st_size);
