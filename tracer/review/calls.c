@@ -209,6 +209,16 @@ static void settle_waiting(struct calls *calls, struct thread *thread,
 	}
 }
 
+bool calls_settle(struct calls *calls)
+{
+	size_t before = calls->ready_size;
+
+	for (struct thread *thread = calls->threads; thread; thread = thread->hh.next)
+		for (; thread->waiting; thread->waiting = thread->waiting->below)
+			set_ready(calls, thread->waiting);
+	return calls->ready_size != before;
+}
+
 /* The call of this number; the latest one, where a damaged trace has several. */
 static struct held *find_call(struct calls *calls, uint64_t id)
 {

@@ -1,9 +1,10 @@
 /**
  * Delivering calls
  *
- * Once all that is held is more than HELD_MAX bytes, each call that ends within another one makes a part
+ * Once all that is held is more than HELD_MAX bytes, each call that ends within another one makes parts
  * be shed: the eldest that has ended of those the outermost call made, or an inner one around it. An
- * open call keeps what it has captured itself.
+ * open call keeps what it has captured itself. Where that alone is more than OPEN_MAX bytes, as in a trace made to do harm,
+ * trees that wait for a call around them are delivered without it, and if there are none reading ends.
  */
 #include "tracer/review/calls.h"
 
@@ -115,26 +116,44 @@ static bool count_open(void *ctx, const struct call *call)
 	return true;
 }
 
+static bool is_within(const struct call *call, const struct call *around)
+{
+	while (call && call != around)
+		call = call->up;
+	return call;
+}
+
+/* One event taken in; or none is any more, with `calls->end`. */
+static void take_event(struct calls *calls)
+{
+	struct trace_event event;
+	int r = calls->source(calls->ctx, &event);
+
+	if (r > 0)
+		r = calls_event(calls, &event);
+	else
+		calls->ended = true;
+	if (r == -ENOMEM)
+		err_set(r, "out of memory for calls that have not ended");
+	if (r >= 0 && calls->held_size > OPEN_MAX && !calls_settle(calls)) {
+		r = err_set(-E2BIG, "calls that have not ended fill %d MiB: what comes later is left out", OPEN_MAX >> 20);
+		calls->ended = true;
+	}
+	calls->end = r;
+}
+
 /* Read until there is something to deliver; false at the end, with `calls->end`. */
 static bool read_tree(struct calls *calls)
 {
 	struct held *ready, *part = NULL;
 
 	while (!(ready = next_ready(calls)) && !(part = next_part(calls)) && !calls->ended) {
-		struct trace_event event;
-		int r = calls->source(calls->ctx, &event);
-
-		if (r > 0)
-			r = calls_event(calls, &event);
-		else
-			calls->ended = true;
-		calls->end = r;
-		if (r == -ENOMEM) {
-			err_set(r, "out of memory for calls that have not ended");
+		take_event(calls);
+		if (calls->end == -ENOMEM)
 			return false;
-		}
 	}
-	calls->shed = NULL; /* it may be in what is delivered */
+	if (!part || is_within(&calls->shed->call, &part->call))
+		calls->shed = NULL;
 	if (ready)
 		deliver(calls, ready);
 	else if (part)
@@ -152,7 +171,7 @@ int calls_next(struct calls *calls, const struct call **ret)
 	return 1;
 }
 
-/* An event of a damaged trace may name a call that has ended long ago: it finds nothing. */
+/* An event of a damaged trace may name a call that has ended long ago: it finds nothing. Its memory is the keeper's matter. */
 static bool forget(void *ctx, const struct call *call)
 {
 	struct calls *calls = ctx;
@@ -161,6 +180,8 @@ static bool forget(void *ctx, const struct call *call)
 	if (held->is_known)
 		HASH_DEL(calls->by_id, held);
 	held->is_known = false;
+	calls->held_size -= held->own;
+	held->own = 0;
 	return true;
 }
 

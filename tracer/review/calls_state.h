@@ -19,6 +19,7 @@ enum {
 	READY_MAX = 64 << 20,  /* bytes of complete trees that wait for an earlier one */
 	SHED_LEVELS = 1000,    /* calls around one; more deeply nested ones are not shed */
 	HELD_MAX = 160 << 20,  /* bytes of all, before parts of trees are delivered */
+	OPEN_MAX = 176 << 20,  /* and of those that cannot be delivered yet, before no more are read */
 	LOST_NOTES_MAX = 1000, /* reasons told apart */
 };
 
@@ -82,6 +83,9 @@ static inline struct held *held_of(const struct call *call)
 
 /** Take the next event in.  0, or a negative errno. */
 int calls_event(struct calls *calls, const struct trace_event *event);
+
+/** Wait for no more parents: false if there was nothing that waited. */
+bool calls_settle(struct calls *calls);
 
 /** From the calls made by the same caller. */
 void calls_unlink(struct call *call);

@@ -464,6 +464,70 @@ static void more_calls_than_are_held(void **state)
 	arena_free(&nodes);
 }
 
+/* Calls with a MiB each, where MANY_SMALL come before them: in one another, or each in a thread of its own. */
+enum heavy_kind { NEVER_END, PARENT_NEVER_COMES, WITHIN_ONE };
+enum { HEAVY = 400, HEAVY_BYTES = 1 << 20, MANY_SMALL = 20000 };
+
+struct heavy {
+	enum heavy_kind kind;
+	unsigned step;
+	struct value_node small, large;
+};
+
+static int heavy_events(void *ctx, struct trace_event *ret)
+{
+	struct heavy *heavy = ctx;
+	unsigned step = heavy->step++, n_small = heavy->kind == WITHIN_ONE ? MANY_SMALL : 0;
+	unsigned n_events = heavy->kind == NEVER_END ? 1 : 2, n = (step - 1) / n_events;
+	bool is_end = (step - 1) % n_events;
+
+	*ret = (struct trace_event){ .tid = 1, .probe = &probe, .call = 1, .time_ns = step + 1, .values = &heavy->small };
+	if (step == 0)
+		return 1;
+	ret->call = n + 2;
+	ret->kind = is_end ? TRACE_RETURN : TRACE_ENTRY;
+	ret->parent = heavy->kind == WITHIN_ONE ? 1 : heavy->kind == PARENT_NEVER_COMES ? 1000000 : 0;
+	ret->depth = ret->parent ? 1 : 0;
+	ret->tid = heavy->kind == WITHIN_ONE ? 1 : (pid_t)(2 + n);
+	if (!is_end && n >= n_small)
+		ret->values = &heavy->large;
+	return n < n_small + HEAVY;
+}
+
+static size_t deliver_heavy(enum heavy_kind kind, int *end)
+{
+	static uint8_t bytes[HEAVY_BYTES];
+	struct heavy heavy = { .kind = kind, .small = *node_of(STRUCT(0, NULL), "") };
+	const struct call *root;
+	uint64_t n = 0;
+
+	heavy.large = heavy.small;
+	heavy.large.bytes = bytes;
+	heavy.large.len = HEAVY_BYTES;
+	struct calls *calls = calls_new(heavy_events, &heavy, kind == PARENT_NEVER_COMES);
+
+	while ((*end = calls_next(calls, &root)) == 1)
+		call_walk(root, &(struct call_visitor){ count_one, NULL }, &n);
+	calls_free(calls);
+	arena_free(&nodes);
+	return n;
+}
+
+static void more_than_may_be_held(void **state)
+{
+	int end;
+
+	(void)state;
+	size_t n = deliver_heavy(NEVER_END, &end);
+
+	assert_int_equal(end, -E2BIG);
+	assert_in_range(n, 150, 250); /* those that were read: a bounded number, and all of them */
+	assert_int_equal(deliver_heavy(PARENT_NEVER_COMES, &end), 1 + HEAVY);
+	assert_int_equal(end, 0);
+	assert_int_equal(deliver_heavy(WITHIN_ONE, &end), 1 + MANY_SMALL + HEAVY);
+	assert_int_equal(end, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +537,7 @@ int main(void)
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(values_are_copied),
 		cmocka_unit_test(more_calls_than_are_held),
+		cmocka_unit_test(more_than_may_be_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
