@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every export of a usual trace, and of one that is made to break it: opened by the programs that it is for, and compared
 # with the calls as jsonl has them; the text of the usual one against golden files (tests/e2e/golden; `export.sh --update`
-# writes them anew); memory for a million calls. With KEEP=DIR the exports and screenshots of them stay there.
+# writes them anew). With KEEP=DIR the exports and screenshots of them stay there.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -58,15 +58,6 @@ golden() {
 	same "text of $1" "$expected" "$WORK/golden"
 }
 
-# small_enough ARGUMENT...: at most 512 MiB for a trace of a million calls.
-small_enough() {
-	local peak
-	/usr/bin/time -f %M -o "$WORK/peak" "$VIRTRACE" "$@" >/dev/null 2>"$WORK/err" || give_up "a million calls: $*" "$WORK/err"
-	peak=$(tail -n 1 "$WORK/peak")
-	echo "# ${*:1:3}: $((peak / 1024)) MiB"
-	is "a million calls: ${*:1:3} stays within 512 MiB" yes "$([ "$peak" -le $((512 * 1024)) ] && echo yes || echo "$peak KiB")"
-}
-
 generate=$(tool generate) || give_up "traces are made"
 "$generate" "$WORK/usual" 12
 name=usual
@@ -107,13 +98,5 @@ status=0
 "$VIRTRACE" export -f csv "$WORK/hostile" >/dev/full 2>"$WORK/err" || status=$?
 is "a full disk: exit status" 1 "$status"
 matches "a full disk: message" "cannot write" "$WORK/err"
-
-"$generate" "$WORK/million" 1000000
-for format in chrome csv dot folded jsonl mermaid svg xmind; do
-	small_enough export -f "$format" -o /dev/null "$WORK/million"
-done
-small_enough pack -o "$WORK/million.tar.zst" "$WORK/million"
-small_enough export -f folded "$WORK/million.tar.zst"
-small_enough recover "$WORK/million"
 
 finish

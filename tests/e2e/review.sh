@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The commands that review a trace: their text against golden files (tests/e2e/golden; `review.sh --update` writes
-# them anew), their numbers against jq's and awk's over the exported calls, their memory for a million calls.
+# them anew), their numbers against jq's and awk's over the exported calls, their memory where one call makes a million.
+# Memory and time of all commands: reading.sh.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -364,12 +365,5 @@ is "alone it says what is not there" 1 "$(grep -c '^#1 .* made [0-9]* calls more
 small_enough "tree of a call that makes a million" tree within
 is "it is their way" 1 "$(grep -c '^ *[0-9]* *[0-9]* *1  qemuDomainGetBlockInfo$' out.txt)"
 is "and they are below it" 334482 "$(awk '/`- virDomainGetBlockInfo/ { print $3 }' out.txt)"
-small_enough "tree" tree --by disk million
-small_enough "stats" stats --hist --by disk million '$duration'
-small_enough "report --changed" report --changed '$duration' --by '$id / 2' million
-small_enough "diff" diff --by '$id' million million
-small_enough "diff with calls of one only" diff million small
-small_enough "stats by a value that is always another" stats --by '$id' million '$duration'
-small_enough "tree by a value that is always another" tree --by '$id' million
 
 finish

@@ -3,8 +3,11 @@
  *
  *	traces many N DIR      N calls or some more, three deep, in eight threads
  *	traces qmp DIR         calls that wait for QMP replies, of three guests that use the same ids
+ *	traces asking N DIR    N calls or some more as those, and the replies have some KiB
  *	traces hostile DIR     names and values that are markup, script, escapes; numbers of calls that
  *	                       form a cycle; nesting without end
+ *	traces open N DIR      N calls that do not end, and have much memory each
+ *	traces messages DIR    QMP messages that are hostile: names, escapes, nesting without end, ids that come again
  *
  * The bytes of captures are those that symbols/schema.h describes.
  */
@@ -18,7 +21,7 @@
 #include "tracer/base/err.h"
 #include "tracer/trace/writer.h"
 
-enum { THREADS = 8, COUNTERS = 13, HOSTILE_DEPTH = 3000, WIDE = 20000 };
+enum { THREADS = 8, COUNTERS = 13, HOSTILE_DEPTH = 3000, WIDE = 20000, WIDE_CALLS = 100 };
 
 #define MARKUP "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=1'>"
 #define ODD "\"'`&lt;<!--]]>\\u2028\xe2\x80\xa8\xe2\x80\xae\x1b[31m"
@@ -224,24 +227,30 @@ static void make_many(const char *dir, uint64_t n)
 
 /* QMP */
 
-enum { GUESTS = 3, ROUNDS = 2 };
+enum { GUESTS = 3, ROUNDS = 2, CALLS_A_ROUND = 4 * GUESTS, MESSAGE = 8000, MORE_DISKS = 24 };
 
 /* What a guest's disk has counted, and QEMU tells. */
 struct counted {
 	uint64_t rd_bytes, wr_bytes, highest;
 };
 
-/* Two disks that have been written as far, and whose other numbers differ. */
-static const char *reply_text(char *buf, size_t size, uint64_t id, const struct counted *counted)
+/* Two disks that have been written as far, and whose other numbers differ; then `more` that nobody asks about. */
+static void reply_text(char buf[MESSAGE], uint64_t id, const struct counted *counted, unsigned more)
 {
-	snprintf(buf, size,
-		 "{\"return\": [{\"device\": \"virtio0\", \"stats\": {\"rd_bytes\": %lu, \"wr_bytes\": %lu}, "
-		 "\"parent\": {\"stats\": {\"wr_highest_offset\": %lu, \"flags\": [true, null, -1.5e3], "
-		 "\"big\": 18446744073709551615}}, \"node-name\": \"aaaaaaaaaaaaaaaa \\\"<b>\"}, "
-		 "{\"device\": \"virtio1\", \"stats\": {\"rd_bytes\": 512, \"wr_bytes\": 0}, "
-		 "\"parent\": {\"stats\": {\"wr_highest_offset\": %lu}}}], \"id\": \"libvirt-%lu\"}",
-		 counted->rd_bytes, counted->wr_bytes, counted->highest, counted->highest, id);
-	return buf;
+	int len = snprintf(buf, MESSAGE,
+			   "{\"return\": [{\"device\": \"virtio0\", \"stats\": {\"rd_bytes\": %lu, \"wr_bytes\": %lu}, "
+			   "\"parent\": {\"stats\": {\"wr_highest_offset\": %lu, \"flags\": [true, null, -1.5e3], "
+			   "\"big\": 18446744073709551615}}, \"node-name\": \"aaaaaaaaaaaaaaaa \\\"<b>\"}, "
+			   "{\"device\": \"virtio1\", \"stats\": {\"rd_bytes\": 512, \"wr_bytes\": 0}, "
+			   "\"parent\": {\"stats\": {\"wr_highest_offset\": %lu}}}",
+			   counted->rd_bytes, counted->wr_bytes, counted->highest, counted->highest);
+
+	for (unsigned i = 0; i < more; i++)
+		len += snprintf(buf + len, MESSAGE - (size_t)len,
+				", {\"device\": \"virtio%u\", \"stats\": {\"rd_bytes\": %lu, \"wr_bytes\": %lu}, "
+				"\"parent\": {\"stats\": {\"wr_highest_offset\": %lu}}}",
+				i + 2, counted->rd_bytes * 3 + i, counted->wr_bytes * 5 + i, counted->highest * 7 + i);
+	snprintf(buf + len, MESSAGE - (size_t)len, "], \"id\": \"libvirt-%lu\"}", id);
 }
 
 enum { INFO, GATHER, SEND, RECEIVE, QMP_PROBES };
@@ -265,25 +274,26 @@ static void put_message(struct payload *p, uint64_t guest, const char *text)
 
 /* Sends a request, and another thread receives the reply. */
 static void send(struct many *many, const int classes[], uint64_t guest, const struct event_context *within, uint64_t id,
-		 const struct counted *counted)
+		 const struct counted *counted, unsigned more)
 {
 	const struct event_context sender = step(many, guest, within);
 	struct payload sent = { .len = 0 }, received = { .len = 0 }, none = { .len = 0 };
-	char text[1000];
+	char text[MESSAGE];
 
 	snprintf(text, sizeof(text), "{\"execute\":\"query-blockstats\",\"id\":\"libvirt-%lu\"}\r\n", id);
 	put_message(&sent, guest, text);
 	enter(many->writer, classes[SEND], &sender, &sent);
 	const struct event_context receiver = step(many, GUESTS + guest, NULL);
 
-	put_message(&received, guest, reply_text(text, sizeof(text), id, counted));
+	reply_text(text, id, counted, more);
+	put_message(&received, guest, text);
 	enter(many->writer, classes[RECEIVE], &receiver, &received);
 	put_ret(&none, 0);
 	leave(many->writer, classes[RECEIVE], receiver, many->now += 50000, &none);
 	leave(many->writer, classes[SEND], sender, many->now += 50000, &none);
 }
 
-static void ask(struct many *many, const int classes[], uint64_t guest, uint64_t id)
+static void ask(struct many *many, const int classes[], uint64_t guest, uint64_t id, unsigned more)
 {
 	const struct counted counted = { 4096 * guest * 17 + id * 512, 7777 * guest + id, 65536 * (guest + id) + 4096 };
 	const struct event_context outer = step(many, guest, NULL);
@@ -298,7 +308,7 @@ static void ask(struct many *many, const int classes[], uint64_t guest, uint64_t
 
 	put_string(&path, 0x7f0000001100, "vda");
 	enter(many->writer, classes[GATHER], &gather, &path);
-	send(many, classes, guest, &gather, id, &counted);
+	send(many, classes, guest, &gather, id, &counted, more);
 	put_ret(&stats, 1);
 	put(&stats, STATUS_OK, 1);
 	put(&stats, counted.rd_bytes, 8);
@@ -314,7 +324,7 @@ static void ask(struct many *many, const int classes[], uint64_t guest, uint64_t
 	leave(many->writer, classes[INFO], outer, many->now += 50000, &ret);
 }
 
-static void make_qmp(const char *dir)
+static void make_qmp(const char *dir, uint64_t rounds, unsigned more)
 {
 	struct many many = { .writer = create(dir), .now = 1000000000 };
 	const struct schema *ret = CAPTURE("$ret", "int", INT), *mon = CAPTURE("mon", "qemuMonitor *",
@@ -336,13 +346,44 @@ static void make_qmp(const char *dir)
 
 	check(trace_commit(many.writer));
 	put_frames(many.writer, "main");
-	for (uint64_t id = 1; id <= ROUNDS; id++)
+	for (uint64_t id = 1; id <= rounds; id++)
 		for (uint64_t guest = 1; guest <= GUESTS; guest++)
-			ask(&many, classes, guest, id);
+			ask(&many, classes, guest, id, more);
 	check(trace_close(many.writer));
 }
 
 /* Hostile */
+
+/* A function with an array of many elements. */
+static int add_wide(struct trace_writer *writer)
+{
+	return add(writer, "wide", S(.kind = SCHEMA_STRUCT, LIST(CAPTURE("a", "char[]",
+			S(.kind = SCHEMA_ARRAY, .ctype = "unsigned char[20000]", .size = WIDE, .count = WIDE * 10,
+			  .stored = WIDE, .stride = 1,
+			  .target = S(.kind = SCHEMA_INT, .ctype = "unsigned char", .size = 1))))),
+		   S(.kind = SCHEMA_STRUCT, .ctype = ""));
+}
+
+/* Each in a thread of its own. */
+static void enter_wide(struct trace_writer *writer, int class, unsigned n, uint64_t now)
+{
+	struct payload wide = { .len = 0 };
+
+	put(&wide, STATUS_OK, 1);
+	wide.len += WIDE;
+	for (unsigned i = 0; i < n; i++)
+		enter(writer, class, &(struct event_context){ .time_ns = now++, .tid = (int)i, .call = 10000 + i }, &wide);
+}
+
+static void make_open(const char *dir, unsigned n)
+{
+	struct trace_writer *writer = create(dir);
+	int class = add_wide(writer);
+
+	check(trace_commit(writer));
+	enter_wide(writer, class, n, 1000000);
+	check(trace_close(writer));
+}
 
 /* Structs in structs, deeper than anything shows. */
 static const struct schema *nested_schema(unsigned levels)
@@ -380,12 +421,8 @@ static void make_hostile(const char *dir)
 		     CAPTURE("toString", "unsigned long", U64(NULL)), CAPTURE("__proto__", "int", INT),
 		     CAPTURE("nested", MARKUP, nested_schema(40))));
 	int class = add(writer, MARKUP ODD, captures, captures);
-	int many = add(writer, "wide", S(.kind = SCHEMA_STRUCT, LIST(CAPTURE("a", "char[]",
-			S(.kind = SCHEMA_ARRAY, .ctype = "unsigned char[20000]", .size = WIDE, .count = WIDE * 10,
-			  .stored = WIDE, .stride = 1,
-			  .target = S(.kind = SCHEMA_INT, .ctype = "unsigned char", .size = 1))))),
-		       S(.kind = SCHEMA_STRUCT, .ctype = ""));
-	struct payload values = { .len = 0 }, wide = { .len = 0 };
+	int many = add_wide(writer);
+	struct payload values = { .len = 0 };
 	uint64_t now = 1000000;
 
 	check(trace_set_info(writer, "{\"version\":[[[[1]]]],\"target\":{\"comm\":\"" MARKUP
@@ -396,8 +433,6 @@ static void make_hostile(const char *dir)
 	check(trace_thread(writer, 1, -5, MARKUP));
 	check(trace_lost(writer, 2, MARKUP, UINT64_MAX / 2, MARKUP));
 	put_hostile(&values);
-	put(&wide, STATUS_OK, 1);
-	wide.len += WIDE;
 	/* 7 is within 8, which is within 7; and both are there twice. */
 	for (int i = 0; i < 4; i++)
 		enter(writer, class,
@@ -406,9 +441,80 @@ static void make_hostile(const char *dir)
 	enter(writer, class, &(struct event_context){ .time_ns = now++, .tid = -5, .call = UINT64_MAX, .parent = UINT64_MAX }, &values);
 	for (uint64_t i = 0; i < HOSTILE_DEPTH; i++)
 		enter(writer, class, &(struct event_context){ .time_ns = now++, .tid = 6, .call = 100 + i, .parent = 99 + i, .depth = UINT16_MAX }, &values);
-	for (int tid = 0; tid < 300; tid++)
-		enter(writer, many, &(struct event_context){ .time_ns = now++, .tid = tid, .call = 10000 + (uint64_t)tid }, &wide);
+	enter_wide(writer, many, WIDE_CALLS, now);
+	now += WIDE_CALLS;
 	leave(writer, class, (struct event_context){ .tid = -5, .call = 7 }, now++, &values);
+	check(trace_close(writer));
+}
+
+/* QMP messages that are hostile */
+
+enum { NESTED = 30000 };
+
+#define ESCAPED "\\u001b[31m\\u202e\\u0000\\ud800</script>"
+
+/* Some are no JSON at all, or end early. */
+static const char *const evil_requests[] = {
+	"{\"execute\":\"" ESCAPED "\",\"id\":\"" ESCAPED "\"}",
+	"{\"execute\":\"" MARKUP "\",\"id\":\"" MARKUP "\",\"arguments\":{\"" ESCAPED "\":\"" ESCAPED "\"}}",
+	"{\"execute\":\"a\033[31mb\",\"id\":\"\033]0;x\007\"}",
+	"{\"execute\":{\"execute\":[1]},\"id\":{\"id\":\"again\"}}",
+	"{\"execute\":\"query-blockstats\",\"id\":\"again\"}",
+	"{\"execute\":\"query-blockstats\",\"id\":\"again\"}",
+	"{\"execute\":\"never-answered\",\"id\":\"x\"}",
+	"{\"execute\":",
+};
+
+static const char *const evil_replies[] = {
+	"{\"return\":{\"" ESCAPED "\":4242,\"a\\\"].b['c\":4242,\"\":4242,\"\033[1m\":4242},\"id\":\"" ESCAPED "\"}",
+	"{\"return\":{\"answer\":4242,\"answer\":4242,\"__proto__\":{\"answer\":4242}},\"id\":\"" MARKUP "\"}",
+	"{\"error\":{\"class\":\"" ESCAPED "\",\"desc\":\"\033[2J" ODD "\"},\"id\":\"\033]0;x\007\"}",
+	"{\"return\":1e999,\"return\":-0,\"id\":\"again\"}",
+	"{\"return\":[4242,4242e0,0x1092,99999999999999999999999999],\"id\":\"again\"}",
+	"{\"return\":[4242],\"id\":\"again\"}",
+	"{\"event\":\"" ESCAPED "\",\"data\":{\"\033[1m\":\"" MARKUP "\"},\"timestamp\":{\"seconds\":-1}}",
+	"{\"return\":\"\xff\xfe\",\"id\"",
+};
+
+/* {"return":[[[...4242, up to where it may end. */
+static const char *nested_reply(void)
+{
+	static char text[NESTED + 100];
+	size_t len = (size_t)sprintf(text, "{\"id\":\"x\",\"return\":");
+
+	memset(text + len, '[', NESTED);
+	strcpy(text + len + NESTED, "4242");
+	return text;
+}
+
+static void make_messages(const char *dir)
+{
+	struct trace_writer *writer = create(dir);
+	const struct schema *text = CAPTURE("text", "const char *", STRING);
+	int class = add(writer, "qemuMonitorSend", S(.kind = SCHEMA_STRUCT, LIST(text)),
+			S(.kind = SCHEMA_STRUCT, LIST(CAPTURE("answer", "unsigned long", U64(NULL)))));
+	int receive = add(writer, "qemuMonitorJSONIOProcessLine", S(.kind = SCHEMA_STRUCT, LIST(text)),
+			  S(.kind = SCHEMA_STRUCT, LIST(CAPTURE("$ret", "int", INT))));
+	struct payload answer = { .len = 0 };
+	const size_t n = sizeof(evil_requests) / sizeof(*evil_requests);
+	uint64_t now = 1000000, call = 1;
+
+	check(trace_commit(writer));
+	put(&answer, STATUS_OK, 1);
+	put(&answer, 4242, 8);
+	for (size_t i = 0; i <= n; i++, call += 2) {
+		struct payload sent = { .len = 0 }, received = { .len = 0 }, ret = { .len = 0 };
+		const struct event_context sender = { .tid = 1, .call = call, .time_ns = now++ };
+		const struct event_context receiver = { .tid = 2, .call = call + 1, .time_ns = now++ };
+
+		put_string(&sent, 1, evil_requests[i % n]);
+		put_string(&received, 2, i < n ? evil_replies[i] : nested_reply());
+		enter(writer, class, &sender, &sent);
+		enter(writer, receive, &receiver, &received);
+		put_ret(&ret, 0);
+		leave(writer, receive, receiver, now++, &ret);
+		leave(writer, class, sender, now++, &answer);
+	}
 	check(trace_close(writer));
 }
 
@@ -417,10 +523,16 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "many"))
 		make_many(argv[3], strtoull(argv[2], NULL, 10));
 	else if (argc == 3 && !strcmp(argv[1], "qmp"))
-		make_qmp(argv[2]);
+		make_qmp(argv[2], ROUNDS, 0);
+	else if (argc == 4 && !strcmp(argv[1], "asking"))
+		make_qmp(argv[3], (strtoull(argv[2], NULL, 10) + CALLS_A_ROUND - 1) / CALLS_A_ROUND, MORE_DISKS);
 	else if (argc == 3 && !strcmp(argv[1], "hostile"))
 		make_hostile(argv[2]);
+	else if (argc == 4 && !strcmp(argv[1], "open"))
+		make_open(argv[3], (unsigned)atoi(argv[2]));
+	else if (argc == 3 && !strcmp(argv[1], "messages"))
+		make_messages(argv[2]);
 	else
-		errx(2, "usage: traces many N DIR | qmp DIR | hostile DIR");
+		errx(2, "usage: traces many N DIR | qmp DIR | asking N DIR | hostile DIR | open N DIR | messages DIR");
 	return 0;
 }
