@@ -35,7 +35,7 @@
 #include "tracer/remote/thread.h"
 
 static const uint64_t patience_ns = 5ull * 1000 * 1000 * 1000;
-static const uint64_t keeper_patience_ns = 1000ull * 1000 * 1000;
+static const uint64_t keeper_patience_ns = 1000ull * 1000 * 1000; /* when all others are gone; it runs meanwhile */
 static const uint64_t ask_again_ns = 20 * 1000 * 1000;
 
 static int restore_text(struct engine *engine)
@@ -175,11 +175,13 @@ static int let_all_go(struct engine *engine)
 		uint64_t now_ns = engine_now_ns();
 
 		guardian_beat(&engine->guardian);
-		if (now_ns - answered_ns > keeper_patience_ns || now_ns - start_ns > patience_ns)
+		bool keeper_is_last = engine->keeper && proc_count(engine->proc) == 1;
+
+		if ((keeper_is_last && now_ns - answered_ns > keeper_patience_ns) || now_ns - start_ns > patience_ns)
 			give_up_keeper(engine);
 		if (now_ns - answered_ns > patience_ns)
 			return no_answer(engine);
-		if (engine->keeper && proc_count(engine->proc) == 1 && let_keeper_go(engine))
+		if (keeper_is_last && engine->keeper && let_keeper_go(engine))
 			break;
 		if (event_next(engine->proc, true, &event) < 0)
 			break; /* nothing is ours any more */

@@ -45,7 +45,7 @@
 #include "tracer/remote/seccomp.h"
 #include "tracer/remote/thread.h"
 
-enum { PAGE = 4096, SA_RESTORER_FLAG = 0x04000000, GONE_WAIT_MS = 100, CHILDREN_WAIT_MS = 500 };
+enum { PAGE = 4096, SA_RESTORER_FLAG = 0x04000000, GONE_WAIT_MS = 1000, CHILDREN_WAIT_MS = 500 };
 
 /* What the handler calls to restore the text, and what it cannot do without. */
 static const int repair_calls[] = { SYS_open, SYS_pread64, SYS_pwrite64, SYS_close },
@@ -234,13 +234,14 @@ void protect_stop(struct engine *engine)
 	KILL_POINT("handler-stopped");
 }
 
-/* The thread has to run for it; a bound, as others may find the process as it was. */
-static void wait_until_gone(struct engine *engine)
+/* The thread has to run for it; a bound, as others may find the process as it was.  One that job control has stopped does not run. */
+static void wait_until_gone(struct engine *engine, pid_t tid)
 {
 	static const struct timespec pause = { 0, 200 * 1000 };
 	uint64_t caught = 1ull << (SIGTRAP - 1);
 
-	for (int i = 0; i < GONE_WAIT_MS * 5 && caught >> (SIGTRAP - 1) & 1; i++) {
+	for (int i = 0; i < GONE_WAIT_MS * 5 && caught >> (SIGTRAP - 1) & 1 && proc_state(tid, tid) != 'T'; i++) {
+		guardian_beat(&engine->guardian);
 		nanosleep(&pause, NULL);
 		if (proc_status(engine->proc->pid, "SigCgt", 16, &caught) < 0)
 			return;
@@ -256,6 +257,6 @@ bool protect_end(struct engine *engine, struct thread *thread)
 	if (rcall_set_action_and_detach(&call, thread, SIGTRAP, before) < 0)
 		return false;
 	KILL_POINT("handler-leaves");
-	wait_until_gone(engine);
+	wait_until_gone(engine, thread->tid);
 	return true;
 }
