@@ -34,6 +34,7 @@
 #include "tracer/remote/proc.h"
 
 enum { SYSCALL_MARK = 0x80 }; /* of PTRACE_O_TRACESYSGOOD */
+enum { WAIT_STEP_US = 50 };
 enum { PATIENCE_MAX = 16, BLIND_WAITS = 8, TICK_NS = 10 * 1000 * 1000, SLOW_TICK_NS = 100 * 1000 * 1000, BUSY = 16 };
 
 /* Of all signals one that nobody uses: ours goes to one thread, and only while it waits. */
@@ -259,6 +260,20 @@ int event_of(pid_t tid, struct event *ret)
 	*ret = (struct event){ .kind = EVENT_NONE };
 	if (r)
 		event_decode(&info, ret);
+	return 0;
+}
+
+int event_wait(pid_t tid, int ms, struct event *ret)
+{
+	static const struct timespec pause = { 0, WAIT_STEP_US * 1000 };
+
+	for (int us = 0; us < ms * 1000; us += WAIT_STEP_US) {
+		int r = event_of(tid, ret);
+
+		if (r < 0 || ret->kind != EVENT_NONE)
+			return r;
+		nanosleep(&pause, NULL);
+	}
 	return 0;
 }
 

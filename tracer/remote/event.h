@@ -46,6 +46,8 @@ int event_next(struct proc *proc, bool block, struct event *ret);
 
 /** The same for one task only; never blocks. */
 int event_of(pid_t tid, struct event *ret);
+/** As event_of(), but looks again and again for some `ms`; EVENT_NONE if nothing came. */
+int event_wait(pid_t tid, int ms, struct event *ret);
 
 /**
  * Take a stop from the kernel: it is not seen again, the task stays stopped until it is let go on.  If it brings a signal, that is

@@ -10,20 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "tracer/remote/event.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/thread.h"
 
 enum { STOP_WAIT_MS = 20 }; /* for an answer to PTRACE_INTERRUPT: it may be in an uninterruptible call */
-
-static void sleep_us(long us)
-{
-	struct timespec ts = { us / 1000000, us % 1000000 * 1000 };
-
-	nanosleep(&ts, NULL);
-}
 
 static bool is_untimed_futex(unsigned long op, unsigned long timeout)
 {
@@ -108,23 +100,13 @@ bool pause_thread(struct proc *proc, struct thread *thread)
 {
 	struct event event;
 
-	if (thread_interrupt(thread) < 0)
+	if (thread_interrupt(thread) < 0 || event_wait(thread->tid, STOP_WAIT_MS, &event) < 0 || event.kind != EVENT_PAUSED)
 		return false;
-	for (int us = 0; us < STOP_WAIT_MS * 1000; us += 50) {
-		if (event_of(thread->tid, &event) < 0)
-			return false;
-		if (event.kind == EVENT_PAUSED) {
-			thread->interrupted = false;
-			proc->stopped = thread;
-			if (!thread_fault_waits(thread))
-				return true;
-			thread_resume(proc, thread, 0);
-			return false;
-		}
-		if (event.kind != EVENT_NONE)
-			return false;
-		sleep_us(50);
-	}
+	thread->interrupted = false;
+	proc->stopped = thread;
+	if (!thread_fault_waits(thread))
+		return true;
+	thread_resume(proc, thread, 0);
 	return false;
 }
 

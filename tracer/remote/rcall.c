@@ -39,7 +39,7 @@ enum {
 	CHECK_EVERY_MS = 20,    /* how often a thread that seems not to make it is stopped and looked at */
 	PASSES = 20,            /* rounds over all threads that hope for a harmless one */
 	PASS_PAUSE_MS = 5,
-	END_WAIT_MS = 100,      /* for a thread that was sent to its call to stand at the end of it */
+	END_WAIT_MS = 200,      /* for a thread that was sent to its call to stand at the end of it */
 };
 
 static void sleep_us(long us)
@@ -145,19 +145,13 @@ static int find_way_back(struct proc *proc, struct thread *thread, struct way_ba
 
 static bool stops_at_syscall(struct proc *proc, struct thread *thread)
 {
-	struct event event = { .kind = EVENT_NONE };
+	struct event event;
 
-	if (thread_resume_to_syscall(proc, thread) < 0)
+	if (thread_resume_to_syscall(proc, thread) < 0 || event_wait(thread->tid, END_WAIT_MS, &event) < 0 ||
+	    event.kind != EVENT_SYSCALL)
 		return false;
-	for (int us = 0; us < END_WAIT_MS * 1000 && event.kind == EVENT_NONE; us += 20) {
-		if (event_of(thread->tid, &event) < 0)
-			return false;
-		if (event.kind == EVENT_NONE)
-			sleep_us(20);
-	}
-	if (event.kind == EVENT_SYSCALL)
-		proc->stopped = thread;
-	return event.kind == EVENT_SYSCALL;
+	proc->stopped = thread;
+	return true;
 }
 
 /*
