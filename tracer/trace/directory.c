@@ -158,6 +158,11 @@ static bool is_trace(int fd)
 	return fstatat(fd, SIDE_DIR, &side, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(side.st_mode);
 }
 
+static int not_a_trace(const char *path)
+{
+	return err_set(-EEXIST, "%s exists and is not a trace: it is not overwritten", path);
+}
+
 /** Make way for a new trace; -EAGAIN: somebody else has changed what is there. */
 static int replace(const char *path, bool force)
 {
@@ -165,20 +170,17 @@ static int replace(const char *path, bool force)
 		return err_set(-EEXIST, "%s exists already", path);
 	int fd = open_directory(path), r;
 
-	if (fd < 0 && errno == ENOENT)
-		return -EAGAIN;
-	if (fd >= 0 && !lock(fd))
+	if (fd < 0)
+		return errno == ENOENT ? -EAGAIN : not_a_trace(path);
+	if (!lock(fd))
 		r = err_set(-EEXIST, "%s is being recorded: it is not overwritten", path);
-	else if (fd >= 0 && !leads_to(path, fd))
+	else if (!leads_to(path, fd))
 		r = -EAGAIN;
-	else if (fd >= 0 && is_trace(fd))
+	else if (is_trace(fd))
 		r = remove_all(fd, path);
-	else if (fd >= 0 && rmdir(path) == 0) /* an empty directory */
-		r = 0;
 	else
-		r = err_set(-EEXIST, "%s exists and is not a trace: it is not overwritten", path);
-	if (fd >= 0)
-		close(fd);
+		r = rmdir(path) == 0 ? 0 : not_a_trace(path); /* an empty directory goes */
+	close(fd);
 	return r;
 }
 
@@ -187,7 +189,7 @@ static int make(const char *path, int *fd_ret)
 {
 	if (mkdir(path, 0700) < 0)
 		return errno == EEXIST ? -EAGAIN : fail(errno, "create", path);
-	int fd = open_directory(path), error = 0;
+	int fd = open_directory(path);
 
 	if (fd < 0 && errno != ENOENT)
 		return fail(errno, "create a trace in", path);
@@ -197,9 +199,9 @@ static int make(const char *path, int *fd_ret)
 		return -EAGAIN;
 	}
 	/* The umask may have taken what we need. */
-	if (fchmod(fd, 0700) < 0 || mkdirat(fd, SIDE_DIR, 0700) < 0 || fchmodat(fd, SIDE_DIR, 0700, 0) < 0)
-		error = errno;
-	if (error) {
+	if (fchmod(fd, 0700) < 0 || mkdirat(fd, SIDE_DIR, 0700) < 0 || fchmodat(fd, SIDE_DIR, 0700, 0) < 0) {
+		int error = errno;
+
 		remove_all(fd, path);
 		close(fd);
 		return fail(error, "create a trace in", path);
