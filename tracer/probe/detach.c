@@ -163,6 +163,11 @@ static int no_answer(struct engine *engine)
 		       proc_count(engine->proc), (int)thread->tid, state ? state : '?');
 }
 
+static bool keeper_is_last(const struct engine *engine)
+{
+	return engine->keeper && proc_count(engine->proc) == 1;
+}
+
 static int let_all_go(struct engine *engine)
 {
 	uint64_t start_ns = engine_now_ns(), asked_ns = start_ns, answered_ns = start_ns;
@@ -175,13 +180,11 @@ static int let_all_go(struct engine *engine)
 		uint64_t now_ns = engine_now_ns();
 
 		guardian_beat(&engine->guardian);
-		bool keeper_is_last = engine->keeper && proc_count(engine->proc) == 1;
-
-		if ((keeper_is_last && now_ns - answered_ns > keeper_patience_ns) || now_ns - start_ns > patience_ns)
+		if ((keeper_is_last(engine) && now_ns - answered_ns > keeper_patience_ns) || now_ns - start_ns > patience_ns)
 			give_up_keeper(engine);
 		if (now_ns - answered_ns > patience_ns)
 			return no_answer(engine);
-		if (keeper_is_last && engine->keeper && let_keeper_go(engine))
+		if (keeper_is_last(engine) && let_keeper_go(engine))
 			break;
 		if (event_next(engine->proc, true, &event) < 0)
 			break; /* nothing is ours any more */
