@@ -132,8 +132,8 @@ $(BUILD)/tests/engine/throws: tests/engine/throws.cc $(wildcard tests/engine/*.h
 $(BUILD)/tests/unit/probe/test_engine_special: | $(BUILD)/tests/engine/throws
 
 # Killing virtrace (tests/kill/kill.c): with KILL=1 at every place there is, else at random moments.
-$(BUILD)/tests/kill/kill.o: ALLCFLAGS += -DVICTIM_DIR='"$(abspath $(BUILD))/tests/engine"' -DVIRTRACE='"$(abspath $(BUILD))/virtrace"'
-$(BUILD)/tests/kill/kill: $(BUILD)/tests/kill/kill.o $(BUILD)/tests/engine/harness.o $(call archives,probe) | $(VICTIMS) $(BUILD)/virtrace
+$(BUILD)/tests/kill/%.o: ALLCFLAGS += -DVICTIM_DIR='"$(abspath $(BUILD))/tests/engine"' -DVIRTRACE='"$(abspath $(BUILD))/virtrace"'
+$(BUILD)/tests/kill/kill: $(BUILD)/tests/kill/kill.o $(BUILD)/tests/kill/aftermath.o $(BUILD)/tests/engine/harness.o $(call archives,probe) | $(VICTIMS) $(BUILD)/virtrace
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(call libs_of,probe)
 check-kill: $(BUILD)/tests/kill/kill
