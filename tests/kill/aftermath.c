@@ -95,15 +95,22 @@ static long check_trace(const char *at)
 	return n;
 }
 
+void journal_name(const struct victim *victim, char *path, size_t len)
+{
+	char directory[96];
+
+	assert_int_equal(journal_directory(directory, sizeof(directory)), 0);
+	snprintf(path, len, "%s/%d.%llu", directory, (int)victim->pid,
+		 (unsigned long long)process_start_time(victim->pid));
+}
+
 /* The guardian has put its journal away. */
 void check_journal_gone(const struct victim *victim, const char *at)
 {
 	uint64_t end = now_ms() + PATIENCE_MS;
-	char directory[96], path[160];
+	char path[160];
 
-	assert_int_equal(journal_directory(directory, sizeof(directory)), 0);
-	snprintf(path, sizeof(path), "%s/%d.%llu", directory, (int)victim->pid,
-		 (unsigned long long)process_start_time(victim->pid));
+	journal_name(victim, path, sizeof(path));
 	while (access(path, F_OK) == 0) {
 		if (now_ms() > end)
 			fail_msg("killed at %s: %s stays", at, path);

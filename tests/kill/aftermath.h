@@ -5,6 +5,7 @@
 #define TESTS_KILL_AFTERMATH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "tests/engine/harness.h"
@@ -14,6 +15,9 @@ extern char trace[64];
 
 uint64_t now_ms(void);
 void nap_ms(long ms);
+
+/** The file of its journal, there or not. */
+void journal_name(const struct victim *victim, char *path, size_t len);
 
 void check_goes_on(const struct victim *victim, const char *at);
 void check_journal_gone(const struct victim *victim, const char *at);

@@ -356,15 +356,6 @@ static void at_random(void **state)
 
 static const char *const idle_probes[] = { "-e", "make_child", NULL }; /* a function that nobody calls */
 
-static void journal_name(const struct victim *victim, char *path, size_t len)
-{
-	char directory[96];
-
-	assert_int_equal(journal_directory(directory, sizeof(directory)), 0);
-	snprintf(path, len, "%s/%d.%llu", directory, (int)victim->pid,
-		 (unsigned long long)process_start_time(victim->pid));
-}
-
 static pid_t guardian_of(const struct victim *victim)
 {
 	char path[160];
