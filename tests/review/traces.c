@@ -143,16 +143,24 @@ static void put_stats(struct payload *p, uint64_t n)
 		put(p, i == 8 ? 2147483648u : n * 512 + i * random_below(100), 8);
 }
 
+/* A call that the one of `at` makes, some ns later; `at` is its own from then on. */
+static void enter_within(struct many *many, int class, struct event_context *at, uint64_t ns, const char *disk)
+{
+	struct payload entry = { .len = 0 };
+
+	at->depth++;
+	at->parent = at->call;
+	at->call = ++many->call;
+	at->time_ns = many->now += ns;
+	put_string(&entry, 0x7f0000001000, disk);
+	enter(many->writer, class, at, &entry);
+}
+
 static void gather(struct many *many, struct event_context at, const char *disk)
 {
-	struct payload entry = { .len = 0 }, ret = { .len = 0 };
+	struct payload ret = { .len = 0 };
 
-	at.depth++;
-	at.parent = at.call;
-	at.call = ++many->call;
-	at.time_ns = many->now += 20000 + random_below(20000);
-	put_string(&entry, 0x7f0000001000, disk);
-	enter(many->writer, many->gather, &at, &entry);
+	enter_within(many, many->gather, &at, 20000 + random_below(20000), disk);
 	put_ret(&ret, 8);
 	put_stats(&ret, many->call);
 	leave(many->writer, many->gather, at, many->now += 200000 + random_below(3000000), &ret);
@@ -160,14 +168,9 @@ static void gather(struct many *many, struct event_context at, const char *disk)
 
 static void inner(struct many *many, struct event_context at, const char *disk, bool failed)
 {
-	struct payload entry = { .len = 0 }, ret = { .len = 0 };
+	struct payload ret = { .len = 0 };
 
-	at.depth++;
-	at.parent = at.call;
-	at.call = ++many->call;
-	at.time_ns = many->now += 5000 + random_below(9000);
-	put_string(&entry, 0x7f0000001000, disk);
-	enter(many->writer, many->inner, &at, &entry);
+	enter_within(many, many->inner, &at, 5000 + random_below(9000), disk);
 	if (!failed)
 		gather(many, at, disk);
 	put_ret(&ret, failed ? -1 : 0);
