@@ -94,6 +94,17 @@ static struct node *fail_unknown_name(struct binder *binder, const struct cexpr 
 	return NULL;
 }
 
+/* Macros, which debug information does not have, but every C program. */
+static struct node *bind_keyword(struct binder *binder, const struct cexpr *e)
+{
+	bool is_true = !strcmp(e->text, "true");
+
+	if (!strcmp(e->text, "NULL"))
+		return node_integer(binder, type_pointer_to(type_basic(binder->module, "void")), 0);
+	return is_true || !strcmp(e->text, "false") ? node_integer(binder, bind_int_type(binder), is_true)
+						    : fail_unknown_name(binder, e);
+}
+
 static struct node *bind_file_scope(struct binder *binder, const struct cexpr *e)
 {
 	const struct type *type;
@@ -115,13 +126,11 @@ static struct node *bind_file_scope(struct binder *binder, const struct cexpr *e
 		return bind_fail(binder, e, "no variable '%s' in a file '%s' of %s", e->text,
 				 e->scope, module_name(binder->module));
 	if (name_find_enumerator(binder->module, binder->near, e->text, &value, &type) < 0)
-		return fail_unknown_name(binder, e);
-	/* An enumeration constant is an int; GNU C: if it fits one. */
-	bool is_signed = value < 0 || type_strip(type)->is_signed || value <= INT32_MAX;
+		return bind_keyword(binder, e);
+	struct number_type number = number_of_enumerator(value, type_number(type_strip(type)));
 
-	return node_integer(binder,
-			    bind_integer_type(binder, value == (int32_t)value ? 4 : 8, is_signed),
-			    is_signed ? (__int128)value : (__int128)(uint64_t)value);
+	return node_integer(binder, bind_integer_type(binder, number.size, number.is_signed),
+			    number.is_signed ? (__int128)value : (__int128)(uint64_t)value);
 }
 
 static struct node *bind_name(struct binder *binder, const struct cexpr *e)

@@ -15,9 +15,9 @@
 #include "symbols/frame.h"
 #include "symbols/loc.h"
 #include "symbols/loc_ops.h"
-#include "symbols/number.h"
 #include "symbols/type.h"
 #include "tracer/base/cexpr.h"
+#include "tracer/base/number.h"
 
 #include <string.h>
 
@@ -85,7 +85,7 @@ static struct operand read_bits(const struct evaluation *ev, const struct operan
 		return unavailable(STATUS_OPTIMIZED_OUT, 0);
 	}
 	if (!object->bit_size)
-		return number_operand(number_decode(bytes, node->bare));
+		return number_operand(number_decode(bytes, node->number_type));
 	memcpy(&bits, bytes, sizeof(bits));
 	return number_operand((struct number){
 		number_extend(bits >> object->bit_offset, n_bits, node->bare->is_signed), 0 });
@@ -210,127 +210,46 @@ static struct operand evaluate_address(const struct evaluation *ev, const struct
 static struct operand evaluate_convert(const struct evaluation *ev, const struct node *node)
 {
 	struct operand operand = evaluate_number(ev, node->a);
-	bool from_real = type_is_real(node->a->bare), to_real = type_is_real(node->bare);
-	struct number *number = &operand.number;
 
-	if (operand.status != STATUS_OK)
-		return operand;
-	if (node->bare->kind == TYPE_BOOL) {
-		number->bits = from_real ? number->real != 0 : number->bits != 0;
-	} else if (to_real) {
-		if (!from_real)
-			number->real = node->a->bare->is_signed
-					       ? (long double)(__int128)number->bits
-					       : (long double)number->bits;
-		number->real = number_round(number->real, node->bare);
-	} else if (from_real) {
-		/* what does not fit C leaves undefined; NaN too */
-		if (!(number->real > -0x1p127L && number->real < 0x1p127L))
-			return unavailable(STATUS_OPTIMIZED_OUT, 0);
-		number->bits = (unsigned __int128)(__int128)number->real;
-		if (number_wrap(number->bits, node->bare) != number->bits)
-			return unavailable(STATUS_OPTIMIZED_OUT, 0);
-	} else {
-		number->bits = number_wrap(number->bits, node->bare);
-	}
+	if (operand.status == STATUS_OK && !number_convert(&operand.number, node->a->number_type, node->number_type))
+		return unavailable(STATUS_OPTIMIZED_OUT, 0);
 	return operand;
 }
 
-#define REAL_OPERATION(type, a, op, b)                                                                                 \
-	((op) == '+'   ? (type)(a) + (type)(b)                                                                         \
-	 : (op) == '-' ? (type)(a) - (type)(b)                                                                         \
-	 : (op) == '*' ? (type)(a) * (type)(b)                                                                         \
-		       : (type)(a) / (type)(b))
-
-/* In the type itself: rounding twice would not be what C does. */
-static struct operand calculate_real(int op, long double a, long double b, const struct type *bare)
+/* Both operands; the status of the first that has none. */
+static enum status evaluate_both(const struct evaluation *ev, const struct node *node, struct operand *a, struct operand *b)
 {
-	struct number number = { 0 };
-
-	if (bare->size == 4)
-		number.real = REAL_OPERATION(float, a, op, b);
-	else if (bare->size == 8)
-		number.real = REAL_OPERATION(double, a, op, b);
-	else
-		number.real = REAL_OPERATION(long double, a, op, b);
-	return number_operand(number);
-}
-
-static unsigned __int128 divide(int op, unsigned __int128 a, unsigned __int128 b, bool is_signed)
-{
-	if (is_signed && b == -(unsigned __int128)1) /* the least number divided by -1 would trap */
-		return op == '/' ? -a : 0;
-	if (is_signed)
-		return (unsigned __int128)(op == '/' ? (__int128)a / (__int128)b
-						     : (__int128)a % (__int128)b);
-	return op == '/' ? a / b : a % b;
-}
-
-/*
- * What C leaves undefined (division by 0, shifts by the width or more, and the like) has no value.
- */
-static struct operand calculate(int op, unsigned __int128 a, unsigned __int128 b,
-				const struct type *bare)
-{
-	struct operand undefined = unavailable(STATUS_OPTIMIZED_OUT, 0);
-	unsigned __int128 bits;
-
-	switch (op) {
-	case '+': bits = a + b; break;
-	case '-': bits = a - b; break;
-	case '*': bits = a * b; break;
-	case '&': bits = a & b; break;
-	case '|': bits = a | b; break;
-	case '^': bits = a ^ b; break;
-	case '/':
-	case '%':
-		if (!b)
-			return undefined;
-		bits = divide(op, a, b, bare->is_signed);
-		break;
-	default:
-		if (b >= bare->size * 8)
-			return undefined;
-		if (op == OP_SHL)
-			bits = a << (unsigned)b;
-		else
-			bits = bare->is_signed ? (unsigned __int128)((__int128)a >> (unsigned)b)
-					       : a >> (unsigned)b;
-		break;
-	}
-	return integer_operand((__int128)number_wrap(bits, bare));
+	*a = evaluate_number(ev, node->a);
+	*b = a->status == STATUS_OK ? evaluate_number(ev, node->b) : *a;
+	return b->status;
 }
 
 static struct operand evaluate_arithmetic(const struct evaluation *ev, const struct node *node)
 {
-	struct operand a = evaluate_number(ev, node->a);
-	struct operand b = a.status == STATUS_OK ? evaluate_number(ev, node->b) : a;
+	struct operand a, b;
+	struct number result;
 
-	if (b.status != STATUS_OK)
+	if (evaluate_both(ev, node, &a, &b) != STATUS_OK)
 		return b;
-	if (type_is_real(node->bare))
-		return calculate_real(node->op, a.number.real, b.number.real, node->bare);
-	return calculate(node->op, a.number.bits, b.number.bits, node->bare);
+	return number_calculate(node->op, a.number, b.number, node->number_type, &result)
+		       ? number_operand(result)
+		       : unavailable(STATUS_OPTIMIZED_OUT, 0);
 }
 
 static struct operand evaluate_sign(const struct evaluation *ev, const struct node *node)
 {
 	struct operand a = evaluate_number(ev, node->a);
 
-	if (a.status != STATUS_OK)
-		return a;
-	a.number.real = -a.number.real;
-	a.number.bits =
-		number_wrap(node->kind == NODE_NEGATE ? -a.number.bits : ~a.number.bits, node->bare);
+	if (a.status == STATUS_OK)
+		number_unary(node->kind == NODE_NEGATE ? '-' : '~', &a.number, node->number_type);
 	return a;
 }
 
 static struct operand evaluate_pointer_sum(const struct evaluation *ev, const struct node *node)
 {
-	struct operand a = evaluate_number(ev, node->a);
-	struct operand b = a.status == STATUS_OK ? evaluate_number(ev, node->b) : a;
+	struct operand a, b;
 
-	if (b.status != STATUS_OK)
+	if (evaluate_both(ev, node, &a, &b) != STATUS_OK)
 		return b;
 	uint64_t x = (uint64_t)a.number.bits, y = (uint64_t)b.number.bits;
 
@@ -342,64 +261,27 @@ static struct operand evaluate_pointer_sum(const struct evaluation *ev, const st
 	return integer_operand((__int128)(node->op == '-' ? x - y : x + y));
 }
 
-static bool truth(const struct operand *operand, const struct node *node)
-{
-	return type_is_real(node->bare) ? operand->number.real != 0 : operand->number.bits != 0;
-}
-
-static bool compare_order(int op, int order)
-{
-	switch (op) {
-	case OP_EQ: return order == 0;
-	case OP_NE: return order != 0;
-	case '<': return order < 0;
-	case '>': return order > 0;
-	case OP_LE: return order <= 0;
-	default: return order >= 0;
-	}
-}
-
-static bool compare_real(int op, long double a, long double b)
-{
-	if (a != a || b != b) /* NaN is unlike anything */
-		return op == OP_NE;
-	return compare_order(op, (a > b) - (a < b));
-}
-
 static struct operand evaluate_compare(const struct evaluation *ev, const struct node *node)
 {
-	struct operand a = evaluate_number(ev, node->a);
-	struct operand b = a.status == STATUS_OK ? evaluate_number(ev, node->b) : a;
-	const struct type *bare = node->a->bare;
+	struct operand a, b;
 
-	if (b.status != STATUS_OK)
+	if (evaluate_both(ev, node, &a, &b) != STATUS_OK)
 		return b;
-	if (type_is_real(bare))
-		return integer_operand(compare_real(node->op, a.number.real, b.number.real));
-	__int128 x = (__int128)a.number.bits, y = (__int128)b.number.bits;
-	int order = bare->is_signed
-			    ? (x > y) - (x < y)
-			    : (a.number.bits > b.number.bits) - (a.number.bits < b.number.bits);
-
-	return integer_operand(compare_order(node->op, order));
+	return integer_operand(number_compare(node->op, a.number, b.number, node->a->number_type));
 }
 
-/**
- * Compare text in memory or in the scratch area with the literal, as strcmp() does; `len` bytes can
- * be read.  As soon as a byte differs the rest does not matter.
- */
-static struct operand compare_bytes(const struct node *node, const uint8_t *bytes, size_t len,
-				    bool ends, uint64_t addr)
+/* `len` bytes of the text are there, at `addr` if they were read from memory; then it ends, or cannot be read on. */
+static struct operand compare_bytes(const struct node *node, const uint8_t *bytes, size_t len, bool ends, uint64_t addr)
 {
-	for (size_t i = 0; i <= node->len; i++) {
-		uint8_t theirs = i < len ? bytes[i] : 0, ours = (uint8_t)node->text[i];
+	int holds = text_compare(node->op, (const char *)bytes, len, ends, node->text, node->len, true);
 
-		if (i >= len && !ends)
-			return unavailable(STATUS_UNREADABLE, addr + i);
-		if (theirs != ours)
-			return integer_operand(compare_order(node->op, theirs < ours ? -1 : 1));
-	}
-	return integer_operand(compare_order(node->op, 0));
+	return holds < 0 ? unavailable(STATUS_UNREADABLE, addr + len) : integer_operand(holds);
+}
+
+/* A pointer that is NULL points at no text: it is unlike any, and neither less nor greater. */
+static struct operand null_text(int op)
+{
+	return op == OP_EQ || op == OP_NE ? integer_operand(op == OP_NE) : unavailable(STATUS_NULL, 0);
 }
 
 static struct operand evaluate_compare_text(const struct evaluation *ev, const struct node *node)
@@ -423,30 +305,36 @@ static struct operand evaluate_compare_text(const struct evaluation *ev, const s
 	uint64_t addr = is_array ? text.addr : (uint64_t)text.number.bits;
 
 	if (!addr)
-		return unavailable(STATUS_NULL, 0);
+		return null_text(node->op);
 	size_t got = ev->frame->ops->read_mem(ev->frame->ctx, addr, ev->scratch, want);
 
 	return compare_bytes(node, ev->scratch, got, ends && got == want, addr);
 }
 
+static int truth(const struct operand *operand, const struct node *node)
+{
+	return operand->status == STATUS_OK ? number_is_true(operand->number, node->number_type) : -1;
+}
+
+/* One side may decide though the other is not there. */
 static struct operand evaluate_logical(const struct evaluation *ev, const struct node *node)
 {
 	struct operand a = evaluate_number(ev, node->a);
+	int first = truth(&a, node->a);
 
-	if (a.status != STATUS_OK)
-		return a;
-	if (truth(&a, node->a) == (node->op == OP_OR))
-		return integer_operand(node->op == OP_OR);
+	if (first == (node->op == OP_OR))
+		return integer_operand(first);
 	struct operand b = evaluate_number(ev, node->b);
+	int both = truth_both(node->op, first, truth(&b, node->b));
 
-	return b.status != STATUS_OK ? b : integer_operand(truth(&b, node->b));
+	return both >= 0 ? integer_operand(both) : first < 0 ? a : b;
 }
 
 static struct operand evaluate_not(const struct evaluation *ev, const struct node *node)
 {
 	struct operand a = evaluate_number(ev, node->a);
 
-	return a.status != STATUS_OK ? a : integer_operand(!truth(&a, node->a));
+	return a.status != STATUS_OK ? a : integer_operand(truth_not(truth(&a, node->a)));
 }
 
 static struct operand evaluate(const struct evaluation *ev, const struct node *node)
@@ -510,7 +398,7 @@ static void evaluate_value(const struct evaluation *ev, struct value *ret)
 	if (operand.status != STATUS_OK || ret->in_memory)
 		return;
 	if (operand.form == FORM_NUMBER)
-		number_encode(operand.number, node->bare, ret->bytes);
+		number_encode(operand.number, node->number_type, ret->bytes);
 	else if (operand.at + ret->len <= VALUE_MAX)
 		memmove(ret->bytes, ret->bytes + operand.at, ret->len);
 	else
@@ -544,5 +432,5 @@ int expr_test(const struct expr *expr, const struct frame *frame, const struct s
 	struct evaluation ev = { .expr = expr, .frame = frame, .saved = saved, .scratch = scratch };
 	struct operand operand = evaluate_number(&ev, expr->root);
 
-	return operand.status == STATUS_OK ? truth(&operand, expr->root) : -1;
+	return truth(&operand, expr->root);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "symbols/expr.h"
+#include "tracer/base/number.h"
 
 struct loc;
 
@@ -36,17 +37,12 @@ enum node_kind {
 	NODE_LOGICAL,      /* OP_AND, OP_OR */
 };
 
-/* A number: an integer (or pointer) extended to 128 bits, or a floating point value. */
-struct number {
-	unsigned __int128 bits;
-	long double real;
-};
-
 struct node {
 	enum node_kind kind;
 	int op;
 	const struct type *type; /* as C spells it */
 	const struct type *bare; /* the same without typedefs and qualifiers */
+	struct number_type number_type; /* of a scalar */
 	const struct node *a, *b;
 	struct number number;
 	const struct loc *loc;
@@ -64,7 +60,9 @@ struct expr {
 	bool uses_return;
 };
 
-/** Whether a type's values are floating point numbers we can calculate with. */
+/** How C calculates with a scalar type's values; a bare one. */
+struct number_type type_number(const struct type *bare);
+/** Whether they are floating point numbers. */
 bool type_is_real(const struct type *bare);
 
 /** Parameters kept from entry: put appends one, get finds it. */

@@ -8,6 +8,8 @@
 
 #include "symbols/type.h"
 
+#include <string.h>
+
 void *bind_fail_with(struct binder *binder, int error)
 {
 	if (!binder->error)
@@ -20,6 +22,26 @@ const char *bind_spell(struct binder *binder, const struct type *type)
 	const char *text = type_spell(type, NULL, &binder->scratch);
 
 	return text ? text : "?";
+}
+
+/* _Float128 is none. */
+bool type_is_real(const struct type *bare)
+{
+	if (bare->kind != TYPE_FLOAT)
+		return false;
+	if (bare->size == 16)
+		return !bare->name || !strstr(bare->name, "128");
+	return bare->size == 4 || bare->size == 8;
+}
+
+struct number_type type_number(const struct type *bare)
+{
+	return (struct number_type){
+		.size = bare->size <= 16 ? (uint8_t)bare->size : 0,
+		.is_signed = bare->is_signed,
+		.is_real = type_is_real(bare),
+		.is_bool = bare->kind == TYPE_BOOL,
+	};
 }
 
 bool type_is_integer(const struct type *bare)
@@ -78,6 +100,7 @@ struct node *node_new(struct binder *binder, enum node_kind kind, const struct t
 	node->kind = kind;
 	node->type = type;
 	node->bare = type_strip(type);
+	node->number_type = type_number(node->bare);
 	return node;
 }
 
@@ -145,35 +168,30 @@ struct node *node_convert(struct binder *binder, struct node *node, const struct
 	return node_unary(binder, NODE_CONVERT, type, node);
 }
 
+/* The type that DWARF has for it, by the name C gives it. */
+static const struct type *integer_type_of(struct binder *binder, struct number_type type)
+{
+	return bind_integer_type(binder, type.size, type.is_signed);
+}
+
 struct node *node_promote(struct binder *binder, struct node *node)
 {
 	if (!node || !type_is_integer(node->bare))
 		return node;
-	bool fits_int = node->bit_size ? node->bit_size < 32 ||
-						 (node->bit_size == 32 && node->bare->is_signed)
-				       : node->bare->size < 4;
+	struct number_type promoted = number_promoted(node->number_type, node->bit_size);
 
-	if (fits_int)
-		return node_convert(binder, node, bind_int_type(binder));
-	if (node->bare->kind == TYPE_ENUM || node->bit_size)
-		return node_convert(
-			binder, node,
-			bind_integer_type(binder, node->bare->size, node->bare->is_signed));
-	return node;
+	if (promoted.size == node->bare->size && node->bare->kind != TYPE_ENUM && !node->bit_size)
+		return node;
+	return node_convert(binder, node, integer_type_of(binder, promoted));
 }
 
-const struct type *bind_common_type(struct binder *binder, const struct type *a,
-				    const struct type *b)
+const struct type *bind_common_type(struct binder *binder, const struct type *a, const struct type *b)
 {
-	if (type_is_real(a) || type_is_real(b)) {
-		if (!type_is_real(a))
-			return b;
-		return type_is_real(b) && b->size > a->size ? b : a;
-	}
-	uint64_t size = a->size > b->size ? a->size : b->size;
-	bool is_unsigned = (!a->is_signed && a->size == size) || (!b->is_signed && b->size == size);
+	struct number_type common = number_common(type_number(a), type_number(b));
 
-	return bind_integer_type(binder, size, !is_unsigned);
+	if (!common.is_real)
+		return integer_type_of(binder, common);
+	return type_is_real(a) && a->size == common.size ? a : b;
 }
 
 struct node *bind_value(struct binder *binder, const struct cexpr *e)

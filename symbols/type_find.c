@@ -10,60 +10,31 @@
 #include "symbols/type_node.h"
 #include "tracer/base/arena.h"
 #include "tracer/base/err.h"
+#include "tracer/base/number.h"
 
-static const struct {
-	const char *name;
-	enum type_kind kind;
-	bool is_signed;
-	uint8_t size; /* System V ABI AMD64 supplement, figure 3.1 */
-} basics[] = {
-	{ "void", TYPE_VOID, false, 0 },
-	{ "_Bool", TYPE_BOOL, false, 1 },
-	{ "char", TYPE_CHAR, true, 1 },
-	{ "signed char", TYPE_CHAR, true, 1 },
-	{ "unsigned char", TYPE_CHAR, false, 1 },
-	{ "short", TYPE_INT, true, 2 },
-	{ "unsigned short", TYPE_INT, false, 2 },
-	{ "int", TYPE_INT, true, 4 },
-	{ "unsigned int", TYPE_INT, false, 4 },
-	{ "long", TYPE_INT, true, 8 },
-	{ "unsigned long", TYPE_INT, false, 8 },
-	{ "long long", TYPE_INT, true, 8 },
-	{ "unsigned long long", TYPE_INT, false, 8 },
-	{ "__int128", TYPE_INT, true, 16 },
-	{ "unsigned __int128", TYPE_INT, false, 16 },
-	{ "float", TYPE_FLOAT, true, 4 },
-	{ "double", TYPE_FLOAT, true, 8 },
-	{ "long double", TYPE_FLOAT, true, 16 },
-};
-
-enum { N_BASICS = sizeof(basics) / sizeof(basics[0]) };
-
-static int find_basic(const char *name)
+static enum type_kind kind_of_basic(const char *name, struct number_type number)
 {
-	for (int i = 0; i < N_BASICS; i++) {
-		if (!strcmp(basics[i].name, name))
-			return i;
-	}
-	return -1;
+	return number.is_bool ? TYPE_BOOL : number.is_real ? TYPE_FLOAT : strstr(name, "char") ? TYPE_CHAR : TYPE_INT;
 }
 
 const struct type *type_basic(struct module *module, const char *name)
 {
 	static const struct type no_memory = { .kind = TYPE_VOID, .name = "void" };
 	struct types *types = types_get(module);
+	struct number_type number = { 0 };
+	bool is_void = !strcmp(name, "void");
 	struct type_node *node = NULL;
-	int i = find_basic(name);
 
-	assert(i >= 0);
+	if (!is_void && !number_type_named(name, &number))
+		assert(!"a basic type of C");
 	if (!types)
 		return &no_memory;
 	HASH_FIND_STR(types->basic, name, node);
 	if (!node) {
-		node = type_node_new(module, basics[i].kind, basics[i].name, basics[i].size);
+		node = type_node_new(module, is_void ? TYPE_VOID : kind_of_basic(name, number), name, number.size);
 		if (!node)
 			return &no_memory;
-		node->type.is_signed = basics[i].is_signed;
+		node->type.is_signed = number.is_signed;
 		HASH_ADD_KEYPTR(hh, types->basic, node->type.name, strlen(node->type.name), node);
 	}
 	return &node->type;
@@ -110,58 +81,22 @@ static bool is_identifier(const struct spelling *sp)
 	return isalpha((unsigned char)sp->word[0]) || sp->word[0] == '_';
 }
 
-/* The words of a base type, in any order: "long unsigned int". */
-struct base_words {
-	int n, longs, shorts, is_unsigned, is_signed, ints;
-	const char *other; /* char, double, … */
-};
-
-static bool take_base_word(struct spelling *sp, struct base_words *words)
+/* The words of a basic type, in any order: "long unsigned int"; qualifiers may be among them.  NULL: there are none. */
+static const struct type *take_basic(struct spelling *sp, struct module *module)
 {
-	static const char *const others[] = { "void",  "char", "float",	  "double",
-					      "_Bool", "bool", "__int128" };
-	int *counts[] = { &words->longs, &words->shorts, &words->is_unsigned, &words->is_signed,
-			  &words->ints };
-	static const char *const counted[] = { "long", "short", "unsigned", "signed", "int" };
+	struct number_type number;
+	char words[256] = "";
+	size_t len = 0;
 
-	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
-		if (take(sp, counted[i])) {
-			++*counts[i];
-			words->n++;
-			return true;
-		}
+	while (number_is_word(sp->word) && len + strlen(sp->word) + 2 < sizeof(words)) {
+		len += (size_t)snprintf(words + len, sizeof(words) - len, "%s ", sp->word);
+		next_word(sp);
+		while (take_qualifier(sp))
+			;
 	}
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (!words->other && take(sp, others[i])) {
-			words->other = !strcmp(others[i], "bool") ? "_Bool" : others[i];
-			words->n++;
-			return true;
-		}
-	}
-	return false;
-}
+	const char *name = number_type_named(words, &number);
 
-static const struct type *base_type(struct module *module, const struct base_words *words)
-{
-	static const char *const longs[] = { "", "long", "long long" };
-	char name[64];
-	const char *core = words->other	   ? words->other
-			   : words->longs  ? ""
-			   : words->shorts ? "short"
-					   : "int";
-	const char *sign = words->is_unsigned		      ? "unsigned"
-			   : words->is_signed && words->other ? "signed"
-							      : "";
-
-	if (words->longs > 2 || words->shorts > 1 || words->ints > 1 ||
-	    words->is_unsigned + words->is_signed > 1 || (words->longs && words->shorts) ||
-	    (words->other && (words->ints || words->shorts)))
-		return NULL;
-	if (!strcmp(core, "__int128") && words->is_signed)
-		sign = "";
-	snprintf(name, sizeof(name), "%s%s%s%s%s", sign, sign[0] ? " " : "", longs[words->longs],
-		 words->longs && core[0] ? " " : "", core);
-	return find_basic(name) >= 0 ? type_basic(module, name) : NULL;
+	return name ? type_basic(module, name) : NULL;
 }
 
 static int find_named(struct spelling *sp, struct module *module, uint64_t near, unsigned tag,
@@ -172,7 +107,14 @@ static int find_named(struct spelling *sp, struct module *module, uint64_t near,
 	if (!is_identifier(sp))
 		return err_set(-EINVAL, "'%s' is not a type", sp->text);
 	int r = name_find_type(module, near, tag, sp->word, &die);
+	struct number_type number;
+	const char *basic = r == -ENOENT && tag == DW_TAG_typedef ? number_type_named(sp->word, &number) : NULL;
 
+	if (basic) { /* of <stdint.h>, which this program does not use */
+		next_word(sp);
+		*ret = type_basic(module, basic);
+		return 0;
+	}
 	if (r == -EMLINK)
 		return err_set(r, "there are different types called '%s%s' in %s", kind, sp->word,
 			       module_name(module));
@@ -187,8 +129,6 @@ static int find_named(struct spelling *sp, struct module *module, uint64_t near,
 static int find_specified(struct spelling *sp, struct module *module, uint64_t near,
 			  const struct type **ret)
 {
-	struct base_words words = { 0 };
-
 	while (take_qualifier(sp))
 		;
 	if (take(sp, "struct"))
@@ -197,11 +137,13 @@ static int find_specified(struct spelling *sp, struct module *module, uint64_t n
 		return find_named(sp, module, near, DW_TAG_union_type, "union ", ret);
 	if (take(sp, "enum"))
 		return find_named(sp, module, near, DW_TAG_enumeration_type, "enum ", ret);
-	while (take_base_word(sp, &words) || (words.n && take_qualifier(sp)))
-		;
-	if (!words.n)
+	if (take(sp, "void")) {
+		*ret = type_basic(module, "void");
+		return 0;
+	}
+	if (!number_is_word(sp->word))
 		return find_named(sp, module, near, DW_TAG_typedef, "", ret);
-	*ret = base_type(module, &words);
+	*ret = take_basic(sp, module);
 	return *ret ? 0 : err_set(-EINVAL, "'%s' is not a type", sp->text);
 }
 
