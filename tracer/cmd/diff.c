@@ -139,7 +139,7 @@ static void close_side(struct side *side)
 		calls_drop(side->review.calls, side->call);
 	by_free(side->by);
 	review_close(&side->review);
-	selection_fini(&side->selection);
+	review_end_selection(&side->selection);
 }
 
 /* The tree that a call is in is kept with it. */

@@ -298,6 +298,6 @@ int cmd_export(int argc, char **argv)
 	for (size_t i = 0; i < options.counters.n; i++)
 		filter_free(options.counters.items[i].value);
 	array_free(&options.counters);
-	selection_fini(&options.selection);
+	review_end_selection(&options.selection);
 	return review_exit_status(review_flush(stdout, r));
 }

@@ -1,6 +1,7 @@
 #include "tracer/cmd/review.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "tracer/cmd/target.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
+#include "tracer/review/filter.h"
 #include "tracer/review/report.h"
 #include "tracer/review/select.h"
 #include "tracer/review/text.h"
@@ -103,6 +105,16 @@ void review_close(struct review *review)
 	follow_free(review->follow);
 	progress_free(review->progress);
 	*review = (struct review){ 0 };
+}
+
+void review_end_selection(struct selection *selection)
+{
+	uint64_t n = selection->filter ? filter_undecided(selection->filter) : 0;
+
+	if (n)
+		log_info("%" PRIu64 " calls are left out: '%s' has no value for them, as something in it was not there", n,
+			 selection->condition);
+	selection_fini(selection);
 }
 
 /* One reading for the selected calls. */

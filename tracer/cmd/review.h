@@ -56,6 +56,8 @@ int review_parse_count(const char *text, const char *what, long long max, long l
 /** Open a trace and make the selection ready for it. 0, or a negative errno with a message. */
 int review_open(const char *path, struct selection *selection, struct review *ret);
 void review_close(struct review *review);
+/** Say for how many calls the condition had no value, of those that were read last, and free what the selection has. */
+void review_end_selection(struct selection *selection);
 
 /**
  * Read a trace only for what its code addresses mean: that is written behind the calls they are in.

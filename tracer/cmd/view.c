@@ -114,6 +114,6 @@ int view_finish(struct view *view, int r)
 {
 	r = review_flush(stdout, r);
 	pager_finish();
-	selection_fini(&view->selection);
+	review_end_selection(&view->selection);
 	return review_exit_status(r);
 }

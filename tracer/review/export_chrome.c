@@ -146,9 +146,9 @@ static void put_counter(struct chrome *chrome, const char *name, const struct ca
 		char text[TEXT_INT128];
 
 		/* A number, also if the reader will round it: strings are not drawn. */
-		json_number(json, text_int128(text, (const uint8_t *)&value->i, sizeof(value->i), true));
+		json_number(json, text_int128(text, (const uint8_t *)&value->number.bits, sizeof(value->number.bits), value->type.is_signed));
 	} else {
-		json_float(json, (double)value->real, sizeof(double));
+		json_float(json, (double)value->number.real, sizeof(double));
 	}
 	json_end(json);
 	end_event(chrome);
@@ -164,7 +164,7 @@ static void put_counters(struct chrome *chrome, const struct call *call)
 		const struct operand value = filter_value(counter->value, call);
 
 		if (value.kind == OPERAND_INT ||
-		    (value.kind == OPERAND_REAL && value.real - value.real == 0))
+		    (value.kind == OPERAND_REAL && value.number.real - value.number.real == 0))
 			put_counter(chrome, counter->source, call, &value);
 	}
 }

@@ -13,9 +13,8 @@
 #include "tracer/review/calls.h"
 #include "tracer/review/filter_bound.h"
 #include "tracer/review/filter_names.h"
+#include "tracer/review/filter_type.h"
 #include "tracer/trace/reader.h"
-
-enum { TYPES_SEARCHED = 100000 };
 
 /* The captures of one side of a probe, as expressions; NULL where the name is none. */
 struct captures {
@@ -40,6 +39,7 @@ struct filter {
 	const struct bound **bound; /* of each probe */
 	bool *applies;              /* to each probe */
 	size_t n;
+	uint64_t n_undecided;
 	ARRAY(struct unknown) unknown;
 };
 
@@ -110,6 +110,19 @@ static struct bound *new_bound(struct binder *binder, enum bound_kind kind,
 	return bound;
 }
 
+static struct filter_types types_of(const struct binder *binder)
+{
+	return (struct filter_types){ binder->in.schema, binder->out.schema };
+}
+
+static void set_schema(const struct binder *binder, struct bound *bound, const struct schema *schema)
+{
+	const struct filter_types types = types_of(binder);
+
+	bound->schema = schema;
+	bound->element_size = schema ? filter_element_size(&types, schema) : 0;
+}
+
 static const struct bound *bind_capture(struct binder *binder, const struct cexpr *expr)
 {
 	int in = find_capture(&binder->in, expr), out = find_capture(&binder->out, expr);
@@ -121,8 +134,7 @@ static const struct bound *bind_capture(struct binder *binder, const struct cexp
 	if (bound) {
 		bound->in = in;
 		bound->out = out;
-		bound->schema = content(out >= 0 ? binder->out.schema->members[out]
-						 : binder->in.schema->members[in]);
+		set_schema(binder, bound, content(out >= 0 ? binder->out.schema->members[out] : binder->in.schema->members[in]));
 	}
 	return bound;
 }
@@ -150,14 +162,17 @@ static const struct schema *find_member(const struct schema *schema, const char 
 }
 
 static bool find_enumerator(const struct schema *schema, const char *name, unsigned *budget,
-			    int64_t *ret)
+			    struct operand *ret)
 {
 	if (!schema || !*budget)
 		return false;
 	--*budget;
 	for (uint32_t i = 0; i < schema->n_enumerators; i++) {
 		if (!strcmp(schema->enumerators[i].name, name)) {
-			*ret = schema->enumerators[i].value;
+			const struct number_type whole = { .size = (uint8_t)schema->size, .is_signed = schema->is_signed };
+			int64_t value = schema->enumerators[i].value;
+
+			*ret = filter_constant(value, number_of_enumerator(value, whole));
 			return true;
 		}
 	}
@@ -168,10 +183,13 @@ static bool find_enumerator(const struct schema *schema, const char *name, unsig
 }
 
 /* Constants every C program has. */
-static bool find_keyword(const char *name, int64_t *ret)
+static bool find_keyword(const char *name, struct operand *ret)
 {
-	*ret = !strcmp(name, "true");
-	return *ret || !strcmp(name, "false") || !strcmp(name, "NULL");
+	bool is_null = !strcmp(name, "NULL"), is_true = !strcmp(name, "true");
+
+	*ret = filter_constant(is_true, is_null ? number_ulong : number_int);
+	ret->is_pointer = is_null;
+	return is_null || is_true || !strcmp(name, "false");
 }
 
 static const struct bound *absent(struct binder *binder, const struct cexpr *cause)
@@ -179,13 +197,22 @@ static const struct bound *absent(struct binder *binder, const struct cexpr *cau
 	return new_bound(binder, BOUND_ABSENT, cause);
 }
 
+static const struct bound *bind_constant(struct binder *binder, const struct cexpr *expr, struct operand constant)
+{
+	struct bound *bound = new_bound(binder, BOUND_CONSTANT, expr);
+
+	if (bound)
+		bound->constant = constant;
+	return bound;
+}
+
 static const struct bound *bind(struct binder *binder, const struct cexpr *expr);
 
 static const struct bound *bind_name(struct binder *binder, const struct cexpr *expr)
 {
 	struct bound *bound;
-	unsigned budget = TYPES_SEARCHED;
-	int64_t constant = 0;
+	unsigned budget = FILTER_TYPES_SEARCHED;
+	struct operand constant;
 	enum special special;
 
 	if (filter_special(expr->text, &special)) {
@@ -194,13 +221,27 @@ static const struct bound *bind_name(struct binder *binder, const struct cexpr *
 			bound->special = special;
 		return bound;
 	}
-	if (!find_keyword(expr->text, &constant) &&
-	    !find_enumerator(binder->in.schema, expr->text, &budget, &constant) &&
-	    !find_enumerator(binder->out.schema, expr->text, &budget, &constant))
+	if (!find_enumerator(binder->in.schema, expr->text, &budget, &constant) &&
+	    !find_enumerator(binder->out.schema, expr->text, &budget, &constant) && !find_keyword(expr->text, &constant))
 		return absent(binder, expr);
-	bound = new_bound(binder, BOUND_CONSTANT, expr);
-	if (bound)
-		bound->constant = constant;
+	return bind_constant(binder, expr, constant);
+}
+
+static bool is_text(const struct schema *schema)
+{
+	return schema && (schema->kind == SCHEMA_TEXT || schema->kind == SCHEMA_STRING);
+}
+
+static const struct bound *bind_element(struct binder *binder, const struct cexpr *expr, const struct bound *array,
+					const struct bound *index)
+{
+	struct bound *bound = array && index ? new_bound(binder, BOUND_INDEX, expr) : NULL;
+
+	if (bound) {
+		bound->a = array;
+		bound->b = index;
+		set_schema(binder, bound, array->schema->target);
+	}
 	return bound;
 }
 
@@ -217,13 +258,15 @@ static const struct bound *bind_deref(struct binder *binder, const struct cexpr 
 
 	if (!pointer || pointer->kind == BOUND_ABSENT)
 		return pointer;
+	if (is_text(pointer->schema))
+		return bind_element(binder, expr, pointer, bind_constant(binder, expr, filter_constant(0, number_int)));
 	if (!pointer->schema || !pointer->schema->target)
 		return absent(binder, expr);
 	struct bound *bound = new_bound(binder, BOUND_DEREF, expr);
 
 	if (bound) {
 		bound->a = pointer;
-		bound->schema = pointer->schema->target;
+		set_schema(binder, bound, pointer->schema->target);
 	}
 	return bound;
 }
@@ -232,7 +275,7 @@ static const struct bound *bind_member(struct binder *binder, const struct cexpr
 {
 	const struct bound *object = expr->kind == CEXPR_ARROW ? bind_deref(binder, expr, expr->a)
 							       : bind(binder, expr->a);
-	unsigned budget = TYPES_SEARCHED;
+	unsigned budget = FILTER_TYPES_SEARCHED;
 	const struct schema *member;
 
 	if (!object || object->kind == BOUND_ABSENT)
@@ -244,9 +287,14 @@ static const struct bound *bind_member(struct binder *binder, const struct cexpr
 
 	if (bound) {
 		bound->a = object;
-		bound->schema = member;
+		set_schema(binder, bound, member);
 	}
 	return bound;
+}
+
+static bool is_zero(const struct cexpr *expr)
+{
+	return expr->kind == CEXPR_INT && !expr->value;
 }
 
 static const struct bound *bind_index(struct binder *binder, const struct cexpr *expr)
@@ -257,19 +305,11 @@ static const struct bound *bind_index(struct binder *binder, const struct cexpr 
 		return NULL;
 	if (array->kind == BOUND_ABSENT || index->kind == BOUND_ABSENT)
 		return array->kind == BOUND_ABSENT ? array : index;
-	bool is_text = array->schema &&
-		       (array->schema->kind == SCHEMA_TEXT || array->schema->kind == SCHEMA_STRING);
-
-	if (!array->schema || (!array->schema->target && !is_text))
+	if (array->schema && array->schema->kind == SCHEMA_PTR && is_zero(expr->b))
+		return bind_deref(binder, expr, expr->a);
+	if (!array->schema || (!array->schema->target && !is_text(array->schema)))
 		return absent(binder, expr);
-	struct bound *bound = new_bound(binder, BOUND_INDEX, expr);
-
-	if (bound) {
-		bound->a = array;
-		bound->b = index;
-		bound->schema = array->schema->target;
-	}
-	return bound;
+	return bind_element(binder, expr, array, index);
 }
 
 static void note_unknown(struct binder *binder, const struct cexpr *expr, const struct cexpr *cause)
@@ -314,6 +354,38 @@ static const struct bound *bind_operands(struct binder *binder, const struct cex
 	return (expr->a && !bound->a) || (expr->b && !bound->b) ? NULL : bound;
 }
 
+static const struct bound *bind_cast(struct binder *binder, const struct cexpr *expr)
+{
+	const struct filter_types types = types_of(binder);
+	struct operand type;
+
+	if (!filter_type(&types, expr->text, &type))
+		return absent(binder, expr);
+	struct bound *bound = new_bound(binder, BOUND_CAST, expr);
+
+	if (bound) {
+		bound->constant = type;
+		bound->a = bind_operand(binder, expr->a);
+	}
+	return bound && bound->a ? bound : NULL;
+}
+
+/* Of a type, or of a recorded value: what an operator makes has a type only when it is evaluated. */
+static const struct bound *bind_sizeof(struct binder *binder, const struct cexpr *expr)
+{
+	const struct filter_types types = types_of(binder);
+	uint64_t size = expr->text ? filter_size_of_type(&types, expr->text) : 0;
+	const struct bound *operand = !size && expr->a ? bind(binder, expr->a) : NULL;
+
+	if (operand && operand->schema)
+		size = filter_size(operand->schema);
+	else if (operand && operand->kind == BOUND_CONSTANT)
+		size = operand->constant.type.size;
+	if (binder->failed)
+		return NULL;
+	return size ? bind_constant(binder, expr, filter_constant((__int128)size, number_ulong)) : absent(binder, expr);
+}
+
 static const struct bound *bind(struct binder *binder, const struct cexpr *expr)
 {
 	const struct bound *capture = bind_capture(binder, expr);
@@ -334,9 +406,11 @@ static const struct bound *bind(struct binder *binder, const struct cexpr *expr)
 		if (expr->op == '&')
 			return absent(binder, expr);
 		return bind_operands(binder, expr);
-	case CEXPR_SCOPED:
-	case CEXPR_CAST: /* types are not in a trace: only as they were captured */
+	case CEXPR_CAST:
+		return bind_cast(binder, expr);
 	case CEXPR_SIZEOF:
+		return bind_sizeof(binder, expr);
+	case CEXPR_SCOPED: /* only as it was captured */
 		return absent(binder, expr);
 	case CEXPR_INT:
 	case CEXPR_FLOAT:
@@ -389,6 +463,9 @@ static int check_unknown(const struct filter *filter)
 		if (cause->kind == CEXPR_NAME)
 			cexpr_error(-EINVAL, filter->source, cause->column,
 				    "no function of this trace has a '%s'", cause->text);
+		else if (cause->kind == CEXPR_CAST)
+			cexpr_error(-EINVAL, filter->source, cause->column,
+				    "no function of this trace has recorded a value of type '%s'", cause->text);
 		else if (is_member(cause))
 			cexpr_error(-EINVAL, filter->source, cause->column,
 				    "no function of this trace has a member '%s' here",
@@ -461,11 +538,18 @@ static size_t find_probe(const struct filter *filter, const struct call *call)
 	return i;
 }
 
-bool filter_matches(const struct filter *filter, const struct call *call)
+bool filter_matches(struct filter *filter, const struct call *call)
 {
 	size_t i = find_probe(filter, call);
+	int truth = i < filter->n ? bound_test(filter->bound[i], call) : 0;
 
-	return i < filter->n && bound_test(filter->bound[i], call) > 0;
+	filter->n_undecided += truth < 0 && filter->applies[i];
+	return truth > 0;
+}
+
+uint64_t filter_undecided(const struct filter *filter)
+{
+	return filter->n_undecided;
 }
 
 bool filter_applies(const struct filter *filter, const struct call *call)

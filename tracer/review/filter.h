@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "tracer/review/operand.h"
 
@@ -27,7 +28,10 @@ int filter_new(const char *source, const struct trace_probe *const *probes, size
 	       struct filter **ret);
 void filter_free(struct filter *filter);
 
-bool filter_matches(const struct filter *filter, const struct call *call);
+/** Whether it is true for a call; counts the calls for which that cannot be said. */
+bool filter_matches(struct filter *filter, const struct call *call);
+/** How many of these there were, of functions that have all that the expression names. */
+uint64_t filter_undecided(const struct filter *filter);
 
 /** Whether the function of a call has all that the expression names, there or not. */
 bool filter_applies(const struct filter *filter, const struct call *call);

@@ -20,7 +20,8 @@ enum bound_kind {
 	BOUND_MEMBER,   /**< of `a`, named `expr->text` */
 	BOUND_DEREF,    /**< what `a` points at, as recorded */
 	BOUND_INDEX,    /**< a [ b ] */
-	BOUND_CONSTANT, /**< `constant`: an enumerator, true, false, NULL */
+	BOUND_CONSTANT, /**< `constant`: an enumerator, true, false, NULL, a size */
+	BOUND_CAST,     /**< `a` as a number of type `constant.type` */
 	BOUND_SPECIAL,  /**< `special`: a fact about the call */
 	BOUND_OTHER,    /**< literals and operators: as `expr` says, over `a` and `b` */
 };
@@ -41,9 +42,10 @@ struct bound {
 	const struct cexpr *expr;
 	const struct bound *a, *b;
 	const struct schema *schema; /**< of values; NULL for others */
+	uint64_t element_size;       /**< of a value that is a pointer: of what it points at; 0: not known */
 	int in, out;
 	enum special special;
-	int64_t constant;
+	struct operand constant;
 };
 
 /** Truth: 1, 0, or -1 if a value it needs is not there. */

@@ -1,10 +1,9 @@
 /**
  * Evaluating a condition over one call
  *
- * Three truths: a value that is not there is neither equal nor unequal to anything, and `!` of it
- * is no more known; `&&` and `||` know their answer if one side decides. Conversions are C's:
- * integers smaller than int become int, then both sides get the larger size, unsigned if one of
- * that size is. Numbers are held in 128 bits, of which a type keeps `size` bytes.
+ * The rules of numbers and truths are those of tracer/base/number.h, as for expressions over a stopped thread.  A value that is not
+ * there is neither equal nor unequal to anything.  Types are those the values were recorded with, so they are found while
+ * evaluating.
  */
 #include "tracer/review/filter_bound.h"
 
@@ -12,6 +11,7 @@
 #include <string.h>
 
 #include "tracer/base/cexpr.h"
+#include "tracer/base/number.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/operand.h"
 #include "tracer/trace/reader.h"
@@ -22,38 +22,41 @@ static const struct operand object = { .kind = OPERAND_OBJECT };
 
 static struct operand eval(const struct bound *bound, const struct call *call);
 
-/* A number as its type holds it: sign or zero extended from `size` bytes. */
-static __int128 wrap(__int128 value, unsigned size, bool is_unsigned)
+static struct operand integer(__int128 value, struct number_type type)
 {
-	unsigned shift = size < 16 ? 128 - 8 * size : 0;
-	unsigned __int128 top = (unsigned __int128)value << shift;
-
-	return is_unsigned ? (__int128)(top >> shift) : (__int128)top >> shift;
-}
-
-static struct operand integer(__int128 value, unsigned size, bool is_unsigned)
-{
-	if (size < 4) {
-		value = wrap(value, size, is_unsigned);
-		size = 4;
-		is_unsigned = false;
-	}
 	return (struct operand){
 		.kind = OPERAND_INT,
-		.i = wrap(value, size, is_unsigned),
-		.size = size,
-		.is_unsigned = is_unsigned,
+		.type = type,
+		.number.bits = number_wrap((unsigned __int128)value, type),
 	};
+}
+
+static struct operand pointer(uint64_t addr, uint64_t element_size)
+{
+	struct operand o = integer((__int128)addr, number_ulong);
+
+	o.is_pointer = true;
+	o.element_size = element_size;
+	return o;
 }
 
 static struct operand truth(int value)
 {
-	return value < 0 ? missing : integer(value, 4, false);
+	return value < 0 ? missing : integer(value, number_int);
 }
 
-static struct operand real(long double value)
+static struct operand real(long double value, unsigned size)
 {
-	return (struct operand){ .kind = OPERAND_REAL, .real = value };
+	return (struct operand){
+		.kind = OPERAND_REAL,
+		.type = { .size = (uint8_t)size, .is_signed = true, .is_real = true },
+		.number.real = value,
+	};
+}
+
+static struct operand with_type(struct number number, struct number_type type)
+{
+	return (struct operand){ .kind = type.is_real ? OPERAND_REAL : OPERAND_INT, .type = type, .number = number };
 }
 
 static struct operand text(const char *s)
@@ -67,9 +70,9 @@ static struct operand recorded_text(const struct value_node *v)
 
 	return (struct operand){
 		.kind = OPERAND_TEXT,
-		.i = (__int128)v->addr,
-		.size = 8,
-		.is_unsigned = true,
+		.type = number_ulong,
+		.number.bits = v->addr,
+		.element_size = 1,
 		.text = is_there ? (const char *)v->bytes : NULL,
 		.len = is_there ? strnlen((const char *)v->bytes, v->len) : 0,
 		.is_cut = v->status == STATUS_CUT || v->status == STATUS_BYTES_CUT,
@@ -84,12 +87,21 @@ static struct operand recorded_bytes(const struct value_node *v)
 
 	if (v->schema->is_float && v->len >= 10) {
 		memcpy(&x87, v->bytes, 10);
-		return real(x87);
+		return real(x87, 16);
 	}
 	if (v->schema->is_float || v->schema->is_hex || v->len > sizeof(value) || !v->len)
 		return object;
 	memcpy(&value, v->bytes, v->len);
-	return integer((__int128)value, (unsigned)v->len, !v->schema->is_signed);
+	return integer((__int128)value, (struct number_type){ .size = (uint8_t)v->len, .is_signed = v->schema->is_signed });
+}
+
+static struct operand recorded_integer(const struct value_node *v)
+{
+	const struct schema *schema = v->schema;
+	struct operand o = integer((__int128)v->u, (struct number_type){ .size = (uint8_t)schema->size, .is_signed = schema->is_signed });
+
+	o.bit_size = schema->bit_size;
+	return o;
 }
 
 static struct operand plain_value(const struct value_node *v)
@@ -98,14 +110,14 @@ static struct operand plain_value(const struct value_node *v)
 	case SCHEMA_INT:
 	case SCHEMA_CHAR:
 	case SCHEMA_ENUM:
-		return integer((__int128)v->u, v->schema->size, !v->schema->is_signed);
+		return recorded_integer(v);
 	case SCHEMA_BOOL:
-		return integer((__int128)v->u, 1, true);
+		return integer((__int128)v->u, (struct number_type){ .size = 1, .is_bool = true });
 	case SCHEMA_FLOAT:
-		return real(v->real);
+		return real(v->real, v->schema->size);
 	case SCHEMA_PTR:
 	case SCHEMA_FUNC:
-		return integer((__int128)v->addr, 8, true);
+		return pointer(v->addr, 0);
 	case SCHEMA_STRING:
 	case SCHEMA_TEXT:
 		return recorded_text(v);
@@ -151,8 +163,7 @@ static const struct value_node *find_value(const struct bound *bound, const stru
 	case BOUND_INDEX: {
 		struct operand index = eval(bound->b, call);
 
-		return index.kind == OPERAND_INT && index.i <= INT32_MAX ? item(v, (int)index.i)
-									 : NULL;
+		return index.kind == OPERAND_INT && index.number.bits <= INT32_MAX ? item(v, (int)index.number.bits) : NULL;
 	}
 	default:
 		return NULL;
@@ -167,11 +178,21 @@ static struct operand find_operand(const struct bound *bound, const struct call 
 {
 	struct operand operand = recorded(find_value(bound, call));
 
+	if (operand.is_pointer)
+		operand.element_size = bound->element_size;
 	for (; bound->a && !operand.value; bound = bound->a)
 		operand.value = find_value(bound->a, call);
 	if (operand.kind == OPERAND_MISSING && operand.value && operand.value->status == STATUS_OK)
 		operand.value = NULL; /* its element is not among those recorded */
 	return operand;
+}
+
+/* Of a text; a negative index is a large one. */
+static struct operand character(const struct operand *base, unsigned __int128 index)
+{
+	if (!base->text || index > base->len || (index == base->len && base->is_cut))
+		return missing;
+	return integer(index < base->len ? (signed char)base->text[index] : 0, (struct number_type){ .size = 1, .is_signed = true });
 }
 
 /* A character of a recorded text, or an element. */
@@ -181,25 +202,22 @@ static struct operand eval_index(const struct bound *bound, const struct call *c
 
 	if (base.kind != OPERAND_TEXT)
 		return find_operand(bound, call);
-	if (!base.text || index.kind != OPERAND_INT || index.i < 0 ||
-	    index.i > (__int128)base.len || (index.i == (__int128)base.len && base.is_cut))
-		return missing;
-	return integer((signed char)base.text[index.i], 1, false);
+	return index.kind == OPERAND_INT ? character(&base, index.number.bits) : missing;
 }
 
 static struct operand eval_special(enum special special, const struct call *call)
 {
 	switch (special) {
 	case SPECIAL_DEPTH:
-		return integer(call->depth, 4, true);
+		return integer(call->depth, (struct number_type){ .size = 4 });
 	case SPECIAL_DURATION:
 		return call->outcome == OUTCOME_OPEN
 			       ? missing
-			       : integer((__int128)call_duration(call), 8, false);
+			       : integer((__int128)call_duration(call), (struct number_type){ .size = 8, .is_signed = true });
 	case SPECIAL_FUNCTION:
 		return text(call->probe->function);
 	case SPECIAL_ID:
-		return integer((__int128)call->id, 8, true);
+		return integer((__int128)call->id, number_ulong);
 	case SPECIAL_MODULE:
 		return text(call->probe->module);
 	case SPECIAL_STATUS:
@@ -207,7 +225,7 @@ static struct operand eval_special(enum special special, const struct call *call
 	case SPECIAL_THREAD:
 		return text(call->thread);
 	case SPECIAL_TID:
-		return integer(call->tid, 4, false);
+		return integer(call->tid, number_int);
 	}
 	return missing;
 }
@@ -215,54 +233,43 @@ static struct operand eval_special(enum special special, const struct call *call
 /* A text where a number is needed is its address. */
 static struct operand numeric(struct operand o)
 {
-	if (o.kind != OPERAND_TEXT)
-		return o.kind == OPERAND_OBJECT ? missing : o;
-	return o.is_pointer ? integer(o.i, o.size, true) : missing;
+	if (o.kind == OPERAND_OBJECT || (o.kind == OPERAND_TEXT && !o.is_pointer))
+		return missing;
+	return o.kind == OPERAND_TEXT ? pointer((uint64_t)o.number.bits, o.element_size) : o;
+}
+
+static bool is_missing(const struct operand *o)
+{
+	return o->kind == OPERAND_MISSING;
+}
+
+static struct operand promoted(struct operand o)
+{
+	o = numeric(o);
+	if (!is_missing(&o) && !o.is_pointer)
+		o.type = number_promoted(o.type, o.bit_size);
+	o.bit_size = 0;
+	return o;
 }
 
 static int test(struct operand o)
 {
 	o = numeric(o);
-	switch (o.kind) {
-	case OPERAND_INT:
-		return o.i != 0;
-	case OPERAND_REAL:
-		return o.real != 0;
-	default:
-		return -1;
-	}
+	return is_missing(&o) ? -1 : number_is_true(o.number, o.type);
 }
 
-/* 1 equal, 0 not, -1 unknown; a NULL pointer is equal to no text. */
-static int same_text(const struct operand *a, const struct operand *b)
+/* A pointer that is NULL points at no text: it is unlike any, and neither less nor greater. */
+static struct operand text_binary(int op, const struct operand *a, const struct operand *b)
 {
-	size_t len = a->len < b->len ? a->len : b->len;
+	bool is_null = (a->is_pointer && !a->number.bits) || (b->is_pointer && !b->number.bits);
 
+	if (op != OP_EQ && op != OP_NE && op != '<' && op != '>' && op != OP_LE && op != OP_GE)
+		return missing;
+	if (is_null)
+		return op == OP_EQ || op == OP_NE ? truth(op == OP_NE) : missing;
 	if (!a->text || !b->text)
-		return (a->is_pointer && !a->i) || (b->is_pointer && !b->i) ? 0 : -1;
-	if (memcmp(a->text, b->text, len) != 0)
-		return 0;
-	if ((a->is_cut && b->len >= a->len) || (b->is_cut && a->len >= b->len))
-		return -1;
-	return a->len == b->len;
-}
-
-static int compare(int op, int order)
-{
-	switch (op) {
-	case OP_EQ:
-		return order == 0;
-	case OP_NE:
-		return order != 0;
-	case '<':
-		return order < 0;
-	case '>':
-		return order > 0;
-	case OP_LE:
-		return order <= 0;
-	default:
-		return order >= 0;
-	}
+		return missing;
+	return truth(text_compare(op, a->text, a->len, !a->is_cut, b->text, b->len, !b->is_cut));
 }
 
 static bool is_comparison(int op)
@@ -270,110 +277,46 @@ static bool is_comparison(int op)
 	return op == OP_EQ || op == OP_NE || op == OP_LE || op == OP_GE || op == '<' || op == '>';
 }
 
-static struct operand text_binary(int op, const struct operand *a, const struct operand *b)
+/* Pointers in steps of what they point at; NULL if that is not known. */
+static struct operand pointer_sum(int op, const struct operand *a, const struct operand *b)
 {
-	int same = same_text(a, b);
+	const struct operand *base = a->is_pointer ? a : b, *other = a->is_pointer ? b : a;
+	uint64_t addr = (uint64_t)base->number.bits, n = (uint64_t)other->number.bits;
 
-	if (same < 0 || (op != OP_EQ && op != OP_NE))
+	if (!base->element_size || other->kind != OPERAND_INT || (op == '-' && base != a))
 		return missing;
-	return truth(op == OP_EQ ? same : !same);
+	if (!other->is_pointer)
+		return pointer(op == '-' ? addr - n * base->element_size : addr + n * base->element_size, base->element_size);
+	int64_t distance = (int64_t)(addr - n), size = (int64_t)base->element_size;
+
+	if (op != '-' || other->element_size != base->element_size || distance % size)
+		return missing;
+	return integer(distance / size, (struct number_type){ .size = 8, .is_signed = true });
 }
 
-static struct operand real_binary(int op, long double a, long double b)
+/* Both are promoted, or pointers. */
+static struct operand number_binary(int op, struct operand a, struct operand b)
 {
-	if (is_comparison(op)) {
-		if (a != a || b != b)
-			return truth(op == OP_NE);
-		return truth(compare(op, (a > b) - (a < b)));
-	}
-	switch (op) {
-	case '+':
-		return real(a + b);
-	case '-':
-		return real(a - b);
-	case '*':
-		return real(a * b);
-	case '/':
-		return real(a / b);
-	default:
+	bool is_shift = op == OP_SHL || op == OP_SHR, has_pointer = a.is_pointer || b.is_pointer;
+	struct number_type type = is_shift ? a.type : number_common(a.type, b.type);
+	struct number result;
+
+	if (has_pointer && (op == '+' || op == '-'))
+		return pointer_sum(op, &a, &b);
+	if ((has_pointer && !is_comparison(op)) || (has_pointer && type.is_real) || (is_shift && b.type.is_real))
 		return missing;
-	}
-}
-
-static struct operand shift(int op, const struct operand *a, const struct operand *b)
-{
-	if (b->i < 0 || b->i >= 8 * (__int128)a->size)
+	if (!number_convert(&a.number, a.type, type) || (!is_shift && !number_convert(&b.number, b.type, type)))
 		return missing;
-	if (op == OP_SHL)
-		return integer((__int128)((unsigned __int128)a->i << (unsigned)b->i), a->size,
-			       a->is_unsigned);
-	if (a->is_unsigned)
-		return integer((__int128)((unsigned __int128)a->i >> (unsigned)b->i), a->size,
-			       true);
-	return integer(a->i >> (unsigned)b->i, a->size, false);
-}
-
-static struct operand divide(int op, __int128 a, __int128 b, unsigned size, bool is_unsigned)
-{
-	unsigned __int128 ua = (unsigned __int128)a, ub = (unsigned __int128)b;
-
-	if (!b)
-		return missing;
-	if (is_unsigned)
-		return integer((__int128)(op == '/' ? ua / ub : ua % ub), size, true);
-	if (b == -1) /* the lowest number has no counterpart */
-		return integer(op == '/' ? (__int128)-ua : 0, size, false);
-	return integer(op == '/' ? a / b : a % b, size, false);
-}
-
-static struct operand int_binary(int op, const struct operand *x, const struct operand *y)
-{
-	unsigned size = x->size > y->size ? x->size : y->size;
-	bool is_unsigned =
-		(x->size == size && x->is_unsigned) || (y->size == size && y->is_unsigned);
-	__int128 a = wrap(x->i, size, is_unsigned), b = wrap(y->i, size, is_unsigned);
-	unsigned __int128 ua = (unsigned __int128)a, ub = (unsigned __int128)b;
-
 	if (is_comparison(op))
-		return truth(compare(op, is_unsigned ? (ua > ub) - (ua < ub) : (a > b) - (a < b)));
-	switch (op) {
-	case '+':
-		return integer((__int128)(ua + ub), size, is_unsigned);
-	case '-':
-		return integer((__int128)(ua - ub), size, is_unsigned);
-	case '*':
-		return integer((__int128)(ua * ub), size, is_unsigned);
-	case '/':
-	case '%':
-		return divide(op, a, b, size, is_unsigned);
-	case '&':
-		return integer(a & b, size, is_unsigned);
-	case '|':
-		return integer(a | b, size, is_unsigned);
-	case '^':
-		return integer(a ^ b, size, is_unsigned);
-	default:
-		return missing;
-	}
-}
-
-static long double as_real(const struct operand *o)
-{
-	if (o->kind == OPERAND_REAL)
-		return o->real;
-	return o->is_unsigned ? (long double)(unsigned __int128)o->i : (long double)o->i;
+		return truth(number_compare(op, a.number, b.number, type));
+	return number_calculate(op, a.number, b.number, type, &result) ? with_type(result, type) : missing;
 }
 
 static struct operand eval_logical(const struct bound *bound, const struct call *call)
 {
-	int deciding = bound->expr->op == OP_OR;
-	int a = bound_test(bound->a, call);
+	int op = bound->expr->op, a = bound_test(bound->a, call);
 
-	if (a == deciding)
-		return truth(deciding);
-	int b = bound_test(bound->b, call);
-
-	return truth(b == deciding ? deciding : a < 0 ? a : b);
+	return truth(a == (op == OP_OR) ? a : truth_both(op, a, bound_test(bound->b, call)));
 }
 
 static struct operand eval_binary(const struct bound *bound, const struct call *call)
@@ -386,37 +329,32 @@ static struct operand eval_binary(const struct bound *bound, const struct call *
 
 	if (a.kind == OPERAND_TEXT && b.kind == OPERAND_TEXT)
 		return text_binary(op, &a, &b);
-	a = numeric(a);
-	b = numeric(b);
-	if (a.kind == OPERAND_MISSING || b.kind == OPERAND_MISSING)
-		return missing;
-	if (a.kind == OPERAND_REAL || b.kind == OPERAND_REAL)
-		return real_binary(op, as_real(&a), as_real(&b));
-	return op == OP_SHL || op == OP_SHR ? shift(op, &a, &b) : int_binary(op, &a, &b);
+	a = promoted(a);
+	b = promoted(b);
+	return is_missing(&a) || is_missing(&b) ? missing : number_binary(op, a, b);
 }
 
 static struct operand eval_unary(const struct bound *bound, const struct call *call)
 {
 	struct operand a = eval(bound->a, call);
-	int is_true = test(a);
 
 	if (bound->expr->op == '!')
-		return truth(is_true < 0 ? is_true : !is_true);
-	a = numeric(a);
-	if (a.kind == OPERAND_REAL)
-		return bound->expr->op == '-'	? real(-a.real)
-		       : bound->expr->op == '+' ? a
-						: missing;
-	if (a.kind != OPERAND_INT)
+		return truth(truth_not(test(a)));
+	a = promoted(a);
+	if (is_missing(&a) || a.is_pointer || !number_unary(bound->expr->op, &a.number, a.type))
 		return missing;
-	switch (bound->expr->op) {
-	case '-':
-		return integer((__int128)-(unsigned __int128)a.i, a.size, a.is_unsigned);
-	case '~':
-		return integer(~a.i, a.size, a.is_unsigned);
-	default:
-		return a;
-	}
+	return with_type(a.number, a.type);
+}
+
+static struct operand eval_cast(const struct bound *bound, const struct call *call)
+{
+	struct operand a = numeric(eval(bound->a, call));
+	const struct operand *to = &bound->constant;
+
+	if (is_missing(&a) || (to->is_pointer && a.type.is_real) || (to->type.is_real && a.is_pointer) ||
+	    !number_convert(&a.number, a.type, to->type))
+		return missing;
+	return to->is_pointer ? pointer((uint64_t)a.number.bits, to->element_size) : with_type(a.number, to->type);
 }
 
 static struct operand eval_other(const struct bound *bound, const struct call *call)
@@ -425,11 +363,12 @@ static struct operand eval_other(const struct bound *bound, const struct call *c
 
 	switch (expr->kind) {
 	case CEXPR_INT:
-		return integer((__int128)expr->value, expr->is_long ? 8 : 4, expr->is_unsigned);
+		return integer((__int128)expr->value,
+			       (struct number_type){ .size = expr->is_long ? 8 : 4, .is_signed = !expr->is_unsigned });
 	case CEXPR_CHAR:
-		return integer((__int128)(int64_t)expr->value, 4, false);
+		return integer((__int128)(int64_t)expr->value, number_int);
 	case CEXPR_FLOAT:
-		return real(expr->real);
+		return real(expr->real, expr->op == 'f' ? 4 : expr->op ? 16 : 8);
 	case CEXPR_STRING:
 		return text(expr->text);
 	case CEXPR_UNARY:
@@ -454,7 +393,9 @@ static struct operand eval(const struct bound *bound, const struct call *call)
 	case BOUND_INDEX:
 		return eval_index(bound, call);
 	case BOUND_CONSTANT:
-		return integer(bound->constant, 8, false);
+		return bound->constant;
+	case BOUND_CAST:
+		return eval_cast(bound, call);
 	case BOUND_SPECIAL:
 		return eval_special(bound->special, call);
 	case BOUND_OTHER:

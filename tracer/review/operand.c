@@ -9,11 +9,11 @@
 
 static void put_int(FILE *out, const struct operand *operand)
 {
-	uint8_t bytes[sizeof(operand->i)];
+	uint8_t bytes[sizeof(operand->number.bits)];
 	char text[TEXT_INT128];
 
-	memcpy(bytes, &operand->i, sizeof(bytes));
-	fputs(text_int128(text, bytes, sizeof(bytes), operand->i < 0), out);
+	memcpy(bytes, &operand->number.bits, sizeof(bytes));
+	fputs(text_int128(text, bytes, sizeof(bytes), operand->type.is_signed), out);
 }
 
 /* A fact about the call, as its function. */
@@ -36,7 +36,7 @@ static void put(FILE *out, const struct operand *operand, const struct print_opt
 		put_int(out, operand);
 		break;
 	case OPERAND_REAL:
-		print_c_float(out, (double)operand->real, sizeof(double));
+		print_c_float(out, (double)operand->number.real, sizeof(double));
 		break;
 	case OPERAND_TEXT:
 		put_name(out, operand, options->utf8);

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tracer/base/number.h"
+
 struct print_options;
 struct value_node;
 
@@ -19,13 +21,15 @@ enum operand_kind {
 };
 
 struct operand {
-	__int128 i; /**< INT; TEXT: the pointer, if it is one */
-	long double real;
-	const char *text; /**< TEXT, not terminated; NULL if it could not be read, or there is none */
-	size_t len;
 	enum operand_kind kind;
-	unsigned size; /**< INT: of its C type, in bytes */
-	bool is_unsigned, is_cut, is_pointer;
+	struct number_type type; /**< INT, REAL: as C has it, before promotion */
+	struct number number;    /**< INT, REAL; TEXT: the pointer, if it is one */
+	unsigned bit_size;       /**< INT: of a bit-field */
+	bool is_pointer;         /**< INT, TEXT */
+	uint64_t element_size;   /**< of what a pointer points at; 0: not known */
+	const char *text;        /**< TEXT, not terminated; NULL if it could not be read, or there is none */
+	size_t len;
+	bool is_cut;
 	/**
 	 * The recorded value, if it is one as it stands.  MISSING: the one that is not there, or
 	 * stands in the way; NULL if nothing was recorded.

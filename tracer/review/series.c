@@ -202,23 +202,24 @@ static void note_extremes(struct series *series, const struct call *call, long d
 /* Whole numbers of 64 bits are exact in it. */
 static long double number(const struct operand *operand)
 {
-	if (operand->kind == OPERAND_REAL)
-		return operand->real;
-	return operand->is_unsigned ? (long double)(unsigned __int128)operand->i
-				    : (long double)operand->i;
+	static const struct number_type real = { .size = 16, .is_signed = true, .is_real = true };
+	struct number number = operand->number;
+
+	number_convert(&number, operand->type, real);
+	return number.real;
 }
 
 static int add_number(struct series_list *list, struct tally *tally, const struct call *call,
 		      const struct operand *operand)
 {
-	bool is_whole = operand->kind == OPERAND_INT && operand->size <= sizeof(uint64_t);
+	bool is_whole = operand->kind == OPERAND_INT && operand->type.size <= sizeof(uint64_t);
 	long double value = number(operand);
 	int r = keep(list, tally, value);
 
 	if (r < 0)
 		return r;
 	if (is_whole)
-		tally->whole_sum += operand->i;
+		tally->whole_sum += (__int128)operand->number.bits;
 	else
 		tally->other_sum += value;
 	note_extremes(&tally->series, call, value);
@@ -230,7 +231,7 @@ static int add_number(struct series_list *list, struct tally *tally, const struc
 static bool is_number(const struct operand *operand)
 {
 	return operand->kind == OPERAND_INT ||
-	       (operand->kind == OPERAND_REAL && operand->real == operand->real);
+	       (operand->kind == OPERAND_REAL && operand->number.real == operand->number.real);
 }
 
 int series_add(struct series_list *list, const struct call *call)
