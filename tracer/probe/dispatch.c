@@ -5,7 +5,8 @@
  *
  *	not known, or only announced   its first stop.  A thread of the target, or a process that shares its memory (vfork,
  *	                               posix_spawn): traced on.  A forked copy: its int3s are replaced by the original bytes,
- *	                               and it is let go.  The first stop may come before or after its maker's event.
+ *	                               and it is let go.  The first stop may come before or after its maker's event; if it
+ *	                               comes after, the maker waits for it.
  *	at a site                      SIGTRAP sent by the kernel (SI_KERNEL) with rip behind an int3 of ours: recorded, sent to the
  *	                               slot.  A SIGTRAP that anybody sent has another si_code, wherever the thread stands.
  *	at a site no longer armed      it trapped just before the byte was restored: sent to the slot.
@@ -224,6 +225,20 @@ static void handle_trap(struct engine *engine, struct thread *thread)
 		pass_signal(engine, thread, SIGTRAP);
 }
 
+/* Nobody who knows the process can find us there any more. */
+static void release_maker(struct engine *engine, pid_t child)
+{
+	struct thread *thread, *next;
+
+	HASH_ITER(hh, engine->proc->threads, thread, next) {
+		if (thread->awaits != child)
+			continue;
+		thread->awaits = 0;
+		release(engine, thread, 0);
+		return;
+	}
+}
+
 /*
  * The first stop of a task tells what it is.  False if it is not ours to trace: then it has been
  * let go.
@@ -231,6 +246,7 @@ static void handle_trap(struct engine *engine, struct thread *thread)
 static bool receive(struct engine *engine, struct thread *thread, const struct event *event)
 {
 	int sig = event->kind == EVENT_SIGNAL || event->kind == EVENT_TRAP ? event->value : 0;
+	pid_t tid = thread->tid;
 
 	thread->kind = proc_classify(engine->proc, thread->tid);
 	if (thread->kind == THREAD_OWN)
@@ -248,22 +264,29 @@ static bool receive(struct engine *engine, struct thread *thread, const struct e
 	thread_detach(engine->proc, thread, sig);
 	KILL_POINT("child-detached");
 	proc_forget(engine->proc, thread);
+	release_maker(engine, tid);
 	return false;
 }
 
 /*
- * A task was made.  Unless its first stop came before this and it is gone again, its record says
- * that it is to be expected.
+ * A task was made.  Unless its first stop came before this and it is gone again, its record says that it is to be expected.
+ *
+ * Who made a process does not go on before that has been let go: a program that traces its own children is the first to know
+ * them, and the kernel refuses a second tracer.
  */
-static void expect_task(struct engine *engine, const struct thread *maker)
+static void handle_new_task(struct engine *engine, struct thread *maker)
 {
 	struct event event;
 	pid_t tid;
 
-	if (thread_event_message(maker, &tid) < 0 || proc_thread(engine->proc, tid))
+	if (thread_event_message(maker, &tid) < 0 || proc_thread(engine->proc, tid) || event_of(tid, &event) < 0 ||
+	    !proc_add_thread(engine->proc, tid, THREAD_NEW) || proc_classify(engine->proc, tid) != THREAD_FORKED) {
+		release(engine, maker, 0);
 		return;
-	if (event_of(tid, &event) == 0)
-		proc_add_thread(engine->proc, tid, THREAD_NEW);
+	}
+	maker->awaits = tid;
+	event_consume(maker->tid); /* it would be found by each wait for all */
+	KILL_POINT("fork-held");
 }
 
 static void forget_own_threads(struct engine *engine)
@@ -297,10 +320,13 @@ static void handle_exec(struct engine *engine, struct thread *thread)
 static void handle_end(struct engine *engine, const struct event *event)
 {
 	struct thread *thread = proc_thread(engine->proc, event->tid);
+	bool is_new = thread && thread->kind == THREAD_NEW;
 
 	event_reap(event->tid);
 	if (thread)
 		proc_forget(engine->proc, thread);
+	if (is_new)
+		release_maker(engine, event->tid);
 	if (event->tid != engine->proc->pid)
 		return;
 	engine->end = event->kind == EVENT_EXITED ? TARGET_EXITED : TARGET_KILLED;
@@ -364,8 +390,7 @@ static void handle_stop(struct engine *engine, struct thread *thread, const stru
 		break;
 	case EVENT_NEW_TASK:
 		KILL_POINT("fork-seen");
-		expect_task(engine, thread);
-		release(engine, thread, 0);
+		handle_new_task(engine, thread);
 		break;
 	case EVENT_EXECED:
 		handle_exec(engine, thread);

@@ -53,6 +53,7 @@ int event_wait(pid_t tid, int ms, struct event *ret);
  * Take a stop from the kernel: it is not seen again, the task stays stopped until it is let go on.  If it brings a signal, that is
  * lost, and would be if we died now.  To be used where that is right:
  *   - a thread at a site that was sent to its slot, and is to be held while others are served
+ *   - EVENT_NEW_TASK: it brings no signal
  *   - EVENT_EXECED: before that the kernel refuses all requests if another thread than the leader called exec, and so changed
  *     its tid (kernel/ptrace.c, looks_like_a_spurious_pid)
  */

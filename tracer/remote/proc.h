@@ -29,6 +29,7 @@ struct thread {
 	enum thread_kind kind;
 	bool settled;      /**< what it makes from now on is traced from birth: see seize.c */
 	bool interrupted;  /**< we sent PTRACE_INTERRUPT and have not seen its stop yet */
+	pid_t awaits;      /**< it made this process, and is kept stopped until that one is let go; 0: none */
 	unsigned round;    /**< fairness: the round it was served in last */
 	void *user;        /**< belongs to who uses this layer; freed by proc->forget */
 	UT_hash_handle hh;
