@@ -44,6 +44,7 @@ static const struct place hitting[] = {
 	{ "hit-told", 400 }, { "fork-seen", 3 }, { "fork-held", 3 },
 	{ "child-seen", 3 }, { "child-cleaned", 3 }, { "child-detached", 3 },
 };
+static const struct place signalled[] = { { "signal-seen", 30 }, { "signal-moved", 30 } };
 static const struct place leaving[] = {
 	{ "site-restored", 12 }, { "detach-restored", 1 }, { "handler-stopped", 1 }, { "detach-asked", 1 },
 	{ "thread-detached", 6 }, { "handler-leaves", 1 }, { "detach-done", 1 }, { "journal-removed", 1 },
@@ -149,9 +150,9 @@ static void kill_at(struct victim *victim, const struct place *place, const char
 }
 
 /* On one victim, again and again; or on a new one each time, as much of attaching is done only once to a process. */
-static void kill_at_places(const struct place *places, size_t n, bool new_each_time)
+static void kill_at_places(const struct place *places, size_t n, bool new_each_time, const char *kinds)
 {
-	static const char *const args[] = { "3", "flvs", NULL };
+	const char *const args[] = { "3", kinds, NULL };
 	unsigned kills = times("VIRTRACE_KILLS", 1), victims = new_each_time ? kills : 1;
 
 	for (size_t i = 0; i < n * victims; i++) {
@@ -166,19 +167,25 @@ static void kill_at_places(const struct place *places, size_t n, bool new_each_t
 static void while_attaching(void **state)
 {
 	(void)state;
-	kill_at_places(attaching, sizeof(attaching) / sizeof(attaching[0]), true);
+	kill_at_places(attaching, sizeof(attaching) / sizeof(attaching[0]), true, "flvs");
 }
 
 static void at_a_hit(void **state)
 {
 	(void)state;
-	kill_at_places(hitting, sizeof(hitting) / sizeof(hitting[0]), false);
+	kill_at_places(hitting, sizeof(hitting) / sizeof(hitting[0]), false, "flvs");
+}
+
+static void at_a_signal(void **state)
+{
+	(void)state;
+	kill_at_places(signalled, sizeof(signalled) / sizeof(signalled[0]), false, "fS");
 }
 
 static void while_leaving(void **state)
 {
 	(void)state;
-	kill_at_places(leaving, sizeof(leaving) / sizeof(leaving[0]), false);
+	kill_at_places(leaving, sizeof(leaving) / sizeof(leaving[0]), false, "flvs");
 }
 
 /* Children of vfork() that were made before the handler was there have none: nobody may be killed while these stand at a site. */
@@ -467,6 +474,7 @@ int main(void)
 		cmocka_unit_test(while_attaching),
 		cmocka_unit_test(at_a_hit),
 		cmocka_unit_test(nothing_is_lost),
+		cmocka_unit_test(at_a_signal),
 		cmocka_unit_test(while_leaving),
 		cmocka_unit_test(before_the_handler),
 		cmocka_unit_test(at_a_file),

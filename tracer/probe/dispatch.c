@@ -10,8 +10,9 @@
  *	at a site                      SIGTRAP sent by the kernel (SI_KERNEL) with rip behind an int3 of ours: recorded, sent to the
  *	                               slot.  A SIGTRAP that anybody sent has another si_code, wherever the thread stands.
  *	at a site no longer armed      it trapped just before the byte was restored: sent to the slot.
- *	about to get a signal          it gets it, unchanged.  Except that a fault of a displaced instruction is moved back to
- *	                               the original one, which is exact as the instruction did not execute.
+ *	about to get a signal          it gets it, unchanged, where it would be without us: of a slot the program knows nothing, and no
+ *	                               unwinder.  A thread in one is put back to the original instruction, or behind it; if to it,
+ *	                               it comes to the site again (again.c).
  *	stopped by job control         PTRACE_LISTEN: continuing it would undo the stop.
  *	anything else                  continued.
  *
@@ -79,19 +80,13 @@ bool engine_leave_slot(struct engine *engine, struct user_regs_struct *regs)
 	return true;
 }
 
+/* All at once: should we die between rip and rsp, a call would be made halfway. */
 static void leave_slot(struct engine *engine, const struct thread *thread)
 {
 	struct user_regs_struct regs;
 
-	if (!engine->slots || thread_get_regs(thread, &regs) < 0)
-		return;
-	uint64_t rsp = regs.rsp;
-
-	if (!engine_leave_slot(engine, &regs))
-		return;
-	if (regs.rsp != rsp)
-		thread_set_rsp(thread, regs.rsp);
-	thread_set_rip(thread, regs.rip);
+	if (engine->slots && thread_get_regs(thread, &regs) == 0 && engine_leave_slot(engine, &regs))
+		thread_set_regs(thread, &regs);
 }
 
 /* Faults of the instruction at rip; SI_USER and the like are <= 0. */
@@ -100,24 +95,46 @@ static bool is_fault(int sig, const siginfo_t *info)
 	return (sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL) && info->si_code > 0;
 }
 
-static void pass_signal(struct engine *engine, struct thread *thread, int sig)
+/* Some faults tell the address of the instruction, too. */
+static void correct_address(const struct thread *thread, int sig, uint64_t in_slot, uint64_t rip)
 {
 	siginfo_t info;
 
-	if ((sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL) && engine->slots &&
-	    thread_get_siginfo(thread, &info) == 0 && is_fault(sig, &info)) {
-		struct user_regs_struct regs;
+	if (thread_get_siginfo(thread, &info) < 0 || !is_fault(sig, &info) || (uint64_t)info.si_addr != in_slot)
+		return;
+	info.si_addr = (void *)rip;
+	thread_set_siginfo(thread, &info);
+}
 
-		/* Some of them tell the address of the instruction, too. */
-		if (thread_get_regs(thread, &regs) == 0 && (uint64_t)info.si_addr == regs.rip &&
-		    engine_leave_slot(engine, &regs)) {
-			info.si_addr = (void *)regs.rip;
-			thread_set_siginfo(thread, &info);
-		}
-		leave_slot(engine, thread);
-	} else if (engine->phase == ENGINE_DETACHING) {
-		leave_slot(engine, thread);
-	}
+/* True if it will not come to the site again, or that is expected. */
+static bool expect_again(struct thread *thread, const struct slot *slot, const struct user_regs_struct *regs)
+{
+	struct tracee *tracee = thread->user;
+
+	return regs->rip != slot->site || !tracee || again_expect(&tracee->again, regs);
+}
+
+/* A thread in a slot that is about to get a signal: to where it would be without us. */
+static void put_back(struct engine *engine, struct thread *thread, int sig)
+{
+	struct user_regs_struct regs;
+
+	if (!engine->slots || thread_get_regs(thread, &regs) < 0)
+		return;
+	const struct slot *slot = slots_find(engine->slots, regs.rip);
+	uint64_t in_slot = regs.rip;
+
+	if (!slot || !engine_leave_slot(engine, &regs) || !expect_again(thread, slot, &regs))
+		return;
+	correct_address(thread, sig, in_slot, regs.rip);
+	KILL_POINT("signal-seen");
+	thread_set_regs(thread, &regs);
+	KILL_POINT("signal-moved");
+}
+
+static void pass_signal(struct engine *engine, struct thread *thread, int sig)
+{
+	put_back(engine, thread, sig);
 	release(engine, thread, sig);
 }
 
@@ -144,18 +161,28 @@ static void refill(struct engine *engine, const struct site *site)
 			probe_refill(site->roles.items[i].probe);
 }
 
+/* Let a thread run on for a moment when leaving; its next stop is soon. */
+static void run_on(struct engine *engine, struct thread *thread)
+{
+	thread_resume(engine->proc, thread, 0);
+	thread_interrupt(thread);
+}
+
 /*
  * Send a thread on from a site: through the slot, or, when the text is restored, to the instruction
  * itself.  Not if there is a site on the byte before: should we die right now, the handler in the process takes that for the
- * place the thread has come from.
+ * place the thread has come from.  Then it leaves the slot at its next stop, which brings no signal.
  */
 static void pass_site(struct engine *engine, struct thread *thread, const struct site *site)
 {
-	bool straight = engine->phase == ENGINE_DETACHING && !site_find(engine->sites, site->addr - 1);
+	bool leaving = engine->phase == ENGINE_DETACHING, straight = leaving && !site_find(engine->sites, site->addr - 1);
 
 	thread_set_rip(thread, straight ? site->addr : site->slot->addr);
 	KILL_POINT("hit-moved");
-	release(engine, thread, 0);
+	if (leaving && !straight)
+		run_on(engine, thread);
+	else
+		release(engine, thread, 0);
 	KILL_POINT("hit-resumed");
 }
 
@@ -358,8 +385,7 @@ static void release_paused(struct engine *engine, struct thread *thread)
 		return;
 	}
 	if (engine->phase == ENGINE_DETACHING && is_in_area_code(engine, thread)) {
-		thread_resume(engine->proc, thread, 0);
-		thread_interrupt(thread);
+		run_on(engine, thread);
 		return;
 	}
 	if (engine->phase == ENGINE_DETACHING)

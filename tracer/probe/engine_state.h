@@ -13,6 +13,7 @@
 
 #include "symbols/expr.h"
 #include "tracer/base/array.h"
+#include "tracer/probe/again.h"
 #include "tracer/probe/callstack.h"
 #include "tracer/probe/engine.h"
 #include "tracer/probe/guardian.h"
@@ -56,6 +57,7 @@ struct probe {
 struct tracee {
 	pid_t tid;
 	struct callstack calls;
+	struct again again;
 	char comm[16];
 	uint64_t comm_read_ns; /**< 0: never */
 };

@@ -399,6 +399,8 @@ void hit_record(struct engine *engine, struct thread *thread, struct site *site,
 		engine->stats.missed++;
 		return;
 	}
+	if (again_has_come(&tracee->again, regs, same_stack, engine))
+		return;
 	live_frame_init(&engine->live, engine->proc, thread, regs);
 	engine->live.saw_code = note_code;
 	engine->live.ctx = engine;

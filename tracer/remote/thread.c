@@ -71,11 +71,6 @@ int thread_set_rip(const struct thread *thread, uint64_t rip)
 	return request(PTRACE_POKEUSER, thread, (void *)offsetof(struct user_regs_struct, rip), (void *)rip);
 }
 
-int thread_set_rsp(const struct thread *thread, uint64_t rsp)
-{
-	return request(PTRACE_POKEUSER, thread, (void *)offsetof(struct user_regs_struct, rsp), (void *)rsp);
-}
-
 int thread_get_siginfo(const struct thread *thread, siginfo_t *ret)
 {
 	return request(PTRACE_GETSIGINFO, thread, NULL, ret);

@@ -35,7 +35,6 @@ int thread_set_regs(const struct thread *thread, const struct user_regs_struct *
 int thread_get_fpregs(const struct thread *thread, struct user_fpregs_struct *ret);
 /** Set only one register: cheaper than the whole set, and touches nothing else. */
 int thread_set_rip(const struct thread *thread, uint64_t rip);
-int thread_set_rsp(const struct thread *thread, uint64_t rsp);
 
 int thread_get_siginfo(const struct thread *thread, siginfo_t *ret);
 int thread_set_siginfo(const struct thread *thread, const siginfo_t *info);
