@@ -68,6 +68,14 @@ static bool on_modules(void *ctx, bool held)
 	return search_modules(ctx, held);
 }
 
+/* Its reason is in recorded->disarmed. */
+static void tell_disarmed(struct session *session, struct recorded *recorded)
+{
+	atomic_store(&recorded->is_disarmed, true);
+	log_warn("%s is disarmed: %s", recorded->binding.function->name, recorded->disarmed);
+	atomic_fetch_add(&session->n_disarmed, 1);
+}
+
 static void on_disarmed(void *ctx, struct probe *probe, uint64_t held_ns)
 {
 	struct session *session = ctx;
@@ -80,9 +88,15 @@ static void on_disarmed(void *ctx, struct probe *probe, uint64_t held_ns)
 	else
 		snprintf(text, sizeof(recorded->disarmed), "more than %llu hits in a second (--max-rate)",
 			 (unsigned long long)session->options.max_rate);
-	atomic_store(&recorded->is_disarmed, true);
-	log_warn("%s is disarmed: %s", recorded->binding.function->name, text);
-	atomic_fetch_add(&session->n_disarmed, 1);
+	tell_disarmed(session, recorded);
+}
+
+static void on_changed(void *ctx, struct probe *probe)
+{
+	struct recorded *recorded = probe_user(probe);
+
+	snprintf(recorded->disarmed, sizeof(recorded->disarmed), "the process has changed its code in memory");
+	tell_disarmed(ctx, recorded);
 }
 
 /* Somebody reads them at this moment: next time. */
@@ -115,6 +129,7 @@ static const struct engine_ops callbacks = {
 	.modules = on_modules,
 	.saw_code = on_code,
 	.disarmed = on_disarmed,
+	.changed = on_changed,
 	.idle = on_idle,
 	.last_will = leave_will,
 };

@@ -324,7 +324,7 @@ int engine_add_probe(struct engine *engine, const struct plan *plan, struct prob
 
 /*
  * Exits first: so no call is ever entered that could return unseen.  A call that is under way is
- * unknown and ignored.  A probe whose library was unloaded meanwhile is off for good.
+ * unknown and ignored.  A probe whose library was unloaded meanwhile, or whose code was changed, is off for good.
  */
 static int hold_sites(struct engine *engine, struct probe *probe)
 {
@@ -340,8 +340,30 @@ static int hold_sites(struct engine *engine, struct probe *probe)
 	probe->held = r == 0;
 	for (; r < 0 && n > 0; n--)
 		site_release(engine->sites, probe->exit_sites[n - 1]);
-	probe->is_off = r == -ENOENT;
-	return r == -ENOENT ? 0 : r;
+	if (r == -ESTALE && engine->ops->changed)
+		engine->ops->changed(engine->ctx, probe);
+	probe->is_off = r == -ENOENT || r == -ESTALE;
+	return probe->is_off ? 0 : r;
+}
+
+static void release(struct engine *engine, struct site *site)
+{
+	if (!site->gone)
+		site_release(engine->sites, site);
+}
+
+/* Entry first: so no call is entered that could return unseen. */
+void probe_disarm(struct engine *engine, struct probe *probe)
+{
+	struct thread *paused = pause_for_writing(engine->proc);
+
+	probe->held = false;
+	probe->is_off = true;
+	release(engine, probe->entry_site);
+	for (size_t i = 0; i < probe->code->scan.n_exits; i++)
+		release(engine, probe->exit_sites[i]);
+	hit_close_calls_of(engine, probe);
+	pause_end(engine->proc, paused);
 }
 
 static bool wants_arming(const struct probe *probe)

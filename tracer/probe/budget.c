@@ -12,29 +12,8 @@
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
-#include "tracer/remote/pause.h"
 
 static const uint64_t second_ns = 1000 * 1000 * 1000;
-
-static void release(struct engine *engine, struct site *site)
-{
-	if (!site->gone)
-		site_release(engine->sites, site);
-}
-
-/* Entry first: so no call is entered that could return unseen. */
-static void disarm(struct engine *engine, struct probe *probe)
-{
-	struct thread *paused = pause_for_writing(engine->proc);
-
-	probe->held = false;
-	probe->is_off = true;
-	release(engine, probe->entry_site);
-	for (size_t i = 0; i < probe->code->scan.n_exits; i++)
-		release(engine, probe->exit_sites[i]);
-	hit_close_calls_of(engine, probe);
-	pause_end(engine->proc, paused);
-}
 
 /* Hits of the probe in this second, with this one. */
 static uint64_t count_rate(struct probe *probe, uint64_t now_ns)
@@ -55,7 +34,7 @@ static void check(struct engine *engine, struct probe *probe, uint64_t now_ns, u
 	if (!too_long && !too_often)
 		return;
 	log_debug("budget", "a hit took %lu ns", (unsigned long)held_ns);
-	disarm(engine, probe);
+	probe_disarm(engine, probe);
 	if (engine->ops->disarmed)
 		engine->ops->disarmed(engine->ctx, probe, too_long ? held_ns : 0);
 }

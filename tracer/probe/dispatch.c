@@ -161,6 +161,21 @@ static void refill(struct engine *engine, const struct site *site)
 			probe_refill(site->roles.items[i].probe);
 }
 
+/* The program wants to run another instruction than the slot has. */
+static void let_go_changed(struct engine *engine, struct site *site)
+{
+	site_let_go(engine->sites, site);
+	for (size_t i = 0; i < site->roles.n; i++) {
+		struct probe *probe = site->roles.items[i].probe;
+
+		if (!probe->held)
+			continue;
+		probe_disarm(engine, probe);
+		if (engine->ops->changed)
+			engine->ops->changed(engine->ctx, probe);
+	}
+}
+
 /* Let a thread run on for a moment when leaving; its next stop is soon. */
 static void run_on(struct engine *engine, struct thread *thread)
 {
@@ -169,13 +184,14 @@ static void run_on(struct engine *engine, struct thread *thread)
 }
 
 /*
- * Send a thread on from a site: through the slot, or, when the text is restored, to the instruction
- * itself.  Not if there is a site on the byte before: should we die right now, the handler in the process takes that for the
+ * Send a thread on from a site: through the slot, or, when the text is restored or another instruction is there, to the instruction
+ * itself.  Not when leaving if there is a site on the byte before: should we die right now, the handler in the process takes that for the
  * place the thread has come from.  Then it leaves the slot at its next stop, which brings no signal.
  */
 static void pass_site(struct engine *engine, struct thread *thread, const struct site *site)
 {
-	bool leaving = engine->phase == ENGINE_DETACHING, straight = leaving && !site_find(engine->sites, site->addr - 1);
+	bool leaving = engine->phase == ENGINE_DETACHING, other = site->changed && !site->armed,
+	     straight = other || (leaving && !site_find(engine->sites, site->addr - 1));
 
 	thread_set_rip(thread, straight ? site->addr : site->slot->addr);
 	KILL_POINT("hit-moved");
@@ -201,6 +217,8 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 		hit_record(engine, thread, site, regs, now_ns);
 		KILL_POINT("hit-told");
 	}
+	if (engine->phase == ENGINE_ARMED && site_has_changed(engine->sites, site, now_ns))
+		let_go_changed(engine, site);
 	pass_site(engine, thread, site);
 	if (recorded) {
 		uint64_t held_ns = engine_now_ns() - now_ns;

@@ -79,6 +79,8 @@ struct engine_ops {
 	void (*saw_code)(void *ctx, uint64_t addr); /**< a captured value is this code address */
 	/** The probe was over its budget and is disarmed for good: a hit took `held_ns`; 0: there were too many. */
 	void (*disarmed)(void *ctx, struct probe *probe, uint64_t held_ns);
+	/** The process has changed the probe's code in memory: it is disarmed for good. */
+	void (*changed)(void *ctx, struct probe *probe);
 	/** The engine has nothing to do right now: time for slow work (at most a few ms).  */
 	void (*idle)(void *ctx);
 	/** What is to be done if we are killed (guardian.h); asked before attaching.  NULL: nothing. */

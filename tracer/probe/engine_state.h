@@ -179,6 +179,8 @@ int engine_rcall(struct engine *engine, int (*what)(struct engine *engine, const
 int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n);
 /** Make room near every module, if calls may have to be caught where they return to. */
 void engine_reserve_for_callers(struct engine *engine, const struct maps *maps);
+/** For good; open calls of the probe end as open. */
+void probe_disarm(struct engine *engine, struct probe *probe);
 struct call *probe_take_call(struct probe *probe);
 void probe_give_call(struct probe *probe, struct call *call);
 void probe_refill(struct probe *probe);

@@ -2,6 +2,7 @@
  * Sites: states and invariants
  *
  *	IDLE --hold--> ARMED --last release--> IDLE        any --module unmapped--> GONE
+ *	               ARMED --instruction changed--> IDLE, for good
  *
  *	IDLE    memory holds the original byte; the slot is complete, so a late hit can still be sent there
  *	ARMED   memory holds int3; exactly when holds > 0 (or restoring it has failed, until that is done)
@@ -31,7 +32,7 @@
 #include "tracer/remote/rmem.h"
 
 static const uint8_t int3 = 0xcc;
-enum { STOCK = 8 };
+enum { STOCK = 8, LOOK_AGAIN_NS = 1000 * 1000 * 1000 };
 
 struct site_table {
 	struct proc *proc;
@@ -157,6 +158,7 @@ static int remember(struct site_table *table, struct site *site, const struct ma
 	if (m) {
 		site->dev = m->dev;
 		site->inode = m->inode;
+		site->writable = m->writable;
 		site->text_base = m->lo - m->offset;
 		module = journal_module(table->journal, m, read_build_id, &source);
 	}
@@ -214,19 +216,24 @@ int site_add_role(struct site *site, struct probe *probe, int exit)
  * The code is still what the slot has.  Between preparing a site and arming it its library may have been unloaded, and another
  * be there.
  */
-static bool is_unchanged(struct site_table *table, const struct site *site)
+static int check_unchanged(struct site_table *table, const struct site *site)
 {
 	const struct slot *slot = site->slot;
 	uint8_t there[INSN_MAX];
 
-	return rmem_read_text(table->proc, site->addr, there, slot->insn_len) == slot->insn_len &&
-	       (there[0] == slot->orig[0] || there[0] == int3) && !memcmp(there + 1, slot->orig + 1, slot->insn_len - 1u);
+	if (site->gone || rmem_read_text(table->proc, site->addr, there, slot->insn_len) != slot->insn_len)
+		return err_set(-ENOENT, "the code at %#lx is not there any more", (unsigned long)site->addr);
+	if ((there[0] == slot->orig[0] || there[0] == int3) && !memcmp(there + 1, slot->orig + 1, slot->insn_len - 1u))
+		return 0;
+	return err_set(-ESTALE, "the code at %#lx was changed in memory", (unsigned long)site->addr);
 }
 
 int site_hold(struct site_table *table, struct site *site)
 {
-	if (site->gone || (!site->armed && !is_unchanged(table, site)))
-		return err_set(-ENOENT, "the code at %#lx is not there any more", (unsigned long)site->addr);
+	int unchanged = site->armed && !site->gone ? 0 : check_unchanged(table, site);
+
+	if (unchanged < 0)
+		return unchanged;
 	if (!site->armed) {
 		int r = rmem_write(table->proc, site->addr, &int3, 1);
 
@@ -275,6 +282,26 @@ void site_release(struct site_table *table, struct site *site)
 	 * Harmless while we trace: hits of a site nobody holds go to its slot.  It is tried again
 	 * when detaching.
 	 */
+	if (r < 0)
+		log_debug("site", "cannot restore %#lx: %s", (unsigned long)site->addr, strerror(-r));
+}
+
+bool site_has_changed(struct site_table *table, struct site *site, uint64_t now_ns)
+{
+	uint8_t rest[INSN_MAX];
+	size_t n = site->slot->insn_len - 1u;
+
+	if (site->changed || !n || (!site->writable && now_ns - site->looked_ns < LOOK_AGAIN_NS))
+		return site->changed;
+	site->looked_ns = now_ns;
+	return rmem_read(table->proc, site->addr + 1, rest, n) == n && memcmp(rest, site->slot->orig + 1, n) != 0;
+}
+
+void site_let_go(struct site_table *table, struct site *site)
+{
+	int r = disarm(table, site);
+
+	site->changed = true;
 	if (r < 0)
 		log_debug("site", "cannot restore %#lx: %s", (unsigned long)site->addr, strerror(-r));
 }

@@ -37,6 +37,9 @@ struct site {
 	unsigned holds;
 	bool armed; /**< int3 is there */
 	bool gone;  /**< its module was unmapped: never written to again */
+	bool changed; /**< by the process, and let go: it has another instruction now */
+	bool writable; /**< the process may write there */
+	uint64_t looked_ns; /**< for changes */
 	int journal_index;
 	uint64_t dev, inode, text_base; /**< of its mapping; text_base = address minus file offset */
 	ARRAY(struct role) roles;
@@ -69,10 +72,18 @@ void site_table_refill(struct site_table *table);
 
 int site_add_role(struct site *site, struct probe *probe, int exit);
 
-/** Arm unless it is armed already; to be undone by site_release().  -ENOENT: other code is there now, or none. */
+/** Arm unless it is armed already; to be undone by site_release().  -ENOENT: no code is there any more; -ESTALE: other code is. */
 int site_hold(struct site_table *table, struct site *site);
 /** The last one restores the original byte. */
 void site_release(struct site_table *table, struct site *site);
+
+/**
+ * Whether the process has changed the instruction, as far as it can be seen: then what is displaced is not what it wants to run.
+ * Where it may write that is looked at each time, elsewhere now and then.
+ */
+bool site_has_changed(struct site_table *table, struct site *site, uint64_t now_ns);
+/** Restore the byte of an instruction that was changed, whoever holds it; it is never armed again. */
+void site_let_go(struct site_table *table, struct site *site);
 
 /** Restore the original bytes of all; returns the first error, having done what can be done. */
 int site_disarm_all(struct site_table *table);

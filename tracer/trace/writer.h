@@ -15,7 +15,7 @@
  *	         "virtrace was killed",
  *	  "modules": [ { "path", "build_id", "debug": "dwarf" | "symbols" | "none", "deleted": true } ],   (of the probes)
  *	  "limits": { "string", "array", "struct", "depth" },
- *	  "disarmed": [ { "function", "reason" } ],   (probes over their budget)
+ *	  "disarmed": [ { "function", "reason" } ],   (probes over their budget, or of code that was changed)
  *	  "redacted": ["strings" or an expression, …],   (of a copy: what is not in it any more)
  *	  "summary": { "calls", "hits", "lost", "stopped_ns", "longest_stop_ns" } }
  *
