@@ -30,23 +30,48 @@ static void unescape_path(char *path)
 	*to = '\0';
 }
 
+/* A number, and the character that has to follow it. */
+static bool read_number(const char **at, int base, char end, uint64_t *ret)
+{
+	char *after;
+
+	*ret = strtoull(*at, &after, base);
+	bool ok = after > *at && *after == end;
+
+	*at = after + ok;
+	return ok;
+}
+
+/* What comes before the path, which is at `*path` then: "LO-HI PERMS OFFSET MAJOR:MINOR INODE  PATH".  Allocates nothing. */
+static bool parse_head(const char *line, struct mapping *ret, const char **path)
+{
+	uint64_t major, minor;
+	struct mapping m = { .path = "" };
+
+	if (!read_number(&line, 16, '-', &m.lo) || !read_number(&line, 16, ' ', &m.hi) || strnlen(line, 5) < 5)
+		return false;
+	m.readable = line[0] == 'r';
+	m.writable = line[1] == 'w';
+	m.executable = line[2] == 'x';
+	m.shared = line[3] == 's';
+	line += 5;
+	if (!read_number(&line, 16, ' ', &m.offset) || !read_number(&line, 16, ':', &major) ||
+	    !read_number(&line, 16, ' ', &minor) || !isdigit((unsigned char)*line))
+		return false;
+	m.dev = major << 32 | minor;
+	m.inode = strtoull(line, (char **)path, 10);
+	*path += strspn(*path, " ");
+	*ret = m;
+	return true;
+}
+
 static int parse_line(char *line, struct mapping *ret)
 {
-	unsigned long lo, hi, offset, inode;
-	unsigned major, minor;
-	char perms[5];
-	int path_at = 0;
+	const char *rest;
 
-	if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &lo, &hi, perms, &offset, &major, &minor,
-		   &inode, &path_at) < 7 || !path_at)
+	if (!parse_head(line, ret, &rest))
 		return -EINVAL;
-	*ret = (struct mapping){
-		.lo = lo, .hi = hi, .offset = offset, .inode = inode,
-		.dev = (uint64_t)major << 32 | minor,
-		.readable = perms[0] == 'r', .writable = perms[1] == 'w',
-		.executable = perms[2] == 'x', .shared = perms[3] == 's',
-	};
-	char *path = line + path_at;
+	char *path = line + (rest - line);
 	size_t len = strlen(path), mark = strlen(" (deleted)");
 
 	if (len >= mark && !strcmp(path + len - mark, " (deleted)")) {
@@ -122,18 +147,25 @@ static int read_all(int fd, char **ret)
 	return 0;
 }
 
-int maps_read(pid_t pid, struct maps *ret)
+int maps_open(pid_t pid)
 {
-	char path[64], *text = NULL;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int r = fd < 0 ? -errno : read_all(fd, &text);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int maps_read(pid_t pid, struct maps *ret)
+{
+	char *text = NULL;
+	int fd = maps_open(pid), r = fd < 0 ? fd : read_all(fd, &text);
 
 	if (fd >= 0)
 		close(fd);
 	if (r < 0)
-		return err_set(r == -ENOENT ? -ESRCH : r, "cannot read %s: %s", path, strerror(-r));
+		return err_set(r == -ENOENT ? -ESRCH : r, "cannot read /proc/%d/maps: %s", (int)pid, strerror(-r));
 	return maps_parse(text, ret);
 }
 
@@ -160,40 +192,69 @@ const struct mapping *maps_find(const struct maps *maps, uint64_t addr)
 	return NULL;
 }
 
-/* Where a line is being read: its two addresses, and how many of them are over. */
-struct line {
-	uint64_t bounds[2];
-	unsigned n;
+/* The beginnings of lines, read without an allocation. */
+enum { HEAD_MAX = 128 }; /* what is before the path is shorter */
+struct reader {
+	int fd;
+	ssize_t at, n;
+	char text[4096], head[HEAD_MAX];
 };
 
-/* One more character; true where a line is known to be of `addr`. */
-static bool read_char(struct line *line, char c, uint64_t addr)
+static bool next_head(struct reader *reader)
 {
-	if (c == '\n')
-		*line = (struct line){ 0 };
-	else if (line->n < 2 && isxdigit((unsigned char)c))
-		line->bounds[line->n] = line->bounds[line->n] << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	else if (line->n < 2)
-		return ++line->n == 2 && addr >= line->bounds[0] && addr < line->bounds[1];
+	for (size_t len = 0;;) {
+		if (reader->at == reader->n) {
+			do
+				reader->n = read(reader->fd, reader->text, sizeof(reader->text));
+			while (reader->n < 0 && errno == EINTR);
+			reader->at = 0;
+			if (reader->n <= 0)
+				return false;
+		}
+		char c = reader->text[reader->at++];
+
+		reader->head[len] = c == '\n' ? '\0' : c;
+		if (c == '\n')
+			return true;
+		len += len < HEAD_MAX - 1;
+	}
+}
+
+bool maps_walk(int fd, bool (*each)(void *ctx, const struct mapping *m), void *ctx)
+{
+	struct reader reader = { .fd = fd };
+	struct mapping m;
+	const char *path;
+
+	lseek(fd, 0, SEEK_SET);
+	while (next_head(&reader))
+		if (parse_head(reader.head, &m, &path) && each(ctx, &m))
+			return true;
 	return false;
+}
+
+struct bounds {
+	uint64_t addr, lo, hi;
+};
+
+static bool holds(void *ctx, const struct mapping *m)
+{
+	struct bounds *bounds = ctx;
+
+	bounds->lo = m->lo;
+	bounds->hi = m->hi;
+	return bounds->addr >= m->lo && bounds->addr < m->hi;
 }
 
 bool maps_bounds(pid_t pid, uint64_t addr, uint64_t *ret_lo, uint64_t *ret_hi)
 {
-	char path[64], text[4096];
-	struct line line = { 0 };
-	bool found = false;
-	ssize_t n;
+	struct bounds bounds = { .addr = addr };
+	int fd = maps_open(pid);
+	bool found = fd >= 0 && maps_walk(fd, holds, &bounds);
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	while (!found && fd >= 0 && ((n = read(fd, text, sizeof(text))) > 0 || (n < 0 && errno == EINTR)))
-		for (ssize_t i = 0; !found && i < n; i++)
-			found = read_char(&line, text[i], addr);
 	if (fd >= 0)
 		close(fd);
-	*ret_lo = line.bounds[0];
-	*ret_hi = line.bounds[1];
+	*ret_lo = bounds.lo;
+	*ret_hi = bounds.hi;
 	return found;
 }

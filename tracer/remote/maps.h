@@ -31,8 +31,18 @@ int maps_read(pid_t pid, struct maps *ret);
 int maps_parse(char *text, struct maps *ret);
 void maps_free(struct maps *maps);
 
+/** Open /proc/PID/maps; or a negative errno. */
+int maps_open(pid_t pid);
+
 /** The mapping that holds `addr`; NULL if none. */
 const struct mapping *maps_find(const struct maps *maps, uint64_t addr);
+
+/**
+ * Call `each` with the mappings of an open /proc/PID/maps, by rising address, until it says true: whether it did.  They have no path,
+ * and are not known as `loaded`.  Allocates nothing.  The file stands for the memory that the process had when it was opened, also if
+ * it has executed another program since (fs/proc/task_mmu.c, proc_maps_open).
+ */
+bool maps_walk(int fd, bool (*each)(void *ctx, const struct mapping *m), void *ctx);
 
 /** From where to where the mapping of a process goes that holds `addr`; false if there is none.  Allocates nothing. */
 bool maps_bounds(pid_t pid, uint64_t addr, uint64_t *ret_lo, uint64_t *ret_hi);
