@@ -84,7 +84,7 @@ $(BUILD)/prefix: always
 	$(Q)echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
 
 # Code that is copied into the traced process: on its own there, see the file's head.
-$(BUILD)/tracer/probe/inside.o: ALLCFLAGS += -O2 -fPIE -mgeneral-regs-only -fno-stack-protector -fno-jump-tables -fno-builtin \
+$(BUILD)/tracer/probe/inside.o: ALLCFLAGS += -Os -fPIE -mgeneral-regs-only -fno-stack-protector -fno-jump-tables -fno-builtin \
 	-fcf-protection=branch -fno-sanitize=all
 
 # What `virtrace selftest` traces has to be found by name in a stripped program.

@@ -68,25 +68,32 @@ static const char *write_image(void)
 	return path;
 }
 
-static bool is_same(void *ctx, unsigned module)
+/* The memory is of the first module, as far as that can be. */
+static void write_maps(const struct journal_file *file, int fd)
 {
-	(void)ctx;
-	return module % 3 != 2;
+	const struct journal_module *module = &file->modules[0];
+
+	assert(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
+	dprintf(fd, "0-%x r-xp %lx %lx:%lx %lu \n%x-%x rw-p 0 0:0 0 \n", MEMORY, module->offset - module->lo, module->dev >> 32,
+		module->dev & 0xffffffff, module->inode, MEMORY, 2 * MEMORY);
 }
 
 /* Only bytes that are int3 may be written. */
 static void repair(const struct journal_file *file)
 {
-	static int fd = -1;
+	static struct repair_target target = { -1, -1, 0 };
 	uint8_t after[MEMORY];
 	struct repair_result result;
 
-	if (fd < 0)
-		fd = memfd_create("memory", MFD_CLOEXEC);
-	assert(pwrite(fd, memory, MEMORY, 0) == MEMORY);
-	repair_sites(file, fd, is_same, NULL, &result);
-	assert(result.restored + result.clean + result.changed + result.failed <= file->n_sites);
-	assert(pread(fd, after, MEMORY, 0) == MEMORY);
+	if (target.mem_fd < 0) {
+		target.mem_fd = memfd_create("memory", MFD_CLOEXEC);
+		target.maps_fd = memfd_create("maps", MFD_CLOEXEC);
+	}
+	assert(pwrite(target.mem_fd, memory, MEMORY, 0) == MEMORY);
+	write_maps(file, target.maps_fd);
+	repair_sites(file, &target, &result);
+	assert(result.restored + result.clean + result.changed + result.unsure + result.failed <= file->n_sites);
+	assert(pread(target.mem_fd, after, MEMORY, 0) == MEMORY);
 	for (size_t i = 0; i < MEMORY; i++)
 		assert(after[i] == memory[i] || memory[i] == 0xcc);
 }
@@ -101,7 +108,7 @@ static void add_to(struct journal *journal)
 {
 	const struct mapping m = { .lo = 4096, .hi = 8192, .path = "/a" };
 	unsigned module = journal_module(journal, &m, no_build_id, NULL);
-	int site = journal_add(journal, 4096, memory, INSN_MAX, module);
+	int site = journal_add(journal, 4096, memory, INSN_MAX, module, 0);
 
 	if (site >= 0)
 		journal_drop(journal, site);

@@ -451,6 +451,9 @@ static void print_summary(struct session *session, bool commanded)
 	log_plain("virtrace: %llu calls, lost %llu event%s, longest time a thread was held %s, %s in %s",
 		(unsigned long long)report.calls, (unsigned long long)report.lost, report.lost == 1 ? "" : "s",
 		human_ns(report.engine.longest_stop_ns, b), human_bytes(report.bytes, c), report.path);
+	if (report.engine.moved)
+		log_warn("%s[%d] moved or replaced its code meanwhile: %llu breakpoints went with it, virtrace's handler of SIGTRAP stays",
+			 report.comm, (int)report.pid, (unsigned long long)report.engine.moved);
 	if (report.engine.undone)
 		log_warn("somebody else (perf, bpftrace, a debugger) took away %llu breakpoints meanwhile: calls are missing",
 			 (unsigned long long)report.engine.undone);

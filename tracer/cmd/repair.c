@@ -27,8 +27,8 @@ static void print_help(FILE *out)
 	      "\n"
 	      "Restores the code of processes whose virtrace was killed and could not do it itself, without stopping or\n"
 	      "tracing them (where the kernel does not let /proc/PID/mem be written, one thread is stopped for a moment).\n"
-	      "Nothing is written where other code is than the journal says: the start time of the process, the\n"
-	      "build-id of each library and the bytes themselves are compared first.\n"
+	      "Nothing is written where other code is than the journal says: the start time of the process, the file,\n"
+	      "address and build-id of each library and the bytes themselves are compared first.\n"
 	      "\n"
 	      "  -a, --all    every process that there is a journal of\n"
 	      "  -h, --help\n"
@@ -57,6 +57,9 @@ static int repair_live(struct journal *journal)
 		  (int)file->pid, result.restored, result.clean, result.changed);
 	if (result.failed)
 		return err_set(-EIO, "process %d: %zu places cannot be written", (int)file->pid, result.failed);
+	if (result.unsure)
+		return err_set(-EIO, "process %d: %zu places are left, in code that was moved and changed since: nobody can say whose "
+			       "breakpoints they are", (int)file->pid, result.unsure);
 	journal_remove(journal);
 	return 0;
 }

@@ -174,6 +174,7 @@ int areas_open(struct proc *proc, struct areas *ret)
 	maps_free(&maps);
 	memcpy(ret->common.magic, area_magic, sizeof(area_magic));
 	strcpy(ret->common.mem_path, "/proc/self/mem");
+	strcpy(ret->common.maps_path, "/proc/self/maps");
 	ret->common.version = AREA_VERSION;
 	ret->common.size = AREA_SIZE;
 	struct thread *paused = pause_for_writing(proc);

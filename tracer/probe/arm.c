@@ -133,6 +133,7 @@ void engine_reserve_for_callers(struct engine *engine, const struct maps *maps)
 			continue;
 		if (engine_reserve(engine, lo, hi, 1) < 0)
 			log_debug("arm", "no slots near %s: %s", m->path, err_text());
+		site_know_module(engine->sites, maps, m);
 	}
 }
 

@@ -4,7 +4,8 @@
  *	1. the text is restored; from now on nobody traps any more
  *	2. every task is asked to stop
  *	3. whatever it stops for, the decisions of dispatch.c are taken, and it is detached instead of continued
- *	4. the last one takes the handler of SIGTRAP out of the process on its way (protect.c)
+ *	4. the last one takes the handler of SIGTRAP out of the process on its way (protect.c); unless an int3 may be left, be it that
+ *	   it could not be restored or that the program has moved its code
  *
  * Hits that were under way in 1 are recorded like all others.  A task that was made meanwhile is
  * known from its maker's event, which the maker has to stop for before it can be detached; so when
@@ -38,18 +39,26 @@ static const uint64_t patience_ns = 5ull * 1000 * 1000 * 1000;
 static const uint64_t keeper_patience_ns = 1000ull * 1000 * 1000; /* when all others are gone; it runs meanwhile */
 static const uint64_t ask_again_ns = 20 * 1000 * 1000;
 
+/* Nobody may live in the memory any more: then there is nothing to be restored. */
+static int restore_now(struct engine *engine)
+{
+	struct maps maps = { 0 };
+	int r = proc_maps(engine->proc, &maps);
+
+	if (r < 0 && r != -ESRCH)
+		return r;
+	site_drop_unmapped(engine->sites, &maps);
+	r = site_disarm_all(engine->sites, &maps);
+	maps_free(&maps);
+	return r;
+}
+
 static int restore_text(struct engine *engine)
 {
-	struct maps maps;
-
 	if (!engine->sites)
 		return 0;
-	if (engine->end == TARGET_RUNNING && proc_maps(engine->proc, &maps) == 0) {
-		site_drop_unmapped(engine->sites, &maps);
-		maps_free(&maps);
-	}
 	struct thread *paused = pause_for_writing(engine->proc);
-	int r = site_disarm_all(engine->sites);
+	int r = restore_now(engine);
 
 	pause_end(engine->proc, paused);
 	KILL_POINT("detach-restored");
@@ -78,10 +87,10 @@ static void ask_all(struct engine *engine)
 /* What could not be written without a stopped thread (PTRACE_POKETEXT): now there is one. */
 static void restore_rest(struct engine *engine, pid_t tid)
 {
-	if (!engine->sites || !site_count_armed(engine->sites))
+	if (!engine->sites || !engine->proc->poke || !site_count_armed(engine->sites))
 		return;
 	engine->proc->stopped = proc_thread(engine->proc, tid);
-	site_disarm_all(engine->sites);
+	restore_now(engine);
 }
 
 /*
@@ -114,6 +123,12 @@ static void give_up_keeper(struct engine *engine)
 	engine->keeper = NULL;
 }
 
+/* Int3s that are left, or that the program has moved: who hits one needs the handler. */
+static bool may_be_hit(const struct engine *engine)
+{
+	return engine->sites && (site_count_armed(engine->sites) || site_count_moved(engine->sites));
+}
+
 /*
  * Also one that job control has stopped will do: it makes the call when it is continued.  Not one that has hit an int3 whose SIGTRAP is
  * still to come (see release_paused() in dispatch.c): it is let go like others.
@@ -138,6 +153,10 @@ static bool let_keeper_go(struct engine *engine)
 	struct thread *thread = engine->keeper;
 	struct user_regs_struct regs;
 
+	if (may_be_hit(engine)) {
+		give_up_keeper(engine);
+		return false;
+	}
 	if (!stop_keeper(engine))
 		return false;
 	if (thread_get_regs(thread, &regs) == 0 && !areas_has_code(slots_areas(engine->slots), regs.rip)) {
@@ -229,7 +248,7 @@ static void forget_all(struct engine *engine)
 /* What could not be restored is left to the guardian, and stays in the journal. */
 static void dismiss_guardian(struct engine *engine)
 {
-	bool clean = !engine->sites || !site_count_armed(engine->sites) || engine->end != TARGET_RUNNING;
+	bool clean = !engine->sites || !site_count_armed(engine->sites);
 
 	KILL_POINT("detach-done");
 	if (clean)

@@ -181,12 +181,15 @@ static int repair_stale(struct engine *engine)
 	if (r < 0)
 		return r;
 	engine->stats.repaired += result.restored;
-	if (!result.failed) {
+	if (repair_is_complete(&result)) {
 		journal_remove(&stale);
 		return 0;
 	}
 	journal_close(&stale);
-	return err_set(-EIO, "%zu places that a killed virtrace left cannot be restored", result.failed);
+	if (result.failed)
+		return err_set(-EIO, "%zu places that a killed virtrace left cannot be restored", result.failed);
+	return err_set(-ENOTSUP, "%zu breakpoints that a killed virtrace may have left are in code that was moved and changed since",
+		       result.unsure);
 }
 
 static int start_guardian(struct engine *engine)
@@ -195,7 +198,9 @@ static int start_guardian(struct engine *engine)
 
 	if (engine->ops->last_will)
 		engine->ops->last_will(engine->ctx, &will);
-	return guardian_start(&engine->journal, engine->proc->mem_fd, engine->ops->last_will ? &will : NULL, &engine->guardian);
+	struct repair_target target = { engine->proc->mem_fd, engine->proc->maps_fd, 0 };
+
+	return guardian_start(&engine->journal, &target, engine->ops->last_will ? &will : NULL, &engine->guardian);
 }
 
 /* The journal, and who reads it if we are killed; before anything is done to the process. */
@@ -458,5 +463,6 @@ void engine_get_stats(const struct engine *engine, struct engine_stats *ret)
 	if (engine->phase < ENGINE_DETACHING)
 		ret->threads = proc_count(engine->proc);
 	ret->sites = engine->sites ? site_count_armed(engine->sites) : 0;
+	ret->moved = engine->sites ? site_count_moved(engine->sites) : 0;
 	ret->undone = engine->sites ? site_count_undone(engine->sites) : 0;
 }

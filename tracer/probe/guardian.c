@@ -13,8 +13,10 @@
  * It traces the tracing thread, for its exit only (lifeline.c).  A tracer that is killed so is held before the kernel lets go what it
  * traces: threads that stand at a site still stand there, children that were just forked are still in their first stop.  The
  * text of all of them is restored, then the tracer may die.  Children are looked for until nothing new is found, as a fork may be
- * under way.  Where the guardian may not trace the tracer, it learns of its end from a pipe whose other end only the tracer
- * has: a little late, and the handler in the target comes first.
+ * under way.  A child is written to only while it stands in a stop of the dying tracer, as a forked copy of the target that has executed
+ * nothing (proc_is_copy()): one that runs, that another tracer has, or that is another program now has nothing of ours that is
+ * ours to take away.  Where the guardian may not trace the tracer, it learns of its end from a pipe whose other end only the tracer
+ * has: a little late, and the handler in the target comes first; children are left to it.
  *
  * A tracer hangs if its heartbeat stands still for HUNG_ROUNDS of the guardian's own wake-ups, and a thread of the target is stopped
  * by it.  Wake-ups are counted, not time: on a machine that was suspended both have slept.  A hung tracer is killed, which the
@@ -56,7 +58,7 @@ enum {
 	REPAIR_PASSES = 50, REPAIR_PAUSE_MS = 2,
 	READY_WAIT_MS = 2000, GONE_WAIT_MS = 1000,
 };
-enum { LIFE_FD, MEM_FD, JOURNAL_FD, CHILD_FD, WILL_FD, N_FDS = WILL_FD + 2 }; /* all that it keeps open */
+enum { LIFE_FD, MEM_FD, MAPS_FD, JOURNAL_FD, CHILD_FD, WILL_FD, N_FDS = WILL_FD + 2 }; /* all that it keeps open */
 
 /* What is written to the pipe. */
 enum { TARGET_LEFT = 't', DISMISSED = 'd' };
@@ -202,21 +204,33 @@ static enum lifeline_event watch(pid_t tracer, bool traced)
 
 /* ---- repairing */
 
-static size_t n_restored;
+static pid_t held_tracer; /* 0: it is not held */
+static size_t n_restored, n_on_the_way; /* in one pass */
 
-static void repair_child(long pid)
+static int open_of(long pid, const char *name, int flags)
 {
-	struct repair_result result;
 	char path[64];
 
-	put(put_number(put(path, "/proc/"), pid), "/mem");
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+	put(put_number(put(path, "/proc/"), pid), name);
+	return open(path, flags | O_CLOEXEC);
+}
 
-	if (fd < 0)
-		return;
-	repair_sites(journal->file, fd, NULL, NULL, &result);
+/* Its files are opened first: they stay those of the memory that is looked at then. */
+static void repair_child(pid_t maker, long pid)
+{
+	struct repair_target target = { open_of(pid, "/mem", O_RDWR), open_of(pid, "/maps", O_RDONLY), 0 };
+	struct repair_result result = { 0 };
+	char state = 0;
+	bool is_copy = target.mem_fd >= 0 && target.maps_fd >= 0 && proc_is_copy(maker, (pid_t)pid, held_tracer, &state);
+
+	if (is_copy && state == 't')
+		repair_sites(journal->file, &target, &result);
 	n_restored += result.restored;
-	close(fd);
+	n_on_the_way += is_copy && state != 't';
+	if (target.mem_fd >= 0)
+		close(target.mem_fd);
+	if (target.maps_fd >= 0)
+		close(target.maps_fd);
 }
 
 /* Children that one thread has made: /proc/PID/task/TID/children. */
@@ -235,7 +249,7 @@ static bool repair_children(const char *task_path, long tid)
 			if (text[i] >= '0' && text[i] <= '9') {
 				pid = 10 * pid + text[i] - '0';
 			} else if (pid) {
-				repair_child(pid);
+				repair_child((pid_t)tid, pid);
 				pid = 0;
 			}
 		}
@@ -249,17 +263,20 @@ static bool repair_children(const char *task_path, long tid)
 static bool repair(void)
 {
 	static const struct timespec pause = { 0, REPAIR_PAUSE_MS * 1000000L };
+	static const struct repair_target target = { MEM_FD, MAPS_FD, 0 };
 	struct repair_result result;
 
 	for (int i = 0; i < REPAIR_PASSES; i++) {
-		repair_sites(journal->file, MEM_FD, NULL, NULL, &result);
+		repair_sites(journal->file, &target, &result);
 		n_restored = result.restored;
-		for_each_thread(repair_children);
-		if (i && !n_restored && !result.failed)
-			return true;
+		n_on_the_way = 0;
+		if (held_tracer)
+			for_each_thread(repair_children);
+		if (i && !n_restored && !n_on_the_way && !result.failed)
+			break;
 		nanosleep(&pause, NULL);
 	}
-	return !result.failed;
+	return repair_is_complete(&result);
 }
 
 static bool is_closed(void)
@@ -300,6 +317,8 @@ static void __attribute__((noreturn)) run(pid_t tracer)
 
 	shared->watches = 1;
 	enum lifeline_event event = watch(tracer, traced);
+
+	held_tracer = event == LIFELINE_ENDING ? tracer : 0;
 	bool clean = shared->dismissed || repair();
 
 	if (event == LIFELINE_ENDING)
@@ -330,11 +349,11 @@ static void leave_alone(void)
 }
 
 /* Keep these, from 0 on, and nothing of the terminal. */
-static void keep_files(int life, int mem)
+static void keep_files(int life, const struct repair_target *target)
 {
 	int n = will.execute ? N_FDS : WILL_FD;
-	int files[N_FDS] = { [LIFE_FD] = life, [MEM_FD] = mem, [JOURNAL_FD] = journal->fd,
-			     [WILL_FD] = will.files[0], [WILL_FD + 1] = will.files[1] };
+	int files[N_FDS] = { [LIFE_FD] = life, [MEM_FD] = target->mem_fd, [MAPS_FD] = target->maps_fd,
+			     [JOURNAL_FD] = journal->fd, [WILL_FD] = will.files[0], [WILL_FD + 1] = will.files[1] };
 	sigset_t child;
 
 	sigemptyset(&child);
@@ -352,7 +371,7 @@ static void keep_files(int life, int mem)
 }
 
 /* In a child: its child becomes the guardian, which so is no child of the tracer's, whose waits see none but the target. */
-static void __attribute__((noreturn)) become(pid_t tracer, int life, int mem)
+static void __attribute__((noreturn)) become(pid_t tracer, int life, const struct repair_target *target)
 {
 	setsid();
 	pid_t pid = fork();
@@ -361,7 +380,7 @@ static void __attribute__((noreturn)) become(pid_t tracer, int life, int mem)
 		shared->guardian = pid;
 		_exit(0);
 	}
-	keep_files(life, mem);
+	keep_files(life, target);
 	leave_alone();
 	run(tracer);
 }
@@ -396,7 +415,8 @@ static void let_it_watch(void)
 	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
 }
 
-int guardian_start(const struct journal *its_journal, int mem_fd, const struct last_will *its_will, struct guardian *ret)
+int guardian_start(const struct journal *its_journal, const struct repair_target *target, const struct last_will *its_will,
+		   struct guardian *ret)
 {
 	int ends[2];
 
@@ -408,7 +428,7 @@ int guardian_start(const struct journal *its_journal, int mem_fd, const struct l
 	pid_t tracer = gettid(), child = fork();
 
 	if (child == 0)
-		become(tracer, ends[0], mem_fd);
+		become(tracer, ends[0], target);
 	int error = errno;
 
 	close(ends[0]);

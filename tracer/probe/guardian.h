@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct journal;
+struct repair_target;
 
 /** What both see. */
 struct guarded {
@@ -32,10 +33,11 @@ struct last_will {
 };
 
 /**
- * Start it for the process that `mem_fd` (an open /proc/PID/mem) and the journal belong to, before that is attached to.
+ * Start it for the process that `target` and the journal belong to, before that is attached to, or when its guardian is gone.
  * `will` may be NULL.  0 or a negative errno.
  */
-int guardian_start(const struct journal *journal, int mem_fd, const struct last_will *will, struct guardian *ret);
+int guardian_start(const struct journal *journal, const struct repair_target *target, const struct last_will *will,
+		   struct guardian *ret);
 
 /** To be called every few ms while threads of the target may be stopped. */
 static inline void guardian_beat(const struct guardian *guardian)

@@ -10,8 +10,10 @@
  *	anything else                 not ours: what would have happened without us happens
  *
  * After the first of these the handler restores the text, once, through /proc/self/mem: then nobody comes here any more.
- * Several threads may do that at once; all write the same, and stop when a new tracer forbids it.  Only what is still an int3 of ours is written to: the rest of the
- * instruction must be what was there, or other code has been mapped there since.
+ * Several threads may do that at once; all write the same, and stop when a new tracer forbids it.  Only what is still an int3 of ours is
+ * written to: the rest of the instruction must be what was there, in a private mapping of the same file at the same place that can be
+ * executed (/proc/self/maps), or something else has been mapped there since.  Text that the program has moved, and sites whose file is
+ * not known, keep their int3s: who hits them is helped on, each time.
  *
  * inside_heal is called by each slot.  An int3 that is hit while SIGTRAP is blocked makes the kernel reset its handler to SIG_DFL
  * (kernel/signal.c, force_sig_info_to_task): then it is installed again, before the thread goes on.  A handler that the process
@@ -31,7 +33,7 @@
 #define INSIDE __attribute__((section("virtrace_inside"), used))
 #define INLINE static inline __attribute__((always_inline))
 
-enum { AREAS_MAX = 256, SA_SIZE = 8, RDWR_CLOEXEC = 02000002 };
+enum { AREAS_MAX = 256, SA_SIZE = 8, RDWR_CLOEXEC = 02000002, RDONLY_CLOEXEC = 02000000 };
 
 INLINE long call4(long nr, long a, long b, long c, long d)
 {
@@ -76,30 +78,91 @@ INLINE bool may_repair(const volatile struct area_header *first)
 	return first->may_repair;
 }
 
-INLINE void repair_area(const struct area_header *first, const struct area_header *area, long fd)
+/* One that is there, in a mapping of its own file. */
+INLINE void repair_slot(const struct area_header *first, const struct slot_header *slot, long fd)
 {
 	uint8_t there[INSN_MAX + 1];
+	long n = call4(SYS_pread64, fd, (long)there, slot->insn_len, (long)slot->site);
 
-	for (const struct slot_header *slot = slot_at(area, AREA_FIRST); slot; slot = next_slot(area, slot)) {
-		long n = call4(SYS_pread64, fd, (long)there, slot->insn_len, (long)slot->site);
+	if (n == slot->insn_len && there[0] == 0xcc && rest_is_there(slot, there) && may_repair(first))
+		call4(SYS_pwrite64, fd, (long)slot->orig, 1, (long)slot->site);
+}
 
-		if (n == slot->insn_len && there[0] == 0xcc && rest_is_there(slot, there) && may_repair(first))
-			call4(SYS_pwrite64, fd, (long)slot->orig, 1, (long)slot->site);
+/* What of a line of /proc/self/maps was read: "lo-hi perms offset major:minor inode", and which is read next. */
+enum { LO, HI, PERMS, OFFSET, MAJOR, MINOR, INODE, REST };
+struct line {
+	uint64_t numbers[REST]; /* PERMS: four characters, the last one lowest */
+	unsigned n;
+};
+
+INLINE void repair_mapping(const struct area_header *first, const struct line *line, long fd)
+{
+	const uint64_t *of = line->numbers;
+	uint32_t origin = slot_origin(of[MAJOR] << 32 | of[MINOR], of[INODE], of[LO] - of[OFFSET]);
+	bool is_code = (of[PERMS] & 0xffff) == ('x' << 8 | 'p');
+	unsigned n = 0;
+
+	if (!is_code || !of[INODE])
+		return;
+	for (const struct area_header *area = first; area; area = next_area(area, &n))
+		for (const struct slot_header *slot = slot_at(area, AREA_FIRST); slot; slot = next_slot(area, slot))
+			if (slot->origin == origin && slot->site >= of[LO] && slot->site < of[HI])
+				repair_slot(first, slot, fd);
+}
+
+/* One more character of a line; true when its numbers are complete. */
+INLINE bool read_char(struct line *line, char c)
+{
+	bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+
+	if (c == '\n') {
+		line->n = LO;
+		line->numbers[LO] = 0;
+	} else if (line->n == PERMS && c != ' ') {
+		line->numbers[PERMS] = line->numbers[PERMS] << 8 | (uint8_t)c;
+	} else if (line->n < REST && digit) {
+		uint64_t base = line->n == INODE ? 10 : 16;
+
+		line->numbers[line->n] = line->numbers[line->n] * base + (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	} else if (line->n < REST) {
+		if (++line->n == REST)
+			return true;
+		line->numbers[line->n] = 0;
+	}
+	return false;
+}
+
+/* Through the maps, as text may have made place for something else. */
+INLINE void repair_all(const struct area_header *first, long fd, long maps)
+{
+	struct line line;
+	char text[256];
+	long at = 0, n;
+
+	line.n = LO;
+	line.numbers[LO] = 0;
+	while ((n = call4(SYS_pread64, maps, (long)text, sizeof(text), at)) > 0 && may_repair(first)) {
+		for (long i = 0; i < n; i++)
+			if (read_char(&line, text[i]))
+				repair_mapping(first, &line, fd);
+		at += n;
 	}
 }
 
 INLINE void repair(const struct area_header *first)
 {
 	long fd = call4(SYS_open, (long)first->mem_path, RDWR_CLOEXEC, 0, 0);
+	long maps = call4(SYS_open, (long)first->maps_path, RDONLY_CLOEXEC, 0, 0);
 	const uint32_t yes = 1;
-	unsigned n = 0;
 
-	if (fd < 0)
-		return;
-	for (const struct area_header *area = first; area; area = next_area(area, &n))
-		repair_area(first, area, fd);
-	call4(SYS_pwrite64, fd, (long)&yes, sizeof(yes), (long)&first->repaired);
-	call4(SYS_close, fd, 0, 0, 0);
+	if (fd >= 0 && maps >= 0) {
+		repair_all(first, fd, maps);
+		call4(SYS_pwrite64, fd, (long)&yes, sizeof(yes), (long)&first->repaired);
+	}
+	if (fd >= 0)
+		call4(SYS_close, fd, 0, 0, 0);
+	if (maps >= 0)
+		call4(SYS_close, maps, 0, 0, 0);
 }
 
 /* As if we were not there.  SIG_DFL: the same signal once more, when this handler has returned. */

@@ -12,7 +12,7 @@
 #include "tracer/probe/insn.h"
 
 enum {
-	AREA_VERSION = 2,
+	AREA_VERSION = 3,
 	INSIDE_AT = 256,  /**< offset of the code in its area */
 	AREA_FIRST = 2048, /**< offset of the first slot */
 	SLOT_ALIGN = 16,
@@ -32,7 +32,7 @@ struct area_header {
 	uint32_t repaired;   /**< it has done so */
 	uint64_t next;       /**< another area, 0 for none: the handler looks through all from its own on */
 	struct kernel_action ours, before; /**< for SIGTRAP; `before` is SIG_DFL or SIG_IGN */
-	char mem_path[16];   /**< /proc/self/mem */
+	char mem_path[16], maps_path[16]; /**< /proc/self/mem, maps */
 };
 _Static_assert(sizeof(struct area_header) <= INSIDE_AT, "the head of an area has no room");
 
@@ -41,8 +41,17 @@ struct slot_header {
 	uint8_t orig[INSN_MAX + 1];
 	uint8_t insn_len, code_len;
 	uint16_t size; /**< with header and padding: where the next one starts */
-	uint32_t reserved;
+	uint32_t origin; /**< slot_origin() of the mapping its site is in; 0: of no file that is known */
 };
+
+/** The file that a mapping is of, and where it begins in memory (`base`: address minus file offset), as one number; never 0. */
+static inline __attribute__((always_inline)) uint32_t slot_origin(uint64_t dev, uint64_t inode, uint64_t base)
+{
+	const uint64_t odd = 0x9e3779b97f4a7c15;
+	uint64_t sum = ((dev * odd ^ inode) * odd ^ base) * odd;
+
+	return (uint32_t)(sum >> 32) | 1;
+}
 
 /** Handler of SIGTRAP, the code that returns from it, and what a slot calls first (see inside.c). */
 extern const char inside_handler[], inside_restorer[], inside_heal[];

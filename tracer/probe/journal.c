@@ -279,7 +279,18 @@ unsigned journal_module(struct journal *journal, const struct mapping *m,
 	return file->n_modules - 1;
 }
 
-int journal_add(struct journal *journal, uint64_t addr, const uint8_t *orig, size_t len, unsigned module)
+unsigned journal_find_module(const struct journal *journal, uint64_t addr)
+{
+	const struct journal_file *file = journal->file;
+
+	/* The newest: another may have been there before. */
+	for (unsigned i = file->n_modules; i-- > 0;)
+		if (addr >= file->modules[i].lo && addr < file->modules[i].hi)
+			return i;
+	return JOURNAL_NO_MODULE;
+}
+
+int journal_add(struct journal *journal, uint64_t addr, const uint8_t *orig, size_t len, unsigned module, uint32_t page_sum)
 {
 	struct journal_file *file = journal->file;
 
@@ -287,7 +298,7 @@ int journal_add(struct journal *journal, uint64_t addr, const uint8_t *orig, siz
 		return err_set(-ENOSPC, "the journal is full: %d places are traced", JOURNAL_SITES_MAX);
 	struct journal_site *site = &file->sites[file->n_sites];
 
-	*site = (struct journal_site){ .addr = addr, .len = (uint8_t)len, .module = (uint16_t)module };
+	*site = (struct journal_site){ .addr = addr, .len = (uint8_t)len, .module = (uint16_t)module, .page_sum = page_sum };
 	memcpy(site->orig, orig, len);
 	__atomic_store_n(&file->n_sites, file->n_sites + 1, __ATOMIC_RELEASE);
 	return (int)file->n_sites - 1;

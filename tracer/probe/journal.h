@@ -36,7 +36,7 @@ struct journal_site {
 	uint8_t len;                /**< of it; 0: the site is gone, its module was unmapped */
 	uint8_t reserved;
 	uint16_t module;            /**< index, or JOURNAL_NO_MODULE */
-	uint32_t reserved2;
+	uint32_t page_sum;          /**< place_sum() of its page, without int3s of ours; 0: not known */
 };
 
 /** The file, and its mapping. */
@@ -88,8 +88,11 @@ void journal_remove(struct journal *journal);
 unsigned journal_module(struct journal *journal, const struct mapping *m,
 			size_t (*build_id)(void *ctx, const struct mapping *m, uint8_t *id), void *ctx);
 
+/** The index of the module that holds an address, or JOURNAL_NO_MODULE. */
+unsigned journal_find_module(const struct journal *journal, uint64_t addr);
+
 /** Note a site; its index, or -ENOSPC.  Allocates nothing. */
-int journal_add(struct journal *journal, uint64_t addr, const uint8_t *orig, size_t len, unsigned module);
+int journal_add(struct journal *journal, uint64_t addr, const uint8_t *orig, size_t len, unsigned module, uint32_t page_sum);
 void journal_drop(struct journal *journal, int index);
 
 /** Field 22 of /proc/PID/stat: with the pid it names a process for ever (until reboot); 0 if there is none. */

@@ -76,6 +76,7 @@ static bool refresh(struct engine *engine)
 
 static int prepare_hook(struct engine *engine)
 {
+	struct maps maps = { 0 };
 	int r = loader_find(engine->proc, &engine->loader);
 
 	if (r == 0)
@@ -84,10 +85,13 @@ static int prepare_hook(struct engine *engine)
 	struct site *site;
 
 	if (r == 0)
-		r = site_prepare(engine->sites, engine->loader.hook, NULL, 0, NULL, &site);
+		r = proc_maps(engine->proc, &maps);
+	if (r == 0)
+		r = site_prepare(engine->sites, engine->loader.hook, NULL, 0, &maps, &site);
 	if (r == 0)
 		r = site_hold(engine->sites, site);
 	pause_end(engine->proc, paused);
+	maps_free(&maps);
 	if (r == 0)
 		engine->loader_site = site;
 	return r;

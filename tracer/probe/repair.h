@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct journal_file;
 struct proc;
@@ -14,16 +15,24 @@ struct repair_result {
 	size_t restored; /**< an int3 of ours was there: replaced by what was there before */
 	size_t clean;    /**< nothing was to be done */
 	size_t changed;  /**< other code is there now, or it is not mapped any more: left alone */
+	size_t unsure;   /**< an int3 that may be ours, in code that was moved and changed: left alone */
 	size_t failed;   /**< could not be written */
 };
 
-/**
- * Restore each site through `mem_fd`, an open /proc/PID/mem.  A byte is written only where the rest of the instruction is what the
- * journal says.  `is_same` is asked for each module (index, or JOURNAL_NO_MODULE) whether it is still the one of the
- * journal; NULL: not asked.  No ptrace, no stop, no allocation.
- */
-void repair_sites(const struct journal_file *file, int mem_fd, bool (*is_same)(void *ctx, unsigned module), void *ctx,
-		  struct repair_result *ret);
+/** Whether nothing of ours is left. */
+static inline bool repair_is_complete(const struct repair_result *result)
+{
+	return !result->unsure && !result->failed;
+}
+
+/** A process, or a copy of one: open files of its memory and its maps, opened before it was looked at. */
+struct repair_target {
+	int mem_fd, maps_fd; /**< of /proc/PID/mem and /proc/PID/maps */
+	pid_t child;         /**< if not 0: it stands in a stop of ours, so that its memory can be written without mem_fd, too */
+};
+
+/** Restore each site that is still ours (place.h).  No ptrace, no stop, no allocation; for one thread of ours at a time. */
+void repair_sites(const struct journal_file *file, const struct repair_target *target, struct repair_result *ret);
 
 /**
  * The same for a process that runs and is not traced, with each module's build-id compared first.  Where /proc/PID/mem may not be

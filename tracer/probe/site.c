@@ -12,6 +12,9 @@
  * see the old or the new instruction, never a mixture (Intel SDM volume 3, 8.1.3, and what the
  * kernel's own int3 patching relies on).  The undo information, slot->orig, is in the process
  * itself and in the journal before the int3 is.
+ *
+ * A program may map something else where its code was.  While it is traced a byte is restored only where the whole instruction is
+ * as expected, as that is done at hits, too; when leaving, and in forked children, place.c decides.
  */
 #include "tracer/probe/site.h"
 
@@ -24,7 +27,10 @@
 #include "tracer/base/err.h"
 #include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
+#include "tracer/probe/inside.h"
 #include "tracer/probe/journal.h"
+#include "tracer/probe/place.h"
+#include "tracer/probe/repair.h"
 #include "tracer/probe/slots.h"
 #include "tracer/remote/buildid.h"
 #include "tracer/remote/maps.h"
@@ -40,9 +46,10 @@ struct site_table {
 	struct journal *journal;
 	struct site *sites;
 	ARRAY(struct site *) gone;
-	size_t n_armed, n_undone;
+	size_t n_armed, n_undone, n_moved;
 	struct site *stock[STOCK]; /* for sites to come */
 	size_t n_stock;
+	uint8_t page[PLACE_PAGE + INSN_MAX]; /* around the site that is made */
 };
 
 int site_table_new(struct proc *proc, struct slots *slots, struct journal *journal, struct site_table **ret)
@@ -112,14 +119,18 @@ static int check_bytes(uint64_t addr, const uint8_t *there, const struct slot *s
 		       (unsigned long)addr);
 }
 
-static int find_slot(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
-		     const struct slot **ret)
+/* Where its code comes from, for the slot (inside.h). */
+static uint32_t origin_of(const struct site_table *table, unsigned module)
 {
-	uint8_t there[INSN_MAX];
-	size_t n = rmem_read(table->proc, addr, there, sizeof(there));
+	const struct journal_module *from = module == JOURNAL_NO_MODULE ? NULL : &table->journal->file->modules[module];
 
-	if (!n)
-		return err_set(-ENOENT, "there is no code mapped at %#lx any more", (unsigned long)addr);
+	return from ? slot_origin(from->dev, from->inode, from->lo - from->offset) : 0;
+}
+
+/* `there`: `n` bytes that are at `addr`. */
+static int find_slot(struct site_table *table, uint64_t addr, const uint8_t *there, size_t n, const uint8_t *expect, size_t len,
+		     uint32_t origin, const struct slot **ret)
+{
 	/*
 	 * An int3 that a killed virtrace left: then its slot is still there and says what belongs
 	 * under it.
@@ -132,7 +143,7 @@ static int find_slot(struct site_table *table, uint64_t addr, const uint8_t *exp
 	}
 	if (!expect && there[0] == int3)
 		return err_set(-ENOTSUP, "there is a breakpoint of somebody else at %#lx", (unsigned long)addr);
-	int r = slots_get(table->slots, addr, expect ? expect : there, expect ? len : n, ret);
+	int r = slots_get(table->slots, addr, expect ? expect : there, expect ? len : n, origin, ret);
 
 	return r < 0 || !expect ? r : check_bytes(addr, there, *ret);
 }
@@ -149,37 +160,71 @@ static size_t read_build_id(void *ctx, const struct mapping *m, uint8_t *id)
 	return build_id_read(source->proc, source->maps, m, id, JOURNAL_ID_MAX);
 }
 
-static int remember(struct site_table *table, struct site *site, const struct maps *maps)
+static unsigned module_at(struct site_table *table, uint64_t addr, const struct maps *maps)
 {
-	const struct mapping *m = maps ? maps_find(maps, site->addr) : NULL;
+	const struct mapping *m = maps ? maps_find(maps, addr) : NULL;
 	struct id_source source = { table->proc, maps };
-	unsigned module = JOURNAL_NO_MODULE;
 
-	if (m) {
-		site->dev = m->dev;
-		site->inode = m->inode;
-		site->writable = m->writable;
-		site->text_base = m->lo - m->offset;
-		module = journal_module(table->journal, m, read_build_id, &source);
+	if (!maps)
+		return journal_find_module(table->journal, addr);
+	return m && m->inode ? journal_module(table->journal, m, read_build_id, &source) : JOURNAL_NO_MODULE;
+}
+
+void site_know_module(struct site_table *table, const struct maps *maps, const struct mapping *m)
+{
+	module_at(table, m->lo, maps);
+}
+
+/* Of the page in hand, with what belongs under our int3s. */
+static uint32_t sum_page(struct site_table *table, const struct site *site)
+{
+	uint64_t start = site->addr & ~(uint64_t)(PLACE_PAGE - 1);
+
+	table->page[site->addr - start] = site->slot->orig[0];
+	for (uint8_t *at = table->page; (at = memchr(at, int3, (size_t)(table->page + PLACE_PAGE - at))); at++) {
+		const struct site *other = site_find(table, start + (uint64_t)(at - table->page));
+
+		if (other && other->armed)
+			*at = other->slot->orig[0];
 	}
-	int r = journal_add(table->journal, site->addr, site->slot->orig, site->slot->insn_len, module);
+	return place_sum(table->page);
+}
+
+static int remember(struct site_table *table, struct site *site, unsigned module, bool has_page)
+{
+	int r = journal_add(table->journal, site->addr, site->slot->orig, site->slot->insn_len, module,
+			    has_page ? sum_page(table, site) : 0);
 
 	site->journal_index = r;
 	KILL_POINT("site-noted");
 	return r < 0 ? r : 0;
 }
 
+static bool is_writable(const struct maps *maps, uint64_t addr)
+{
+	const struct mapping *m = maps ? maps_find(maps, addr) : NULL;
+
+	return m && m->writable;
+}
+
 int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
 		 const struct maps *maps, struct site **ret)
 {
 	struct site *site = site_find(table, addr);
+	size_t at = addr & (PLACE_PAGE - 1);
 	const struct slot *slot;
 
 	if (site) {
 		*ret = site;
 		return 0;
 	}
-	int r = find_slot(table, addr, expect, len, &slot);
+	size_t n = rmem_read(table->proc, addr - at, table->page, sizeof(table->page));
+
+	if (n <= at)
+		return err_set(-ENOENT, "there is no code mapped at %#lx any more", (unsigned long)addr);
+	unsigned module = module_at(table, addr, maps);
+	int r = find_slot(table, addr, table->page + at, n - at < INSN_MAX ? n - at : INSN_MAX, expect, len,
+			  origin_of(table, module), &slot);
 
 	if (r < 0)
 		return r;
@@ -188,7 +233,8 @@ int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect,
 		return err_set(-ENOMEM, "out of memory");
 	site->addr = addr;
 	site->slot = slot;
-	r = remember(table, site, maps);
+	site->writable = is_writable(maps, addr);
+	r = remember(table, site, module, n >= PLACE_PAGE);
 	if (r == 0) {
 		HASH_ADD(hh, table->sites, addr, sizeof(site->addr), site);
 		hash_keep_buckets(table->sites);
@@ -248,24 +294,32 @@ int site_hold(struct site_table *table, struct site *site)
 	return 0;
 }
 
-/* Somebody may have mapped something else there without our noticing: only an int3 is replaced. */
-static int disarm(struct site_table *table, struct site *site)
+/* By its bytes alone. */
+static enum place look_at_bytes(struct site_table *table, const struct site *site)
 {
-	uint8_t there = 0;
+	const struct slot *slot = site->slot;
+	uint8_t there[INSN_MAX];
 
-	if (!site->armed)
-		return 0;
-	bool readable = rmem_read_text(table->proc, site->addr, &there, 1) == 1;
+	if (rmem_read_text(table->proc, site->addr, there, slot->insn_len) != slot->insn_len ||
+	    memcmp(there + 1, slot->orig + 1, slot->insn_len - 1u) != 0)
+		return PLACE_OTHER;
+	return there[0] == int3 ? PLACE_OURS : there[0] == slot->orig[0] ? PLACE_CLEAN : PLACE_OTHER;
+}
 
-	/* A uprobe that was removed, for one, leaves what the file has (kernel/events/uprobes.c, set_orig_insn). */
-	table->n_undone += readable && there == site->slot->orig[0];
-	if (readable && there == int3) {
-		int r = rmem_write(table->proc, site->addr, site->slot->orig, 1);
+static int disarm(struct site_table *table, struct site *site, enum place place)
+{
+	int r = 0;
 
+	if (place == PLACE_UNSURE)
+		return -EBUSY;
+	if (place == PLACE_OURS) {
+		r = rmem_write(table->proc, site->addr, site->slot->orig, 1);
 		KILL_POINT("site-restored");
-		if (r < 0)
-			return r;
 	}
+	if (r < 0)
+		return r;
+	/* A uprobe that was removed, for one, leaves what the file has (kernel/events/uprobes.c, set_orig_insn). */
+	table->n_undone += place == PLACE_CLEAN;
 	site->armed = false;
 	table->n_armed--;
 	return 0;
@@ -274,9 +328,9 @@ static int disarm(struct site_table *table, struct site *site)
 void site_release(struct site_table *table, struct site *site)
 {
 	assert(site->holds > 0);
-	if (--site->holds > 0 || site->gone)
+	if (--site->holds > 0 || site->gone || !site->armed)
 		return;
-	int r = disarm(table, site);
+	int r = disarm(table, site, look_at_bytes(table, site));
 
 	/*
 	 * Harmless while we trace: hits of a site nobody holds go to its slot.  It is tried again
@@ -299,103 +353,100 @@ bool site_has_changed(struct site_table *table, struct site *site, uint64_t now_
 
 void site_let_go(struct site_table *table, struct site *site)
 {
-	int r = disarm(table, site);
+	uint8_t first = 0;
+	bool ours = site->armed && rmem_read_text(table->proc, site->addr, &first, 1) == 1 && first == int3;
+	int r = site->armed ? disarm(table, site, ours ? PLACE_OURS : PLACE_OTHER) : 0;
 
 	site->changed = true;
 	if (r < 0)
 		log_debug("site", "cannot restore %#lx: %s", (unsigned long)site->addr, strerror(-r));
 }
 
-int site_disarm_all(struct site_table *table)
+static const struct journal_site *noted(const struct site_table *table, const struct site *site)
 {
+	return &table->journal->file->sites[site->journal_index];
+}
+
+static int fail_to_restore(const struct site *site, int r)
+{
+	if (r == -EBUSY)
+		return err_set(r, "the code around %#lx was moved and changed while it was traced: a breakpoint may be left there",
+			       (unsigned long)site->addr);
+	return err_set(r, "cannot restore the text at %#lx: %s", (unsigned long)site->addr, strerror(-r));
+}
+
+int site_disarm_all(struct site_table *table, const struct maps *maps)
+{
+	struct place_view view = { .file = table->journal->file, .maps = maps, .mem_fd = table->proc->mem_fd };
 	struct site *site, *next;
 	int first = 0;
 
 	HASH_ITER(hh, table->sites, site, next) {
-		int r = disarm(table, site);
+		if (!site->armed)
+			continue;
+		enum place place = place_look(&view, noted(table, site));
+		int r = disarm(table, site, place);
 
+		if (r == 0 && place == PLACE_OURS)
+			place_restored(&view, noted(table, site));
 		if (r < 0 && r != -ESRCH && first == 0)
-			first = err_set(r, "cannot restore the text at %#lx: %s", (unsigned long)site->addr,
-					strerror(-r));
+			first = fail_to_restore(site, r);
 	}
 	return first;
 }
 
-static void drop(struct site_table *table, struct site *site)
+/* While its file is there, the code may have been moved, and come back: then the journal still knows it. */
+static void drop(struct site_table *table, struct site *site, bool has_module)
 {
 	struct site **place = array_push(&table->gone);
 
-	if (site->armed)
-		table->n_armed--;
+	table->n_armed -= site->armed;
+	table->n_moved += site->armed && has_module;
 	site->armed = false;
 	site->gone = true;
-	journal_drop(table->journal, site->journal_index);
+	if (!has_module)
+		journal_drop(table->journal, site->journal_index);
 	HASH_DEL(table->sites, site);
 	if (place)
 		*place = site; /* probes and calls may still point at it */
 }
 
-static bool is_still_mapped(const struct site *site, const struct maps *maps)
-{
-	const struct mapping *m = maps_find(maps, site->addr);
-
-	return !site->inode || (m && m->dev == site->dev && m->inode == site->inode &&
-				m->lo - m->offset == site->text_base);
-}
-
 size_t site_drop_unmapped(struct site_table *table, const struct maps *maps)
 {
+	struct place_view view = { .file = table->journal->file, .maps = maps, .mem_fd = table->proc->mem_fd };
 	struct site *site, *next;
 	size_t n = 0;
 
 	HASH_ITER(hh, table->sites, site, next) {
-		if (is_still_mapped(site, maps))
+		const struct mapping *m = maps_find(maps, site->addr);
+
+		if (m && (place_is_in_file(view.file, noted(table, site), m) ||
+			  place_look(&view, noted(table, site)) != PLACE_OTHER))
 			continue;
-		drop(table, site);
+		drop(table, site, place_has_module(view.file, noted(table, site), maps));
 		n++;
 	}
 	return n;
 }
 
-static int clean(int fd, pid_t child, struct site *const *sites, const uint8_t *there, size_t n)
-{
-	int first = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (there[i] != int3)
-			continue;
-		int r = rmem_write_child(fd, child, sites[i]->addr, sites[i]->slot->orig, 1);
-
-		if (r < 0 && first == 0)
-			first = r;
-	}
-	return first;
-}
-
 int site_clean_child(struct site_table *table, pid_t child)
 {
-	enum { BATCH = 64 };
-	struct site *batch[BATCH], *site, *next;
-	uint64_t addrs[BATCH];
-	uint8_t there[BATCH];
-	size_t n = 0;
-	int first = 0, fd = rmem_open_child(child);
+	struct repair_target target = { .mem_fd = rmem_open_child(child), .maps_fd = maps_open(child), .child = child };
+	struct repair_result result = { 0 };
+	int r = target.mem_fd < 0 ? target.mem_fd : target.maps_fd < 0 ? target.maps_fd : 0;
 
-	/* What is armed now need not be what was armed when it forked: look at all. */
-	HASH_ITER(hh, table->sites, site, next) {
-		batch[n] = site;
-		addrs[n++] = site->addr;
-		if (n < BATCH && next)
-			continue;
-		rmem_read_bytes(child, addrs, there, n);
-		int r = clean(fd, child, batch, there, n);
+	if (r == 0)
+		repair_sites(table->journal->file, &target, &result);
+	if (target.mem_fd >= 0)
+		close(target.mem_fd);
+	if (target.maps_fd >= 0)
+		close(target.maps_fd);
+	return r == 0 && !repair_is_complete(&result) ? -EIO : r;
+}
 
-		first = first ? first : r;
-		n = 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	return first;
+size_t site_count_moved(const struct site_table *table)
+{
+	return table->n_moved;
 }
 
 size_t site_count_undone(const struct site_table *table)

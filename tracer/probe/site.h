@@ -16,6 +16,7 @@
 #include "tracer/base/hash.h"
 
 struct journal;
+struct mapping;
 struct maps;
 struct probe;
 struct proc;
@@ -41,7 +42,6 @@ struct site {
 	bool writable; /**< the process may write there */
 	uint64_t looked_ns; /**< for changes */
 	int journal_index;
-	uint64_t dev, inode, text_base; /**< of its mapping; text_base = address minus file offset */
 	ARRAY(struct role) roles;
 	UT_hash_handle hh;
 };
@@ -61,11 +61,13 @@ struct site *site_find(struct site_table *table, uint64_t addr);
  * room.
  *
  * `expect`, `len`: the bytes that belong there, from the file, at least the whole instruction; NULL
- * if they are not known. `maps`: to know the mapping by; NULL: it is not watched for being
- * unmapped. -ENOTSUP with a reason: somebody else has patched it, or it cannot run out of line.  -ENOENT: nothing is mapped there.
+ * if they are not known. `maps`: to know the mapping by; NULL: it is one of those that are known already, or none. -ENOTSUP with a reason: somebody else has patched it, or it cannot run out of line.  -ENOENT: nothing is mapped there.
  */
 int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
 		 const struct maps *maps, struct site **ret);
+
+/** Note the module that `m` is a mapping of, for sites to come that are prepared without `maps`. */
+void site_know_module(struct site_table *table, const struct maps *maps, const struct mapping *m);
 
 /** Have in stock what the next few sites need: to prepare them without `maps` allocates nothing then. */
 void site_table_refill(struct site_table *table);
@@ -85,10 +87,10 @@ bool site_has_changed(struct site_table *table, struct site *site, uint64_t now_
 /** Restore the byte of an instruction that was changed, whoever holds it; it is never armed again. */
 void site_let_go(struct site_table *table, struct site *site);
 
-/** Restore the original bytes of all; returns the first error, having done what can be done. */
-int site_disarm_all(struct site_table *table);
+/** Restore the original bytes of all that are ours (place.h); returns the first error, having done what can be done. */
+int site_disarm_all(struct site_table *table, const struct maps *maps);
 
-/** Forget, without writing, the sites whose mapping is not there any more; returns how many. */
+/** Forget, without writing, the sites whose code is not there any more; returns how many. */
 size_t site_drop_unmapped(struct site_table *table, const struct maps *maps);
 /** Restore the original bytes in the memory of a forked child that stands in its first stop. */
 int site_clean_child(struct site_table *table, pid_t child);
@@ -96,5 +98,7 @@ int site_clean_child(struct site_table *table, pid_t child);
 /** How many had been restored by somebody else when they were to be: hits were missed there, nobody knows since when. */
 size_t site_count_undone(const struct site_table *table);
 size_t site_count_armed(const struct site_table *table);
+/** How many were forgotten with their int3s, though their file is still mapped: the program has moved or replaced its code. */
+size_t site_count_moved(const struct site_table *table);
 
 #endif

@@ -131,7 +131,7 @@ static int adopt_slot(struct slots *slots, const struct area *area, uint64_t add
 		      const uint8_t *code)
 {
 	uint8_t ours[SLOT_FIRST + SLOT_CODE_MAX];
-	struct slot slot = { .addr = addr + sizeof(*header), .site = header->site };
+	struct slot slot = { .addr = addr + sizeof(*header), .site = header->site, .origin = header->origin };
 
 	if (compose(area, header->orig, header->insn_len, &slot, ours) < 0 || slot.code_len != header->code_len ||
 	    memcmp(ours, code, slot.code_len) != 0)
@@ -230,13 +230,14 @@ int slots_reserve(struct slots *slots, const struct rcall *call, uint64_t lo, ui
 	return r == -EEXIST ? err_set(-EAGAIN, "the address space near %#lx changes too fast", (unsigned long)lo) : r;
 }
 
-static const struct slot *find_known(struct slots *slots, uint64_t site, const uint8_t *bytes, size_t len)
+static const struct slot *find_known(struct slots *slots, uint64_t site, const uint8_t *bytes, size_t len, uint32_t origin)
 {
 	struct known *known = NULL;
 
 	HASH_FIND(hh, slots->by_site, &site, sizeof(site), known);
 	for (; known; known = known->older)
-		if (known->slot.insn_len <= len && !memcmp(known->slot.orig, bytes, known->slot.insn_len))
+		if (known->slot.origin == origin && known->slot.insn_len <= len &&
+		    !memcmp(known->slot.orig, bytes, known->slot.insn_len))
 			return &known->slot;
 	return NULL;
 }
@@ -254,11 +255,11 @@ const struct slot *slots_recall(const struct slots *slots, uint64_t site, const 
 }
 
 static int make_slot(struct slots *slots, struct area *area, uint64_t site, const uint8_t *bytes, size_t len,
-		     const struct slot **ret)
+		     uint32_t origin, const struct slot **ret)
 {
 	uint8_t content[SLOT_MAX] = { 0 };
-	struct slot_header header = { .site = site };
-	struct slot slot = { .addr = area->lo + area->used + sizeof(header), .site = site };
+	struct slot_header header = { .site = site, .origin = origin };
+	struct slot slot = { .addr = area->lo + area->used + sizeof(header), .site = site, .origin = origin };
 	int r = compose(area, bytes, len, &slot, content + sizeof(header));
 
 	if (r < 0)
@@ -273,13 +274,13 @@ static int make_slot(struct slots *slots, struct area *area, uint64_t site, cons
 		return err_set(r, "cannot write a slot: %s", strerror(-r));
 	r = remember(slots, &slot);
 	if (r == 0)
-		*ret = find_known(slots, site, bytes, len);
+		*ret = find_known(slots, site, bytes, len, origin);
 	return r;
 }
 
-int slots_get(struct slots *slots, uint64_t site, const uint8_t *bytes, size_t len, const struct slot **ret)
+int slots_get(struct slots *slots, uint64_t site, const uint8_t *bytes, size_t len, uint32_t origin, const struct slot **ret)
 {
-	const struct slot *known = find_known(slots, site, bytes, len);
+	const struct slot *known = find_known(slots, site, bytes, len, origin);
 	int r = err_set(-ENOSPC, "no room for a slot near %#lx", (unsigned long)site);
 
 	if (known) {
@@ -291,7 +292,7 @@ int slots_get(struct slots *slots, uint64_t site, const uint8_t *bytes, size_t l
 
 		if (!areas_in_reach(area->lo, area->size, site, site) || area->size - area->used < SLOT_MAX)
 			continue;
-		r = make_slot(slots, area, site, bytes, len, ret);
+		r = make_slot(slots, area, site, bytes, len, origin, ret);
 		if (r != -ERANGE)
 			break;
 	}

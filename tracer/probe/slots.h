@@ -22,6 +22,7 @@ struct slot {
 	uint64_t addr;    /**< where a thread is sent */
 	uint64_t site;    /**< of the original instruction */
 	uint8_t orig[INSN_MAX + 1]; /**< the original bytes, insn_len of them */
+	uint32_t origin;  /**< slot_origin() of its mapping (inside.h) */
 	uint8_t insn_len, code_len;
 	uint8_t n_points;
 	struct slot_point points[3 + SLOT_POINTS_MAX];
@@ -39,11 +40,11 @@ void slots_free(struct slots *slots);
 int slots_reserve(struct slots *slots, const struct rcall *call, uint64_t lo, uint64_t hi, size_t n);
 
 /**
- * Find or make the slot of the instruction `bytes` (`len` readable) at `site`.  Allocates nothing
+ * Find or make the slot of the instruction `bytes` (`len` readable) of `origin` at `site`.  Allocates nothing
  * in the process: -ENOSPC if no area in reach has room.  -ENOTSUP if the instruction cannot be
  * displaced.  Valid until slots_free().
  */
-int slots_get(struct slots *slots, uint64_t site, const uint8_t *bytes, size_t len, const struct slot **ret);
+int slots_get(struct slots *slots, uint64_t site, const uint8_t *bytes, size_t len, uint32_t origin, const struct slot **ret);
 
 /** Have in stock what the next few slots need: slots_get() allocates nothing for them then. */
 void slots_refill(struct slots *slots);

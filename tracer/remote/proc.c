@@ -29,12 +29,14 @@ int proc_open(pid_t pid, struct proc **ret)
 
 	if (!proc)
 		return err_set(-ENOMEM, "out of memory");
-	*proc = (struct proc){ .pid = pid, .live = pid, .patience = 1 };
+	*proc = (struct proc){ .pid = pid, .live = pid, .patience = 1, .maps_fd = -1 };
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
 	proc->mem_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (proc->mem_fd < 0) {
-		int r = -errno;
+	int r = proc->mem_fd < 0 ? -errno : (proc->maps_fd = maps_open(pid));
 
+	if (r < 0) {
+		if (proc->mem_fd >= 0)
+			close(proc->mem_fd);
 		free(proc);
 		return err_set(r == -ENOENT ? -ESRCH : r, "cannot open %s: %s", path, strerror(-r));
 	}
@@ -51,6 +53,7 @@ void proc_close(struct proc *proc)
 	HASH_ITER(hh, proc->threads, thread, next)
 		proc_forget(proc, thread);
 	close(proc->mem_fd);
+	close(proc->maps_fd);
 	free(proc);
 }
 
@@ -229,4 +232,19 @@ enum thread_kind proc_classify(struct proc *proc, pid_t tid)
 	long order = syscall(SYS_kcmp, proc->live, tid, KCMP_VM, 0, 0);
 
 	return order < 0 ? THREAD_GONE : order == 0 ? THREAD_SHARER : THREAD_FORKED;
+}
+
+enum { FORKED_NO_EXEC = 0x40 }; /* include/linux/sched.h, PF_FORKNOEXEC */
+
+bool proc_is_copy(pid_t maker, pid_t child, pid_t tracer, char *state)
+{
+	char text[PROC_STAT_MAX];
+	uint64_t its_tracer = 0;
+	const char *flags = proc_stat(child, child, 9, text), *state_at = strrchr(text, ')');
+
+	if (!flags || proc_status(child, "TracerPid", 10, &its_tracer) < 0)
+		return false;
+	*state = state_at[2];
+	return (pid_t)its_tracer == tracer && strtoul(flags, NULL, 10) & FORKED_NO_EXEC &&
+	       syscall(SYS_kcmp, maker, child, KCMP_VM, 0, 0) > 0;
 }

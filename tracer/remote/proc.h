@@ -39,7 +39,7 @@ struct proc {
 	pid_t pid;
 	pid_t live;   /**< a task in its memory that has not exited: /proc of a leader that did is empty */
 	bool is_other; /**< its pid belongs to another program now: exec */
-	int mem_fd;   /**< /proc/PID/mem */
+	int mem_fd, maps_fd; /**< /proc/PID/mem and maps: of the memory it had when we opened them, whatever it executes */
 	bool poke;    /**< /proc/PID/mem is not writable for us: PTRACE_POKETEXT has to do */
 	struct thread *stopped; /**< a thread known to be in a ptrace stop, for POKETEXT; NULL for none */
 	struct thread *threads; /**< uthash by tid; may hold tasks that have exited unseen */
@@ -70,6 +70,12 @@ enum thread_kind proc_classify(struct proc *proc, pid_t tid);
  * process, or one that shares its memory.  -ESRCH if none is left.
  */
 int proc_find_live(struct proc *proc);
+
+/**
+ * Whether `child`, made by task `maker`, is a forked copy of its memory that has not executed another program; with its state in
+ * `*state`.  Not so if both share the memory, if `tracer` does not trace it, or if that cannot be found out.
+ */
+bool proc_is_copy(pid_t maker, pid_t child, pid_t tracer, char *state);
 
 /** Its address space; -ESRCH when nobody lives in it. */
 int proc_maps(struct proc *proc, struct maps *ret);

@@ -160,27 +160,3 @@ int rmem_write_child(int fd, pid_t pid, uint64_t addr, const void *buf, size_t l
 
 	return r < 0 ? poke(pid, addr, buf, len) : 0;
 }
-
-/* A run of addresses that can be read; the kernel stops at the first that cannot. */
-static size_t read_run(pid_t pid, const uint64_t *addrs, uint8_t *bytes, size_t n)
-{
-	struct iovec local = { bytes, n }, remote[PAGES_AT_ONCE];
-
-	for (size_t i = 0; i < n; i++)
-		remote[i] = (struct iovec){ (void *)addrs[i], 1 };
-	ssize_t r = process_vm_readv(pid, &local, 1, remote, n, 0);
-
-	return r > 0 ? (size_t)r : 0;
-}
-
-void rmem_read_bytes(pid_t pid, const uint64_t *addrs, uint8_t *bytes, size_t n)
-{
-	for (size_t i = 0; i < n;) {
-		size_t part = n - i < PAGES_AT_ONCE ? n - i : PAGES_AT_ONCE;
-		size_t done = read_run(pid, addrs + i, bytes + i, part);
-
-		if (done < part)
-			bytes[i + done++] = 0;
-		i += done;
-	}
-}

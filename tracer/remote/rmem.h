@@ -51,7 +51,5 @@ int rmem_probe_write(struct proc *proc, uint64_t text_addr);
  */
 int rmem_open_child(pid_t pid);
 int rmem_write_child(int fd, pid_t pid, uint64_t addr, const void *buf, size_t len);
-/** Read the byte at each of `n` addresses of a child; unreadable ones become 0. */
-void rmem_read_bytes(pid_t pid, const uint64_t *addrs, uint8_t *bytes, size_t n);
 
 #endif

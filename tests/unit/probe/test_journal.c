@@ -22,6 +22,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/probe/journal.h"
+#include "tracer/probe/place.h"
 #include "tracer/probe/repair.h"
 #include "tracer/remote/buildid.h"
 #include "tracer/remote/maps.h"
@@ -63,6 +64,15 @@ static uint8_t get(struct proc *proc, uint64_t addr)
 	return byte;
 }
 
+/* Of the page of an address, as it is now. */
+static uint32_t sum_at(struct proc *proc, uint64_t addr)
+{
+	uint8_t page[PLACE_PAGE];
+
+	assert_int_equal(pread(proc->mem_fd, page, sizeof(page), (off_t)(addr & ~(uint64_t)(PLACE_PAGE - 1))), sizeof(page));
+	return place_sum(page);
+}
+
 struct source {
 	struct proc *proc;
 	struct maps maps;
@@ -98,9 +108,9 @@ static void repaired(void **state)
 
 	assert_int_equal(module, 0);
 	assert_int_equal(journal_module(&journal, maps_find(&source.maps, b), read_id, &source), 0);
-	assert_int_equal(journal_add(&journal, a, (const uint8_t *)one, 4, module), 0);
-	assert_int_equal(journal_add(&journal, b, (const uint8_t *)two, 4, JOURNAL_NO_MODULE), 1);
-	assert_int_equal(journal_add(&journal, 0x1000, (const uint8_t *)two, 4, JOURNAL_NO_MODULE), 2);
+	assert_int_equal(journal_add(&journal, a, (const uint8_t *)one, 4, module, sum_at(proc, a)), 0);
+	assert_int_equal(journal_add(&journal, b, (const uint8_t *)two, 4, JOURNAL_NO_MODULE, sum_at(proc, b)), 1);
+	assert_int_equal(journal_add(&journal, 0x1000, (const uint8_t *)two, 4, JOURNAL_NO_MODULE, 0), 2);
 	assert_int_equal(journal_check(journal.file, sizeof(*journal.file)), 0);
 
 	put(proc, a, &int3, 1);
@@ -108,10 +118,10 @@ static void repaired(void **state)
 	assert_true(result.restored == 1 && result.clean == 1 && result.changed == 1 && !result.failed);
 	assert_int_equal(get(proc, a), *(const uint8_t *)one);
 
-	/* somebody else's code is there now: its int3 is not ours */
+	/* somebody else's code is there now: its int3 is not ours, and what else is in the page, of no file that is known, neither */
 	put(proc, a, "\xcc\x90\x91\x92", 4);
 	assert_int_equal(repair_process(proc, journal.file, &result), 0);
-	assert_true(!result.restored && result.changed == 2);
+	assert_true(!result.restored && result.changed == 3);
 	assert_int_equal(get(proc, a), int3);
 	put(proc, a, (const void *)one, 4);
 
@@ -129,6 +139,184 @@ static void repaired(void **state)
 	maps_free(&source.maps);
 	journal_remove(&journal);
 	assert_int_equal(journal_open(proc->pid, &journal), -ENOENT);
+	finish(proc);
+}
+
+/* ---- what a program may map where its code was: page by page, each with a site of one byte, as tells least */
+
+enum { PAGES = 6, PAGE = 4096, AT = 100 };
+enum { STAYS, DATA, MOVED, CHANGED, SHARED, GONE };
+static const uint8_t push = 0x53;
+
+static struct pages {
+	uint8_t *text; /* a file of PAGES pages, executable */
+	char path[32];
+	int fd;
+} pages;
+
+static void make_pages(void)
+{
+	static uint8_t content[PAGES * PAGE];
+
+	for (size_t i = 0; i < sizeof(content); i++)
+		content[i] = i % PAGE == AT ? push : (uint8_t)(i * 7 + i / PAGE);
+	strcpy(pages.path, "/tmp/virtrace-pages.XXXXXX");
+	pages.fd = mkstemp(pages.path);
+	assert_true(pages.fd >= 0);
+	assert_int_equal(write(pages.fd, content, sizeof(content)), sizeof(content));
+	pages.text = mmap(NULL, sizeof(content), PROT_READ | PROT_EXEC, MAP_PRIVATE, pages.fd, 0);
+	assert_ptr_not_equal(pages.text, MAP_FAILED);
+}
+
+static void unmake_pages(void)
+{
+	munmap(pages.text, PAGES * PAGE);
+	close(pages.fd);
+	unlink(pages.path);
+}
+
+static uint64_t site_in(unsigned page)
+{
+	return (uint64_t)pages.text + page * PAGE + AT;
+}
+
+/* As a program moves its text into huge pages. */
+static void move(unsigned page, bool change)
+{
+	uint8_t *to = pages.text + page * PAGE,
+		*copy = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memcpy(copy, to, PAGE);
+	copy[0] += change;
+	mprotect(copy, PAGE, PROT_READ | PROT_EXEC);
+	mremap(copy, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+}
+
+static void map_anew(void)
+{
+	uint8_t *data = mmap(pages.text + DATA * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	memset(data, int3, PAGE);
+	move(MOVED, false);
+	move(CHANGED, true);
+	mmap(pages.text + SHARED * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, pages.fd, SHARED * PAGE);
+	pages.text[SHARED * PAGE + AT] = int3;
+	munmap(pages.text + GONE * PAGE, PAGE);
+}
+
+/* A child that does something when it is told to. */
+static struct proc *start_to(void (*what)(void), int *tell)
+{
+	struct proc *proc;
+	int orders[2];
+	char byte;
+
+	assert_int_equal(pipe2(orders, O_CLOEXEC), 0);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (read(orders[0], &byte, 1) == 1)
+			what();
+		prctl(PR_SET_NAME, "done");
+		for (;;)
+			pause();
+	}
+	close(orders[0]);
+	*tell = orders[1];
+	assert_int_equal(proc_open(pid, &proc), 0);
+	return proc;
+}
+
+/* Until it has the name that says that it has done it. */
+static void have_done(struct proc *proc, int tell, const char *name)
+{
+	char comm[32] = "";
+
+	assert_int_equal(write(tell, "x", 1), 1);
+	while (strncmp(comm, name, strlen(name)) != 0)
+		assert_true(proc_read(comm, sizeof(comm), "/proc/%d/comm", (int)proc->pid));
+	close(tell);
+}
+
+static void check_pages(struct proc *proc, const struct repair_result *result)
+{
+	uint8_t there;
+
+	assert_true(result->restored == 2 && !result->clean && result->changed == 3 && result->unsure == 1 && !result->failed);
+	assert_false(repair_is_complete(result));
+	assert_int_equal(get(proc, site_in(STAYS)), push);
+	assert_int_equal(get(proc, site_in(DATA)), int3);
+	assert_int_equal(get(proc, site_in(MOVED)), push);
+	assert_int_equal(get(proc, site_in(CHANGED)), int3);
+	assert_int_equal(get(proc, site_in(SHARED)), int3);
+	assert_int_equal(pread(proc->mem_fd, &there, 1, (off_t)site_in(GONE)), -1);
+}
+
+/* An int3 is restored where it is known to be ours; `how`: as `virtrace repair` does it, as the guardian does. */
+static void repair_mapped_anew(bool by_guardian)
+{
+	int tell;
+	struct source source = { .proc = start_to(map_anew, &tell) };
+	struct proc *proc = source.proc;
+	struct repair_target target = { proc->mem_fd, proc->maps_fd, 0 };
+	struct repair_result result;
+	struct journal journal;
+
+	assert_int_equal(journal_create(proc->pid, &journal), 0);
+	assert_int_equal(proc_maps(proc, &source.maps), 0);
+	unsigned module = journal_module(&journal, maps_find(&source.maps, site_in(0)), read_id, &source);
+
+	for (unsigned i = 0; i < PAGES; i++) {
+		assert_int_equal(journal_add(&journal, site_in(i), &push, 1, module, sum_at(proc, site_in(i))), i);
+		put(proc, site_in(i), &int3, 1);
+	}
+	have_done(proc, tell, "done");
+	if (by_guardian)
+		repair_sites(journal.file, &target, &result);
+	else
+		assert_int_equal(repair_process(proc, journal.file, &result), 0);
+	check_pages(proc, &result);
+	maps_free(&source.maps);
+	journal_remove(&journal);
+	finish(proc);
+}
+
+static void mapped_anew(void **state)
+{
+	(void)state;
+	for (int by_guardian = 0; by_guardian < 2; by_guardian++) {
+		make_pages();
+		repair_mapped_anew(by_guardian);
+		unmake_pages();
+	}
+}
+
+static void execute(void)
+{
+	execl("/bin/sleep", "sleep", "1000", NULL);
+}
+
+/* Files that were opened before are those of the old memory; and new ones tell that it is another program. */
+static void executed_since(void **state)
+{
+	int tell;
+	struct proc *proc = start_to(execute, &tell);
+	struct repair_target target = { proc->mem_fd, proc->maps_fd, 0 };
+	struct repair_result result;
+	struct journal journal;
+
+	(void)state;
+	assert_int_equal(journal_create(proc->pid, &journal), 0);
+	assert_int_equal(journal_add(&journal, (uint64_t)one, (const uint8_t *)one, 4, JOURNAL_NO_MODULE,
+				     sum_at(proc, (uint64_t)one)), 0);
+	put(proc, (uint64_t)one, &int3, 1);
+	have_done(proc, tell, "sleep");
+	repair_sites(journal.file, &target, &result);
+	assert_true(!result.restored && result.changed == 1);
+	assert_int_equal(repair_process(proc, journal.file, &result), 0);
+	assert_true(!result.restored && result.changed == 1);
+	journal_remove(&journal);
 	finish(proc);
 }
 
@@ -211,8 +399,9 @@ static void by_a_stopped_thread(void **state)
 
 	(void)state;
 	assert_int_equal(journal_create(proc->pid, &journal), 0);
-	assert_int_equal(journal_add(&journal, at, (const uint8_t *)hot, 1, JOURNAL_NO_MODULE), 0);
-	assert_int_equal(journal_add(&journal, (uint64_t)one, (const uint8_t *)one, 4, JOURNAL_NO_MODULE), 1);
+	assert_int_equal(journal_add(&journal, at, (const uint8_t *)hot, 1, JOURNAL_NO_MODULE, sum_at(proc, at)), 0);
+	assert_int_equal(journal_add(&journal, (uint64_t)one, (const uint8_t *)one, 4, JOURNAL_NO_MODULE,
+				     sum_at(proc, (uint64_t)one)), 1);
 	refuse_writing(proc);
 	for (uint64_t i = 0; i < ROUNDS; i++) {
 		uint64_t traps = counters->traps;
@@ -323,34 +512,60 @@ static void unfinished(void **state)
 	finish(proc);
 }
 
-/* What is damaged is refused before anything is done with it. */
+/* One that is right; what follows it in memory could pass for one more record of each kind. */
+static struct journal_file *right_file(const struct journal *journal)
+{
+	struct journal_file *file = calloc(1, sizeof(*file) + sizeof(struct journal_site));
+
+	assert_non_null(file);
+	memcpy(file, journal->file, offsetof(struct journal_file, modules));
+	for (unsigned i = 0; i < JOURNAL_MODULES_MAX; i++)
+		file->modules[i].hi = 1;
+	file->n_modules = JOURNAL_MODULES_MAX;
+	file->n_sites = JOURNAL_SITES_MAX;
+	file->sites[0] = (struct journal_site){ .orig = { 1 }, .len = 4 };
+	assert_int_equal(journal_check(file, sizeof(*file)), 0);
+	return file;
+}
+
+/* What is wrong in one thing is refused for it. */
 static void damaged(void **state)
 {
 	struct proc *proc = start();
 	struct journal journal;
-	struct journal_file *file;
 
 	(void)state;
 	assert_int_equal(journal_create(proc->pid, &journal), 0);
-	file = journal.file;
-	assert_int_equal(journal_add(&journal, (uint64_t)one, (const uint8_t *)one, 4, JOURNAL_NO_MODULE), 0);
+	struct journal_file *file = right_file(&journal);
+
 	assert_int_equal(journal_check(file, sizeof(*file) - 1), -EBADMSG);
-	file->sites[0].len = INSN_MAX + 1;
+#define REFUSED(field, wrong) do { \
+		__typeof__(field) right = field; \
+		field = wrong; \
+		assert_int_equal(journal_check(file, sizeof(*file)), -EBADMSG); \
+		field = right; \
+		assert_int_equal(journal_check(file, sizeof(*file)), 0); \
+	} while (0)
+	REFUSED(file->magic[15], 1);
+	REFUSED(file->version, 0);
+	REFUSED(file->size, 0);
+	REFUSED(file->pid, 0);
+	REFUSED(file->n_sites, JOURNAL_SITES_MAX + 1);
+	REFUSED(file->n_modules, JOURNAL_MODULES_MAX + 1);
+	REFUSED(file->n_modules, 0); /* but sites of the first */
+	REFUSED(file->sites[0].len, INSN_MAX + 1);
+	REFUSED(file->sites[JOURNAL_SITES_MAX - 1].len, INSN_MAX + 1);
+	REFUSED(file->sites[JOURNAL_SITES_MAX - 1].module, JOURNAL_MODULES_MAX);
+	REFUSED(file->modules[JOURNAL_MODULES_MAX - 1].lo, 1);
+	REFUSED(file->modules[JOURNAL_MODULES_MAX - 1].build_id_len, JOURNAL_ID_MAX + 1);
+	memset(file->modules[7].path, 'x', sizeof(file->modules[7].path));
 	assert_int_equal(journal_check(file, sizeof(*file)), -EBADMSG);
-	file->sites[0].len = 4;
-	file->sites[0].module = 0; /* there is none */
-	assert_int_equal(journal_check(file, sizeof(*file)), -EBADMSG);
-	file->sites[0].module = JOURNAL_NO_MODULE;
-	file->n_sites = JOURNAL_SITES_MAX + 1;
-	assert_int_equal(journal_check(file, sizeof(*file)), -EBADMSG);
-	file->n_sites = 1;
-	file->n_modules = JOURNAL_MODULES_MAX + 1;
-	assert_int_equal(journal_check(file, sizeof(*file)), -EBADMSG);
-	file->n_modules = 0;
+	free(file);
+	file = right_file(&journal);
 	memset(file->comm, 'x', sizeof(file->comm));
 	assert_int_equal(journal_check(file, sizeof(*file)), -EBADMSG);
-	memset(file->comm, 0, sizeof(file->comm));
-	assert_int_equal(journal_check(file, sizeof(*file)), 0);
+	free(file);
+
 	assert_int_equal(ftruncate(journal.fd, 100), 0);
 	char path[sizeof(journal.path)];
 
@@ -365,6 +580,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(repaired),
+		cmocka_unit_test(mapped_anew),
+		cmocka_unit_test(executed_since),
 		cmocka_unit_test(by_a_stopped_thread),
 		cmocka_unit_test(build_ids),
 		cmocka_unit_test(locked),

@@ -130,18 +130,18 @@ static void live(void **state)
 	(void)state;
 	assert_int_equal(slots_open(proc, &slots), 0);
 	assert_int_equal(slots_bytes(slots), 0);
-	assert_int_equal(slots_get(slots, site, push, 15, &a), -ENOSPC);
+	assert_int_equal(slots_get(slots, site, push, 15, 0, &a), -ENOSPC);
 	if (slots_reserve(slots, &remote, site, site + 4096, 10) < 0)
 		fail_msg("%s", err_text());
 	assert_int_equal(slots_bytes(slots), area);
-	assert_int_equal(slots_get(slots, site, push, 15, &a), 0);
-	assert_int_equal(slots_get(slots, site + 8, call, 15, &b), 0);
-	assert_int_equal(slots_get(slots, site, push, 15, &again), 0);
+	assert_int_equal(slots_get(slots, site, push, 15, 0, &a), 0);
+	assert_int_equal(slots_get(slots, site + 8, call, 15, 0, &b), 0);
+	assert_int_equal(slots_get(slots, site, push, 15, 0, &again), 0);
 	assert_ptr_equal(a, again);
 	/* other code at the same place, as after dlclose and dlopen */
-	assert_int_equal(slots_get(slots, site, ret, 15, &c), 0);
+	assert_int_equal(slots_get(slots, site, ret, 15, 0, &c), 0);
 	assert_ptr_not_equal(a, c);
-	assert_int_equal(slots_get(slots, site, push, 15, &again), 0);
+	assert_int_equal(slots_get(slots, site, push, 15, 0, &again), 0);
 	assert_ptr_equal(a, again);
 	/* what is written is what was to be written */
 	assert_int_equal(insn_displace(call, 15, site + 8, b->addr + FIRST, &displaced), 0);
@@ -168,21 +168,21 @@ static void live(void **state)
 	assert_int_equal(slots_bytes(slots), area);
 	assert_int_equal(slots_reserve(slots, &remote, site, site + 4096, 10), 0);
 	assert_int_equal(slots_bytes(slots), area);
-	assert_int_equal(slots_get(slots, site, push, 15, &a), 0);
-	assert_int_equal(slots_get(slots, site + 8, call, 15, &b), 0);
+	assert_int_equal(slots_get(slots, site, push, 15, 0, &a), 0);
+	assert_int_equal(slots_get(slots, site + 8, call, 15, 0, &b), 0);
 	assert_true(a->addr == addr_a && b->addr == addr_b);
 	slots_free(slots);
 
 	/* one that was changed is not reused, nor is anything behind one that makes no sense */
 	assert_int_equal(rmem_write(proc, addr_b, "\x90", 1), 0);
 	assert_int_equal(slots_open(proc, &slots), 0);
-	assert_int_equal(slots_get(slots, site, push, 15, &a), 0);
-	assert_int_equal(slots_get(slots, site + 8, call, 15, &b), 0);
+	assert_int_equal(slots_get(slots, site, push, 15, 0, &a), 0);
+	assert_int_equal(slots_get(slots, site + 8, call, 15, 0, &b), 0);
 	assert_true(a->addr == addr_a && b->addr != addr_b);
 	slots_free(slots);
 	assert_int_equal(rmem_write(proc, addr_a - 6, "\xff\xff", 2), 0); /* its size */
 	assert_int_equal(slots_open(proc, &slots), 0);
-	assert_int_equal(slots_get(slots, site, push, 15, &a), 0);
+	assert_int_equal(slots_get(slots, site, push, 15, 0, &a), 0);
 	assert_true(a->addr != addr_a);
 	slots_free(slots);
 	finish(proc);
@@ -202,7 +202,7 @@ static void many(void **state)
 	for (uint64_t i = 0; i < 8000; i++) {
 		if (i % 100 == 0 && slots_reserve(slots, &remote, site, site + 4096, 100) < 0)
 			fail_msg("%s", err_text());
-		assert_int_equal(slots_get(slots, site + i, call, 15, &slot), 0);
+		assert_int_equal(slots_get(slots, site + i, call, 15, 0, &slot), 0);
 	}
 	uint64_t bytes = slots_bytes(slots);
 
@@ -211,7 +211,7 @@ static void many(void **state)
 	assert_int_equal(slots_open(proc, &slots), 0);
 	assert_true(slots_bytes(slots) == bytes);
 	for (uint64_t i = 0; i < 8000; i++)
-		assert_int_equal(slots_get(slots, site + i, call, 15, &slot), 0);
+		assert_int_equal(slots_get(slots, site + i, call, 15, 0, &slot), 0);
 	assert_true(slots_bytes(slots) == bytes);
 	slots_free(slots);
 	finish(proc);

@@ -314,21 +314,6 @@ static void write_text(void **state)
 	finish_child(proc, true);
 }
 
-static void many_bytes(void **state)
-{
-	struct proc *proc = seize(start_child(be_read));
-	uint64_t addrs[300];
-	uint8_t bytes[300];
-
-	(void)state;
-	for (size_t i = 0; i < 300; i++)
-		addrs[i] = i % 7 == 3 ? 8 : (uint64_t)text_bytes + i % 19;
-	rmem_read_bytes(proc->pid, addrs, bytes, 300);
-	for (size_t i = 0; i < 300; i++)
-		assert_int_equal(bytes[i], i % 7 == 3 ? 0 : (uint8_t)text_bytes[i % 19]);
-	finish_child(proc, false);
-}
-
 /* ---- registers by DWARF number: the child sets them all and stops */
 static void set_registers(void)
 {
@@ -469,7 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(remote_mmap), cmocka_unit_test(remote_mmap_sleeping), cmocka_unit_test(memory),
-		cmocka_unit_test(write_text), cmocka_unit_test(many_bytes), cmocka_unit_test(registers),
+		cmocka_unit_test(write_text), cmocka_unit_test(registers),
 		cmocka_unit_test(stat_fields), cmocka_unit_test(restart),
 	};
 
