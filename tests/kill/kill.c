@@ -382,6 +382,7 @@ static void kill_both(const struct victim *victim, pid_t tracer)
 	int status;
 	char what[512];
 
+	assert_int_equal(kill(tracer, SIGSTOP), 0); /* it would start another one */
 	assert_int_equal(kill(guardian_of(victim), SIGKILL), 0);
 	assert_int_equal(kill(tracer, SIGKILL), 0);
 	assert_int_equal(waitpid(tracer, &status, 0), tracer);
@@ -421,6 +422,34 @@ static void guardian_too(void **state)
 	/* or the next recording does it */
 	kill_both(&victim, start_record(&victim, idle_probes, NULL, "-d100", true));
 	check_goes_on(&victim, "with its guardian");
+	finish_well(&victim, hot_probes);
+}
+
+/* The guardian alone is killed, again and again: each time there is a new one, which does what the first one would have done. */
+static void guardian_alone(void **state)
+{
+	enum { KILLS = 5 };
+	const char *const args[] = { "3", "l", NULL };
+	struct victim victim = victim_start("load", args, HOT);
+	int status;
+
+	(void)state;
+	for (int stopped = 0; stopped < 2; stopped++) {
+		pid_t tracer = start_record(&victim, hot_probes, NULL, "-d100", true), guardian;
+
+		for (int i = 0; i < KILLS; i++) {
+			guardian = guardian_of(&victim);
+			assert_int_equal(kill(guardian, SIGKILL), 0);
+			for (uint64_t end = now_ms() + 30000; guardian_of(&victim) == guardian; nap_ms(1))
+				if (now_ms() > end)
+					fail_msg("guardian %d was killed, and there is no other", (int)guardian);
+			check_goes_on(&victim, "the guardian's end");
+		}
+		assert_int_equal(kill(tracer, stopped ? SIGSTOP : SIGKILL), 0);
+		assert_int_equal(waitpid(tracer, &status, 0), tracer);
+		assert_int_equal(status, SIGKILL);
+		assert_true(check_all(&victim, "with a new guardian") > 0);
+	}
 	finish_well(&victim, hot_probes);
 }
 
@@ -484,6 +513,7 @@ int main(void)
 	const struct CMUnitTest moments[] = {
 		cmocka_unit_test(at_random),
 		cmocka_unit_test(guardian_too),
+		cmocka_unit_test(guardian_alone),
 		cmocka_unit_test(tracer_stopped),
 		cmocka_unit_test(trap_after_kill),
 	};

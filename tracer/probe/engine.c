@@ -203,6 +203,21 @@ static int start_guardian(struct engine *engine)
 	return guardian_start(&engine->journal, &target, engine->ops->last_will ? &will : NULL, &engine->guardian);
 }
 
+/* Without a guardian nothing is recorded. */
+static int watch_guardian(struct engine *engine)
+{
+	if (guardian_is_there(&engine->guardian))
+		return 0;
+	guardian_forget(&engine->guardian);
+	int r = start_guardian(engine);
+
+	if (r < 0)
+		return r;
+	engine->guardian.shared->fragile = !engine->protected;
+	log_warn("the guardian was killed: there is a new one");
+	return 0;
+}
+
 /* The journal, and who reads it if we are killed; before anything is done to the process. */
 static int take_precautions(struct engine *engine)
 {
@@ -378,13 +393,14 @@ static int start(struct engine *engine)
 	return r;
 }
 
-static void idle(struct engine *engine, uint64_t now_ns)
+static int idle(struct engine *engine, uint64_t now_ns)
 {
 	engine->last_idle_ns = now_ns;
 	engine->n_stacks = 0;
 	libraries_poll(engine, now_ns);
 	if (engine->ops->idle)
 		engine->ops->idle(engine->ctx);
+	return watch_guardian(engine);
 }
 
 /* One event, or one wait for it. */
@@ -407,9 +423,9 @@ static int step(struct engine *engine)
 	latency_served(&engine->latency, event.kind != EVENT_NONE, now_ns);
 
 	/* EVENT_NONE: nothing came for a tick.  Under load slow work gets its turn now and then. */
-	if (event.kind == EVENT_NONE || now_ns - engine->last_idle_ns > idle_at_least_ns)
-		idle(engine, now_ns);
-	return 0;
+	bool idles = event.kind == EVENT_NONE || now_ns - engine->last_idle_ns > idle_at_least_ns;
+
+	return idles ? idle(engine, now_ns) : 0;
 }
 
 static int loop(struct engine *engine, uint64_t deadline_ns)

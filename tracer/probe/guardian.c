@@ -22,6 +22,8 @@
  * by it.  Wake-ups are counted, not time: on a machine that was suspended both have slept.  A hung tracer is killed, which the
  * target's handler makes harmless; where there is none (`fragile`), a tracer that was only stopped is continued first.
  *
+ * The tracer watches the guardian in return: the pipe tells when nobody has its other end any more.  Then it starts another one.
+ *
  * What it cannot restore stays in the journal, for `virtrace repair`.
  *
  * Both lives are known by a pipe that only virtrace can write to.  A byte in it says that the guardian is not needed any more, first
@@ -310,8 +312,8 @@ static void __attribute__((noreturn)) run(pid_t tracer)
 {
 	static const struct timespec pause = { 0, 100 * 1000 };
 
-	/* Bounded by the life of the tracer: it may be killed right here. */
-	while (!shared->may_watch && !is_closed())
+	/* It may be killed right here, or stopped. */
+	for (int i = 0; i < READY_WAIT_MS * 10 && !shared->may_watch && !is_closed(); i++)
 		nanosleep(&pause, NULL);
 	bool traced = lifeline_attach(tracer) == 0;
 
@@ -443,6 +445,20 @@ int guardian_start(const struct journal *its_journal, const struct repair_target
 	let_it_watch();
 	*ret = (struct guardian){ .shared = shared, .life = ends[1] };
 	return 0;
+}
+
+bool guardian_is_there(const struct guardian *guardian)
+{
+	struct pollfd life = { .fd = guardian->life }; /* POLLERR: nobody has the other end */
+
+	return !guardian->shared || poll(&life, 1, 0) == 0;
+}
+
+void guardian_forget(struct guardian *guardian)
+{
+	munmap(guardian->shared, sizeof(*guardian->shared));
+	close(guardian->life);
+	*guardian = (struct guardian){ .life = -1 };
 }
 
 /* It may be gone, and nobody else has the other end: then the kernel says EPIPE, which is as good. */

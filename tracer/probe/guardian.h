@@ -46,6 +46,11 @@ static inline void guardian_beat(const struct guardian *guardian)
 		guardian->shared->beat++;
 }
 
+/** Whether it lives, or has been dismissed. */
+bool guardian_is_there(const struct guardian *guardian);
+/** It was killed. */
+void guardian_forget(struct guardian *guardian);
+
 /** It has nothing to do for the target any more (`clean`), or has to look whether there is. */
 void guardian_stop(struct guardian *guardian, bool clean);
 /** Nor for our owner: it goes. */
