@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <linux/capability.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "tracer/base/err.h"
+#include "tracer/remote/maps.h"
 
 /* What /proc/PID/status says (proc_pid_status(5)); -1 where a line is missing. */
 struct process {
@@ -128,6 +130,51 @@ static void check_machine(pid_t pid, const struct process *process, struct gate 
 			 header.e_ident[EI_CLASS] == ELFCLASS32 ? "32-bit" : "foreign-architecture");
 }
 
+/*
+ * Who translates a program runs code of his own making; what is mapped of the program's files is only read, by him.  They are known by
+ * names: of their own executable, which runs instead of the program's, or of what they bring into the process.
+ */
+static const struct translator {
+	const char *name;
+	const char *file; /* a pattern: fnmatch(3) */
+} translators[] = {
+	{ "Valgrind", "*-amd64-linux" },
+	{ "Valgrind", "vgpreload_core-*.so" },
+	{ "qemu-user", "qemu-x86_64" },
+	{ "qemu-user", "qemu-x86_64-static" },
+	{ "DynamoRIO", "libdynamorio.so*" },
+	{ "Intel Pin", "pinbin" },
+};
+
+static const char *translator_of(const struct maps *maps)
+{
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct mapping *m = &maps->items[i];
+		const char *slash = m->executable && m->inode ? strrchr(m->path, '/') : NULL;
+
+		for (size_t k = 0; slash && k < sizeof(translators) / sizeof(translators[0]); k++)
+			if (!fnmatch(translators[k].file, slash + 1, 0))
+				return translators[k].name;
+	}
+	return NULL;
+}
+
+static void check_code(pid_t pid, const struct process *process, struct gate *gate)
+{
+	struct maps maps = { 0 };
+	const char *translator = maps_read(pid, &maps) == 0 ? translator_of(&maps) : NULL;
+
+	gate->name = "code";
+	if (translator) {
+		set_text(gate, GATE_CLOSED, -ENOTSUP, "%s[%d] is run by %s, which translates its code: what the files hold is not what "
+			 "the CPU runs", process->name, (int)pid, translator);
+		set_remedy(gate, "Run the program without %s.", translator);
+	} else {
+		set_text(gate, GATE_OPEN, 0, "runs as its files have it");
+	}
+	maps_free(&maps);
+}
+
 /* Yama's mode (Documentation/admin-guide/LSM/Yama.rst); 0 without it. */
 static int yama_scope(void)
 {
@@ -202,8 +249,9 @@ void gate_list(pid_t pid, struct gate gates[GATE_COUNT])
 	check_process(pid, &process, &gates[0]);
 	check_machine(pid, &process, &gates[1]);
 	check_owner(&process, &gates[2]);
-	check_tracer(&process, &gates[3]);
-	check_seccomp(&process, &gates[4]);
+	check_code(pid, &process, &gates[3]);
+	check_tracer(&process, &gates[4]);
+	check_seccomp(&process, &gates[5]);
 }
 
 int gate_check(pid_t pid)

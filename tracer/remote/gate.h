@@ -24,9 +24,9 @@ struct gate {
 	char remedy[256];  /**< CLOSED: what to do; "" if nothing helps */
 };
 
-enum { GATE_COUNT = 5 };
+enum { GATE_COUNT = 6 };
 
-/** Look at every gate, in order: process, machine, owner, tracer, seccomp. */
+/** Look at every gate, in order: process, machine, owner, code, tracer, seccomp. */
 void gate_list(pid_t pid, struct gate gates[GATE_COUNT]);
 
 /** 0, or the error of the first closed gate with message and remedy: -ESRCH, -ENOTSUP, -EPERM, -EBUSY. */

@@ -6,10 +6,13 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -110,6 +113,34 @@ static void virtrace_itself_is_refused(void **state)
 	assert_int_equal(gate_check(getpid()), -EINVAL);
 }
 
+/* What a translator brings in: a file with its name stands for it; not mapped as code it is none. */
+static void a_translator_is_named(void **state)
+{
+	char directory[] = "/tmp/virtrace-gate.XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/libdynamorio.so.11.3", directory);
+	int fd = open(path, O_RDWR | O_CREAT, 0700);
+
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	for (int code = 0; code < 2; code++) {
+		void *m = mmap(NULL, 4096, PROT_READ | (code ? PROT_EXEC : 0), MAP_PRIVATE, fd, 0);
+		pid_t pid = fork();
+
+		if (!pid)
+			for (;;)
+				pause();
+		assert_int_equal(gate_check(pid), code ? -ENOTSUP : 0);
+		assert_true(!code || strstr(err_text(), "run by DynamoRIO"));
+		end_child(pid);
+		munmap(m, 4096);
+	}
+	close(fd);
+	unlink(path);
+	rmdir(directory);
+}
+
 static void strict_seccomp_is_refused(void **state)
 {
 	int fds[2];
@@ -144,6 +175,7 @@ int main(void)
 		cmocka_unit_test(a_leader_has_ended),
 		cmocka_unit_test(the_other_tracer_is_named),
 		cmocka_unit_test(virtrace_itself_is_refused),
+		cmocka_unit_test(a_translator_is_named),
 		cmocka_unit_test(strict_seccomp_is_refused),
 	};
 
