@@ -65,7 +65,7 @@
 #include "tracer/remote/thread.h"
 
 static const uint64_t idle_at_least_ns = 250 * 1000 * 1000;
-enum { GUARDIAN_TRIES = 300 };
+enum { GUARDIAN_TRIES = 300, FILES_AT_ONCE = 64 };
 static const uint64_t vfork_patience_ns = 100 * 1000 * 1000, seize_patience_ns = 10000ull * 1000 * 1000;
 
 uint64_t engine_now_ns(void)
@@ -146,6 +146,13 @@ static uint64_t some_text(const struct maps *maps)
 	return 0;
 }
 
+static void look_for_lazy_memory(struct engine *engine, size_t n_files)
+{
+	if (lazy_look(&engine->proc->lazy, n_files))
+		log_warn("process %d provides some of its memory itself (userfaultfd): what is not there yet is not read",
+			 (int)engine->proc->pid);
+}
+
 /* What is needed of the target's memory; its threads are seized. */
 static int look_around(struct engine *engine)
 {
@@ -166,6 +173,8 @@ static int look_around(struct engine *engine)
 		r = slots_open(engine->proc, &engine->slots);
 	if (r == 0)
 		r = site_table_new(engine->proc, engine->slots, &engine->journal, &engine->sites);
+	if (r == 0)
+		look_for_lazy_memory(engine, SIZE_MAX);
 	return r;
 }
 
@@ -395,6 +404,7 @@ static int start(struct engine *engine)
 
 static int idle(struct engine *engine, uint64_t now_ns)
 {
+	look_for_lazy_memory(engine, FILES_AT_ONCE);
 	engine->last_idle_ns = now_ns;
 	engine->n_stacks = 0;
 	libraries_poll(engine, now_ns);

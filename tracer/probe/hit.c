@@ -221,7 +221,7 @@ static void copy_stack(struct engine *engine, const struct user_regs_struct *reg
 	stack->regs[DWARF_RIP] = entry;
 	stack->stack_addr = regs->rsp;
 	stack->stack = scratch->stack_copy;
-	stack->stack_len = rmem_read(engine->proc, regs->rsp, scratch->stack_copy, STACK_COPY);
+	stack->stack_len = rmem_read_data(engine->proc, regs->rsp, scratch->stack_copy, STACK_COPY);
 }
 
 static void open_call(struct engine *engine, struct tracee *tracee, struct call *call, uint64_t rsp,
@@ -341,7 +341,7 @@ static void tail_call(struct engine *engine, struct tracee *tracee, struct probe
 
 	if (!call || call->return_site || engine->phase == ENGINE_DETACHING)
 		return; /* when detaching, nothing is planted any more */
-	if (rmem_read(engine->proc, call->entry_rsp, &addr, sizeof(addr)) != sizeof(addr) ||
+	if (rmem_read_data(engine->proc, call->entry_rsp, &addr, sizeof(addr)) != sizeof(addr) ||
 	    site_prepare(engine->sites, addr, NULL, 0, NULL, &site) < 0 || site_hold(engine->sites, site) < 0) {
 		log_debug("hit", "the return of a tail call is lost");
 		engine->stats.missed++;

@@ -130,7 +130,7 @@ size_t ahead_read(struct ahead *ahead, struct proc *proc, uint64_t addr, void *b
 		ahead->useful = true;
 		memcpy(buf, bytes, len);
 	} else {
-		got = rmem_read(proc, addr, buf, len);
+		got = rmem_read_data(proc, addr, buf, len);
 	}
 	/* What cannot be read would keep those behind it from being read ahead. */
 	if (got == len && len)

@@ -15,7 +15,7 @@ static size_t read_mem(void *ctx, uint64_t addr, void *buf, size_t len)
 
 	if (live->ahead)
 		return ahead_read(live->ahead, live->proc, addr, buf, len);
-	return rmem_read(live->proc, addr, buf, len);
+	return rmem_read_data(live->proc, addr, buf, len);
 }
 
 static int read_vector(struct live_frame *live, unsigned dwarf, void *buf, size_t len)

@@ -40,6 +40,7 @@ int proc_open(pid_t pid, struct proc **ret)
 		free(proc);
 		return err_set(r == -ENOENT ? -ESRCH : r, "cannot open %s: %s", path, strerror(-r));
 	}
+	lazy_open(&proc->lazy, pid);
 	*ret = proc;
 	return 0;
 }
@@ -54,6 +55,7 @@ void proc_close(struct proc *proc)
 		proc_forget(proc, thread);
 	close(proc->mem_fd);
 	close(proc->maps_fd);
+	lazy_close(&proc->lazy);
 	free(proc);
 }
 

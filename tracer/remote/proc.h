@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "tracer/base/hash.h"
+#include "tracer/remote/lazy.h"
 #include "tracer/remote/polling.h"
 
 enum thread_kind {
@@ -40,6 +41,7 @@ struct proc {
 	pid_t live;   /**< a task in its memory that has not exited: /proc of a leader that did is empty */
 	bool is_other; /**< its pid belongs to another program now: exec */
 	int mem_fd, maps_fd; /**< /proc/PID/mem and maps: of the memory it had when we opened them, whatever it executes */
+	struct lazy lazy;
 	bool poke;    /**< /proc/PID/mem is not writable for us: PTRACE_POKETEXT has to do */
 	struct thread *stopped; /**< a thread known to be in a ptrace stop, for POKETEXT; NULL for none */
 	struct thread *threads; /**< uthash by tid; may hold tasks that have exited unseen */

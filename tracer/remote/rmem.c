@@ -80,11 +80,20 @@ size_t rmem_read(struct proc *proc, uint64_t addr, void *buf, size_t len)
 	return done;
 }
 
+size_t rmem_read_data(struct proc *proc, uint64_t addr, void *buf, size_t len)
+{
+	if (proc->lazy.is_there)
+		len = lazy_readable(&proc->lazy, addr, len);
+	return rmem_read(proc, addr, buf, len);
+}
+
 size_t rmem_read_pieces(struct proc *proc, const struct rmem_piece *pieces, size_t n, void *buf)
 {
 	struct iovec local = { buf, 0 }, remote[RMEM_PIECES];
 
 	assert(n <= RMEM_PIECES);
+	if (proc->lazy.is_there)
+		return 0; /* one by one, then */
 	for (size_t i = 0; i < n; i++) {
 		remote[i] = (struct iovec){ (void *)pieces[i].addr, pieces[i].len };
 		local.iov_len += pieces[i].len;

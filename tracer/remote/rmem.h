@@ -16,6 +16,9 @@ struct proc;
  */
 size_t rmem_read(struct proc *proc, uint64_t addr, void *buf, size_t len);
 
+/** The same for what pointers of the program lead to: not of memory that it would have to provide for us (lazy.h). */
+size_t rmem_read_data(struct proc *proc, uint64_t addr, void *buf, size_t len);
+
 /** `len` bytes at `addr`, all in one page. */
 struct rmem_piece {
 	uint64_t addr;
@@ -25,7 +28,7 @@ struct rmem_piece {
 enum { RMEM_PIECES = 8 };
 
 /**
- * Read up to RMEM_PIECES pieces into `buf`, one behind the other, by one system call; how many bytes: it ends before the
+ * Read up to RMEM_PIECES pieces of data into `buf`, one behind the other, by one system call; how many bytes: it ends before the
  * first piece that cannot be read.
  */
 size_t rmem_read_pieces(struct proc *proc, const struct rmem_piece *pieces, size_t n, void *buf);
