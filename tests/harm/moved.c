@@ -1,6 +1,7 @@
-// as hugify, but the page is changed when it is moved: nobody can know that the int3 in it is a tracer's
-// arguments: [SECONDS]
+// as hugify, but it moves its text when it gets SIGUSR1, and changes the page then: nobody can know that the int3 in it is a tracer's
+// arguments: [SECONDS]: so long after that
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,21 +33,30 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
+static volatile sig_atomic_t told;
+
+static void tell(int sig)
+{
+	told = sig;
+}
+
 int main(int c, char **v)
 {
-	double s = c > 1 ? atof(v[1]) : 2, start = now();
+	double s = c > 1 ? atof(v[1]) : 2, end = now() + 30;
 	int moved = 0;
 
+	signal(SIGUSR1, tell);
 	setvbuf(stdout, 0, _IOLBF, 0);
 	printf("pid %d\n", getpid());
-	for (long i = 1; now() < start + s; i++) {
+	for (long i = 1; now() < end; i++) {
 		if (hot_f(i, "h") != 3 * i + 1) {
 			fprintf(stderr, "a result is wrong\n");
 			return 1;
 		}
 		usleep(1000);
-		if (!moved && now() > start + s / 2) {
+		if (!moved && told) {
 			moved = 1;
+			end = now() + s;
 			move((char *)hot_f, 4096);
 			printf("moved\n");
 		}

@@ -1,8 +1,9 @@
-// as remap, and forks children that look at their copy of the data: it may not change, neither while they are traced nor when
+// as remap, when it gets SIGUSR1, and forks children that look at their copy of the data: it may not change, neither while they are traced nor when
 // the tracer is killed
 // arguments: LIBRARY (remap_lib.c) [CHILDREN]
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static volatile sig_atomic_t told;
+
+static void tell(int sig)
+{
+	told = sig;
+}
+
 int main(int c, char **v)
 {
 	int children = c > 2 ? atoi(v[2]) : 100, status;
@@ -18,11 +26,12 @@ int main(int c, char **v)
 	long (*f)(long) = h ? (long (*)(long))dlsym(h, "remap_fn") : 0;
 	unsigned char *p = (unsigned char *)((uintptr_t)f & ~4095ul);
 
+	signal(SIGUSR1, tell);
 	setvbuf(stdout, 0, _IOLBF, 0);
 	if (!f)
 		return 2;
 	printf("pid %d\n", getpid());
-	for (long i = 0; i < 1500; i++) {
+	for (long i = 0; i < 30000 && !told; i++) {
 		if (f(i) != i + 1)
 			return 3;
 		usleep(1000);
