@@ -251,7 +251,8 @@ static int decode_text(const bt_field *text, struct value_node *ret)
 	const bt_field *chars = member(text, 1);
 	uint64_t len = bt_field_string_get_length(chars);
 
-	ret->bytes = (const uint8_t *)bt_field_string_get_value(chars);
+	/* babeltrace2 uses its fields again, and leaves in one of length 0 the text that was there. */
+	ret->bytes = (const uint8_t *)(len ? bt_field_string_get_value(chars) : "");
 	ret->len = len;
 	/* babeltrace2 ends a text at a NUL, which the writer puts in none. */
 	if (len != get_unsigned(member(text, 0)))

@@ -335,6 +335,29 @@ static void test_lost_events_at_packet_ends(void **state)
 	scratch_remove(dir);
 }
 
+/* A text of length 0 is not the one that was before it. */
+static void test_empty_texts(void **state)
+{
+	enum { N = 64 };
+	char *dir = scratch_new();
+	struct trace_writer *w = create(dir);
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++)
+		trace_frame(w, i, 0x1000 + i, 0, false, i % 2 ? "" : "named", "libx.so", NULL);
+	trace_close(w);
+	struct reader *rd = open_reader(dir);
+
+	for (unsigned i = 0; i < N; i++) {
+		struct trace_event e = next_event(rd);
+
+		assert_string_equal(e.text, i % 2 ? "" : "named");
+		assert_string_equal(e.module, "libx.so");
+	}
+	reader_close(rd);
+	scratch_remove(dir);
+}
+
 static void test_many_probes(void **state)
 {
 	enum { N = 2000 };
@@ -405,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_uncommitted_class),
 		cmocka_unit_test(test_lost_events),
 		cmocka_unit_test(test_lost_events_at_packet_ends),
+		cmocka_unit_test(test_empty_texts),
 		cmocka_unit_test(test_many_probes),
 		cmocka_unit_test(test_class_numbers_run_out),
 	};
