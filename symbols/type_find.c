@@ -46,14 +46,19 @@ struct spelling {
 	char word[256]; /* the current one; "" at the end */
 };
 
+static bool is_letter(char c)
+{
+	return isalpha((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80; /* UTF-8 */
+}
+
 static void next_word(struct spelling *sp)
 {
 	size_t n = 0;
 
 	while (isspace((unsigned char)*sp->at))
 		sp->at++;
-	if (isalpha((unsigned char)*sp->at) || *sp->at == '_') {
-		while ((isalnum((unsigned char)*sp->at) || *sp->at == '_') &&
+	if (is_letter(*sp->at)) {
+		while ((is_letter(*sp->at) || isdigit((unsigned char)*sp->at)) &&
 		       n < sizeof(sp->word) - 1)
 			sp->word[n++] = *sp->at++;
 	} else if (*sp->at) {
@@ -78,7 +83,7 @@ static bool take_qualifier(struct spelling *sp)
 
 static bool is_identifier(const struct spelling *sp)
 {
-	return isalpha((unsigned char)sp->word[0]) || sp->word[0] == '_';
+	return is_letter(sp->word[0]);
 }
 
 /* The words of a basic type, in any order: "long unsigned int"; qualifiers may be among them.  NULL: there are none. */

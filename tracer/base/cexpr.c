@@ -77,7 +77,8 @@ const char *cexpr_op_text(int op)
 
 static bool is_name_start(char c)
 {
-	return isalpha((unsigned char)c) || c == '_' || c == '$';
+	/* letters of other scripts are UTF-8, all of whose bytes are from 0x80 on */
+	return isalpha((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
 }
 
 bool parser_is_name_char(char c)

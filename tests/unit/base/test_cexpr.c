@@ -68,6 +68,7 @@ static const struct {
 	{ "  dom  ", "dom" },
 	{ "$ret", "$ret" },
 	{ "dom->name", "(-> dom name)" },
+	{ "l\u00e4nge + \u540d", "(+ l\u00e4nge \u540d)" },
 	{ "dom . name", "(. dom name)" },
 	{ "*info", "(* info)" },
 	{ "**p", "(* (* p))" },
