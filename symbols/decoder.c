@@ -75,7 +75,7 @@ static int add_member(struct schema *view, const char *label, const struct expr 
 		      const struct limits *limits, struct arena *arena)
 {
 	const struct schema *capture;
-	int r = schema_make_capture(label, expr_type(expr), limits, NULL, arena, &capture);
+	int r = schema_make_capture(label, expr_type(expr), false, limits, NULL, arena, &capture);
 	struct schema *member = r < 0 ? NULL : arena_memdup(arena, capture, sizeof(*capture));
 
 	if (!member)

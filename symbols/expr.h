@@ -59,6 +59,7 @@ int expr_bind_object(const char *source, const struct type *object, struct arena
 
 const struct type *expr_type(const struct expr *expr);
 bool expr_uses_return(const struct expr *expr); /**< mentions $ret */
+bool expr_is_passed(const struct expr *expr); /**< a parameter, $ret, or a member of one */
 
 /** Which parameters of the function an expression reads: bit i = parameter i. */
 uint64_t expr_params(const struct expr *expr);

@@ -369,6 +369,15 @@ bool expr_uses_return(const struct expr *expr)
 	return expr->uses_return;
 }
 
+bool expr_is_passed(const struct expr *expr)
+{
+	const struct node *node = expr->root;
+
+	while (node->kind == NODE_MEMBER)
+		node = node->a;
+	return node->kind == NODE_PARAM || (node->kind == NODE_VARIABLE && expr->uses_return);
+}
+
 uint64_t expr_params(const struct expr *expr)
 {
 	return expr->params;

@@ -73,8 +73,8 @@ static int make_capture(struct planner *planner, const char *text, enum expr_whe
 
 	if (!capture.text)
 		return no_memory();
-	r = schema_make_capture(capture.text, capture.type, &planner->plan->limits,
-				planner->request->decoders, planner->arena, &capture.schema);
+	r = schema_make_capture(capture.text, capture.type, expr_is_passed(expr),
+				&planner->plan->limits, planner->request->decoders, planner->arena, &capture.schema);
 	if (r < 0)
 		return r;
 	*ret = capture;

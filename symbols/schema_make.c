@@ -37,6 +37,7 @@ struct share {
 	uint64_t room;   /* bytes of the object from here on */
 	uint32_t items;  /* elements, for arrays in arrays */
 	uint32_t levels; /* of pointers still to be followed */
+	bool is_passed;  /* it is a copy that was passed: nothing of it lies behind its end */
 };
 
 static struct schema *walk_type(struct walk *walk, const struct type *type, struct share share);
@@ -187,7 +188,7 @@ static struct schema *walk_pointer(struct walk *walk, const struct type *type, s
 		return schema;
 	schema = schema_new(walk, SCHEMA_PTR, type);
 	if (schema && share.levels && bare->kind != TYPE_VOID && bare->size) {
-		struct share rest = { walk->limits->object, walk->limits->array, share.levels - 1 };
+		struct share rest = { walk->limits->object, walk->limits->array, share.levels - 1, false };
 
 		schema->target = walk_type(walk, pointee, rest);
 	}
@@ -268,6 +269,9 @@ static struct schema *walk_struct(struct walk *walk, const struct type *type, st
 		const struct type *part = type_strip(members[i].type);
 		bool is_endless = part->kind == TYPE_ARRAY && !part->size &&
 				  type_strip(type_target(part))->size;
+
+		if (is_endless && share.is_passed)
+			continue;
 		const struct schema *member = is_endless ? walk_endless(walk, &members[i])
 							  : walk_member(walk, &members[i], share);
 
@@ -385,8 +389,8 @@ static struct schema *walk_type(struct walk *walk, const struct type *type, stru
 	return schema;
 }
 
-int schema_make_capture(const char *text, const struct type *type, const struct limits *limits,
-			const struct decoders *decoders, struct arena *arena,
+int schema_make_capture(const char *text, const struct type *type, bool is_passed,
+			const struct limits *limits, const struct decoders *decoders, struct arena *arena,
 			const struct schema **ret)
 {
 	struct walk walk = {
@@ -394,7 +398,7 @@ int schema_make_capture(const char *text, const struct type *type, const struct 
 	};
 	/* the expression itself has followed the first pointer */
 	struct share share = { limits->object, limits->array,
-			       limits->depth ? limits->depth - 1 : 0 };
+			       limits->depth ? limits->depth - 1 : 0, is_passed };
 	const struct type *bare = type_strip(type);
 
 	if (bare->kind == TYPE_VOID)

@@ -20,10 +20,12 @@ enum {
 
 /**
  * The capture of an expression `text` of this type, with views of what it points at if there are decoders
- * (may be NULL).  -ENOENT if nothing of it can be captured,
+ * (may be NULL).  `is_passed`: of an object that was passed by value, whose last array of no stated
+ * length is empty.  -ENOENT if nothing of it can be captured,
  * -E2BIG, -ENOMEM.
  */
-int schema_make_capture(const char *text, const struct type *type, const struct limits *limits,
-			const struct decoders *decoders, struct arena *arena, const struct schema **ret);
+int schema_make_capture(const char *text, const struct type *type, bool is_passed,
+			const struct limits *limits, const struct decoders *decoders, struct arena *arena,
+			const struct schema **ret);
 
 #endif

@@ -28,7 +28,7 @@ static size_t encode(struct visit *visit, const struct value *value, const struc
 	struct payload payload = { data, 0, cap };
 	const struct schema *schema;
 
-	if (schema_make_capture("value", value->type, &limits, NULL, module_arena(visit->live->module), &schema) < 0)
+	if (schema_make_capture("value", value->type, false, &limits, NULL, module_arena(visit->live->module), &schema) < 0)
 		fail_msg("%s", err_text());
 	fetch_value(schema, value, frame, &limits, &payload);
 	return payload.len;
