@@ -3,8 +3,8 @@
  *
  * The index over all units is made when a name is not found in the unit it is asked from; that
  * takes some ten milliseconds for a library of the size of libvirt, where the same headers are in
- * hundreds of units.  Definitions at the same line of the same size are taken for one; whether
- * others differ is compared only when that name is asked for.
+ * hundreds of units.  Definitions at the same line, of the same size and with members of the same names
+ * are taken for one; whether others differ is compared only when that name is asked for.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -30,8 +30,9 @@ enum name_class {
 struct name {
 	const char *text;
 	uint64_t die, size;
+	uint32_t members; /* a hash of their names */
 	int line;
-	struct name *next; /* definitions of the same size at other lines */
+	struct name *next; /* other definitions of the same size */
 	bool is_external; /* variable that is not static */
 	bool is_ambiguous;
 	UT_hash_handle hh;
@@ -88,6 +89,28 @@ static void add_variable(struct name *found, const struct name *name)
 	}
 }
 
+static uint32_t hash_members(Dwarf_Die *die)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	Dwarf_Die child;
+
+	if (dwarf_child(die, &child) != 0)
+		return hash;
+	do {
+		const char *name = dwarf_diename(&child);
+
+		for (; name && *name; name++)
+			hash = (hash ^ (uint8_t)*name) * 16777619u;
+		hash = (hash ^ '\n') * 16777619u;
+	} while (dwarf_siblingof(&child, &child) == 0);
+	return hash;
+}
+
+static bool looks_alike(const struct name *a, const struct name *b)
+{
+	return a->line == b->line && a->size == b->size && a->members == b->members;
+}
+
 static void add_type(struct module *module, struct name *found, const struct name *name)
 {
 	/* Those after it are dropped, which is for the index of damaged files. */
@@ -96,9 +119,9 @@ static void add_type(struct module *module, struct name *found, const struct nam
 
 	if (name->size != found->size)
 		found->is_ambiguous = true;
-	while (found->line != name->line && found->next && n++ < VARIANTS_MAX)
+	while (!looks_alike(found, name) && found->next && n++ < VARIANTS_MAX)
 		found = found->next;
-	if (found->line != name->line)
+	if (!looks_alike(found, name))
 		found->next = arena_memdup(module_arena(module), name, sizeof(*name));
 }
 
@@ -112,8 +135,9 @@ static void add_name(struct indexing *indexing, Dwarf_Die *die, int class)
 	name.line = class == NAME_VARIABLE ? 0 : die_line(die);
 	if (class != NAME_TYPEDEF)
 		die_unsigned(die, DW_AT_byte_size, &name.size);
+	name.members = class == NAME_VARIABLE || class == NAME_TYPEDEF ? 0 : hash_members(die);
 	/* Most often it is the same header again. */
-	if (found && class != NAME_VARIABLE && name.line == found->line && name.size == found->size)
+	if (found && class != NAME_VARIABLE && looks_alike(found, &name))
 		return;
 	name.die = die_id(indexing->module, die);
 	name.is_external = class == NAME_VARIABLE && die_flag(die, DW_AT_external);
