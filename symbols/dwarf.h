@@ -52,6 +52,34 @@ uint64_t addr_from_dwarf(struct module *module, Dwarf_Addr dwarf_addr);
 Dwarf_Addr addr_to_dwarf(struct module *module, uint64_t addr);
 bool module_is_code(const struct module *module, uint64_t addr); /**< in an executable segment */
 
+/* module.c, for the two files that know where debug information is. */
+int module_fd(const struct module *module);
+int module_debug_fd(const struct module *module); /**< -1: it has no separate debug file, or none yet */
+const struct module_options *module_get_options(const struct module *module);
+Dwfl *module_libdwfl(const struct module *module);
+uint64_t module_max_bytes(const struct module *module); /**< of a file to read */
+/** Remember the message there is as the reason why debug information in `file` is not read. */
+void module_refuse(struct module *module, int code, const char *file);
+/** Whether an open file may be read (bounds.h); if not, that is the reason. */
+int module_take(struct module *module, int fd, const char *file);
+/** Open a file that may be there; a negative errno.  -EBADMSG: it is a FIFO, a device or so, and that is a reason. */
+int module_open_regular(struct module *module, const char *path);
+/** A separate debug file, or the alternate file of dwz, was found. */
+void module_note_debug_file(struct module *module, int fd, bool is_alt);
+
+/* debug_file.c */
+struct debug_id {
+	unsigned char bytes[BUILD_ID_MAX];
+	size_t len;
+};
+/** libdwfl's callback; `*userdata` is the module. */
+int debug_file_find(Dwfl_Module *mod, void **userdata, const char *modname, Dwarf_Addr base, const char *file,
+		    const char *link, GElf_Word crc, char **ret);
+
+/* outside.c */
+/** Have libdw open what `dwarf` names, if all of it may be opened; `has_alt`: its alternate file is known.  0, or negative with a message. */
+int outside_settle(struct module *module, Dwarf *dwarf, bool has_alt);
+
 /* die.c */
 uint64_t die_id(struct module *module, Dwarf_Die *die);
 bool die_at(struct module *module, uint64_t id, Dwarf_Die *ret);

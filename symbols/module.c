@@ -11,13 +11,12 @@
  * lowest mapping is of the first one.  (System V gABI, "Program Header"; Linux fs/binfmt_elf.c,
  * elf_map.)
  *
- * debuginfod: libdwfl asks the servers in $DEBUGINFOD_URLS itself after all local searches failed,
- * through libdebuginfod, loaded with dlopen.  The client reads the variable at each query (elfutils
- * debuginfod-client.c), so a query is prevented by hiding it.
+ * No file is given to libelf or libdw before it was opened as a regular file (base/file.h) and measured (bounds.h); what they
+ * would open themselves is looked at first (debug_file.c, outside.c).  What cannot be read for such a reason is not there, and the
+ * module remembers why.
  */
 #include "symbols/module.h"
 
-#include <dlfcn.h>
 #include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,11 +28,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "symbols/bounds.h"
 #include "symbols/dwarf.h"
 #include "symbols/inlined.h"
 #include "symbols/symtab.h"
 #include "tracer/base/arena.h"
 #include "tracer/base/err.h"
+#include "tracer/base/file.h"
 #include "tracer/base/log.h"
 
 enum { PAGE = 4096 };
@@ -55,11 +56,15 @@ struct module {
 	char build_id_hex[2 * BUILD_ID_MAX + 1];
 
 	struct module_options options;
-	char *debuginfo_path;
 	Dwfl_Callbacks callbacks;
 	Dwfl *dwfl;
 	Dwfl_Module *dwfl_module; /* NULL also if libdwfl refused the file */
 	bool searched;            /* for DWARF */
+	int debug_fd;             /* of the separate debug file; -1 if there is none */
+	bool has_alt;             /* dwz' alternate file was found */
+	uint64_t taken;           /* bounds.h */
+	const char *refusal;      /* why DWARF is not read; NULL: nothing was refused, or it has been told */
+	int refusal_code;
 	Dwarf *dwarf;
 	Dwarf_Addr dwarf_bias;
 
@@ -69,20 +74,25 @@ struct module {
 
 /* Reading the headers. */
 
-static int check_header(Elf *elf, const char *name, GElf_Ehdr *ehdr)
+/* What is read here is at the same place in files of 32 bits; libelf sees a file only after this. */
+static int check_header(int fd, const char *name)
 {
-	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, ehdr))
+	Elf64_Ehdr ehdr = { 0 };
+
+	if (pread(fd, &ehdr, sizeof(ehdr), 0) < (ssize_t)sizeof(Elf32_Ehdr) || memcmp(ehdr.e_ident, ELFMAG, SELFMAG) != 0)
 		return err_set(-EBADMSG, "%s is not an ELF file", name);
-	if (ehdr->e_ident[EI_CLASS] != ELFCLASS64)
+	if (ehdr.e_ident[EI_CLASS] == ELFCLASS32)
 		return err_set(-ENOTSUP, "%s is a 32-bit program; only 64-bit ones can be traced",
 			       name);
-	if (ehdr->e_machine != EM_X86_64)
+	if (ehdr.e_machine != EM_X86_64)
 		return err_set(-ENOTSUP,
 			       "%s is for another kind of CPU (ELF machine %u), not x86-64", name,
-			       ehdr->e_machine);
-	if (ehdr->e_type != ET_EXEC && ehdr->e_type != ET_DYN)
+			       ehdr.e_machine);
+	if (ehdr.e_type != ET_EXEC && ehdr.e_type != ET_DYN)
 		return err_set(-EBADMSG, "%s is neither a program nor a shared library", name);
-	return 0;
+	int r = bounds_check_headers(fd);
+
+	return r < 0 ? err_context(r, "%s", name) : 0;
 }
 
 static int read_segments(struct module *module, Elf *elf, const char *name)
@@ -146,13 +156,15 @@ static int find_bias(struct module *module, uint64_t start, uint64_t offset)
 
 static int read_headers(struct module *module, uint64_t start, uint64_t offset)
 {
+	int r = check_header(module->fd, module->path);
+
+	if (r < 0)
+		return r;
 	elf_version(EV_CURRENT);
 	Elf *elf = elf_begin(module->fd, ELF_C_READ_MMAP, NULL);
-	GElf_Ehdr ehdr;
-	int r = check_header(elf, module->path, &ehdr);
 
-	if (r == 0)
-		r = read_segments(module, elf, module->path);
+	r = elf ? read_segments(module, elf, module->path)
+		: err_set(-EBADMSG, "%s is not an ELF file", module->path);
 	if (r == 0) {
 		read_build_id(module, elf);
 		r = find_bias(module, start, offset);
@@ -163,12 +175,10 @@ static int read_headers(struct module *module, uint64_t start, uint64_t offset)
 
 static int open_file(struct module *module, const char *path)
 {
-	struct stat st;
-
-	module->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a FIFO is not waited for */
-	if (module->fd < 0 || fstat(module->fd, &st) < 0)
-		return err_set(-errno, "cannot open %s: %s", module->path, strerror(errno));
-	return S_ISREG(st.st_mode) ? 0 : err_set(-EBADMSG, "%s is not an ELF file", module->path);
+	module->fd = file_open(AT_FDCWD, path, 0);
+	if (module->fd == -EBADMSG || module->fd == -EISDIR)
+		return err_set(-EBADMSG, "%s is not an ELF file", module->path);
+	return module->fd < 0 ? err_set(module->fd, "cannot open %s: %s", module->path, strerror(-module->fd)) : 0;
 }
 
 int module_open(const char *path, const char *name, uint64_t start, uint64_t offset,
@@ -180,13 +190,10 @@ int module_open(const char *path, const char *name, uint64_t start, uint64_t off
 		return err_set(-ENOMEM, "out of memory");
 	int r = 0;
 
-	module->fd = -1;
+	module->fd = module->debug_fd = -1;
 	module->options = *options;
 	module->path = strdup(name);
-	if (!module->path || asprintf(&module->debuginfo_path, ":.debug:/usr/lib/debug%s%s",
-				      options->debuginfo ? ":" : "",
-				      options->debuginfo ? options->debuginfo : "") < 0) {
-		module->debuginfo_path = NULL;
+	if (!module->path) {
 		r = err_set(-ENOMEM, "out of memory");
 		goto fail;
 	}
@@ -217,122 +224,72 @@ void module_close(struct module *module)
 	arena_free(&module->arena);
 	if (module->dwfl)
 		dwfl_end(module->dwfl);
+	bounds_give_back(module->taken);
 	if (module->fd >= 0)
 		close(module->fd);
+	if (module->debug_fd >= 0)
+		close(module->debug_fd);
 	free(module->segments);
-	free(module->debuginfo_path);
 	free(module->path);
 	free(module);
 }
 
 /* Debug information. */
 
-/* The progress callback of libdebuginfod; returning other than 0 would end the download. */
-static int report_progress(debuginfod_client *client, long done, long total)
+void module_refuse(struct module *module, int code, const char *file)
 {
-	void *(*get_user_data)(debuginfod_client *) =
-		dlsym(RTLD_DEFAULT, "debuginfod_get_user_data");
-	struct module *module = get_user_data ? get_user_data(client) : NULL;
-
-	if (module)
-		module->options.progress(module_name(module), done, total);
-	return 0;
+	if (!module->refusal) {
+		module->refusal = arena_printf(&module->arena, "%s: %s", file, err_text());
+		module->refusal_code = code;
+	}
+	log_debug("symbols", "%s: %s", file, err_text());
 }
 
-static void watch_progress(struct module *module)
+int module_take(struct module *module, int fd, const char *file)
 {
-	debuginfod_client *client = dwfl_get_debuginfod_client(module->dwfl);
-	/* The library is loaded by now, and stays: RTLD_GLOBAL only makes its functions visible to us. */
-	void *lib = dlopen("libdebuginfod.so.1", RTLD_LAZY | RTLD_GLOBAL);
+	int r = bounds_take(fd, module->options.max_mib, &module->taken);
 
-	if (!client || !lib)
-		return;
-	void (*set_progress)(debuginfod_client *, int (*)(debuginfod_client *, long, long)) =
-		dlsym(lib, "debuginfod_set_progressfn");
-	void (*set_user_data)(debuginfod_client *, void *) = dlsym(lib, "debuginfod_set_user_data");
-
-	if (set_progress && set_user_data) {
-		set_user_data(client, module);
-		set_progress(client, report_progress);
-	}
+	if (r < 0)
+		module_refuse(module, r, file);
+	return r;
 }
 
-/* Whether DIR/SUBDIR/NAME is something that open() may wait at, or that acts when it is opened. */
-static bool is_trap(const char *dir, size_t dir_len, const char *subdir, const char *name)
+int module_open_regular(struct module *module, const char *path)
 {
-	char path[PATH_MAX];
-	struct stat st;
+	int fd = file_open(AT_FDCWD, path, 0);
 
-	return snprintf(path, sizeof(path), "%.*s/%s/%s", (int)dir_len, dir, subdir, name) < PATH_MAX &&
-	       stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-}
-
-/*
- * libdwfl opens what it finds at a name that a hostile file chose (.gnu_debuglink, or dwz' alternate
- * file), beside that file: whoever owns the place could have put a FIFO there, at which it would wait
- * for ever.
- */
-static bool is_safe(const struct module *module, const char *link)
-{
-	const char *name = module_name(module), *dir = name == module->path ? "." : module->path;
-	size_t dir_len = name == module->path ? 1 : (size_t)(name - module->path);
-	char own[NAME_MAX + 1];
-	const char *const names[] = { link, own };
-
-	snprintf(own, sizeof(own), "%s.debug", name);
-	for (size_t i = 0; i < 2; i++) {
-		if (names[i] && (is_trap(dir, dir_len, ".", names[i]) || is_trap(dir, dir_len, ".debug", names[i]) ||
-				 is_trap("", 0, ".", names[i])))
-			return false;
+	if (fd == -EBADMSG) {
+		err_set(fd, "it is no regular file");
+		module_refuse(module, fd, path);
 	}
-	return true;
-}
-
-/* libdwfl's standard search, with debuginfod only if it is wanted. */
-static int find_debuginfo(Dwfl_Module *mod, void **userdata, const char *modname, Dwarf_Addr base,
-			  const char *file, const char *link, GElf_Word crc, char **ret)
-{
-	struct module *module = *userdata;
-	static const char variable[] = "DEBUGINFOD_URLS";
-	const char *urls = getenv(variable);
-	char *hidden = NULL;
-
-	if (!is_safe(module, link)) {
-		log_debug("symbols", "%s: its debug file is none", module->path);
-		return -1;
-	}
-	if (urls && urls[0] && module->options.no_debuginfod) {
-		hidden = strdup(urls);
-		if (!hidden)
-			return -1;
-		unsetenv(variable);
-	} else if (urls && urls[0] && module->options.progress) {
-		watch_progress(module);
-	}
-	int fd = dwfl_standard_find_debuginfo(mod, userdata, modname, base, file, link, crc, ret);
-
-	if (hidden)
-		setenv(variable, hidden, 1);
-	free(hidden);
 	return fd;
+}
+
+void module_note_debug_file(struct module *module, int fd, bool is_alt)
+{
+	if (is_alt)
+		module->has_alt = true;
+	else if (module->debug_fd < 0)
+		module->debug_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 /* Let libdwfl see the file where it is mapped, called by its real path: debug files are searched beside it. */
 static void report_to_dwfl(struct module *module)
 {
+	static char no_path[] = "", *nowhere = no_path; /* debug_file.c searches instead of libdwfl */
 	void **userdata = NULL;
 
 	module->callbacks = (Dwfl_Callbacks){
-		.find_debuginfo = find_debuginfo,
-		.debuginfo_path = &module->debuginfo_path,
+		.find_debuginfo = debug_file_find,
+		.debuginfo_path = &nowhere,
 	};
 	module->dwfl = dwfl_begin(&module->callbacks);
+	if (!module->dwfl || module_take(module, module->fd, module->path) < 0)
+		return;
 	int fd = fcntl(module->fd, F_DUPFD_CLOEXEC, 0);
 
-	if (!module->dwfl || fd < 0) {
-		close(fd);
+	if (fd < 0)
 		return;
-	}
 	dwfl_report_begin(module->dwfl);
 	module->dwfl_module = dwfl_report_elf(module->dwfl, module_name(module), module->path, fd,
 					      module->bias, true);
@@ -369,6 +326,8 @@ Dwarf *module_dwarf(struct module *module, Dwarf_Addr *bias)
 			log_debug("symbols", "%s: %s", module->path, dwfl_errmsg(-1));
 		else if (!has_units(module->dwarf))
 			module->dwarf = NULL;
+		else if (outside_settle(module, module->dwarf, module->has_alt) < 0)
+			module->dwarf = NULL;
 	}
 	module->searched = true;
 	if (bias)
@@ -391,6 +350,15 @@ enum debug_level module_debug_level(struct module *module)
 	if (module_dwarf(module, NULL))
 		return DEBUG_DWARF;
 	return symtab_is_full(module) ? DEBUG_SYMTAB : DEBUG_NONE;
+}
+
+const char *module_tell_refusal(struct module *module, int *code)
+{
+	const char *refusal = module_dwarf(module, NULL) ? NULL : module->refusal;
+
+	*code = module->refusal_code;
+	module->refusal = NULL;
+	return refusal;
 }
 
 const char *module_debug_file(struct module *module)
@@ -427,6 +395,31 @@ size_t module_build_id(const struct module *module, const unsigned char **ret)
 const char *module_build_id_hex(const struct module *module)
 {
 	return module->build_id_hex;
+}
+
+int module_fd(const struct module *module)
+{
+	return module->fd;
+}
+
+int module_debug_fd(const struct module *module)
+{
+	return module->debug_fd;
+}
+
+const struct module_options *module_get_options(const struct module *module)
+{
+	return &module->options;
+}
+
+Dwfl *module_libdwfl(const struct module *module)
+{
+	return module->dwfl;
+}
+
+uint64_t module_max_bytes(const struct module *module)
+{
+	return (module->options.max_mib ? module->options.max_mib : BOUNDS_DEFAULT_MIB) << 20;
 }
 
 uint64_t module_bias(const struct module *module)

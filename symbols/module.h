@@ -31,6 +31,7 @@ enum debug_level {
 struct module_options {
 	const char *debuginfo; /**< extra directories searched for separate debug files, ':' between them; or NULL */
 	bool no_debuginfod;
+	uint64_t max_mib; /**< how much debug information may be read and unpacked (symbols/bounds.h); 0: the default */
 	/** Called while a download goes on; NULL for none.  `done` and `total` bytes, total 0 if unknown. */
 	void (*progress)(const char *module, long done, long total);
 };
@@ -53,6 +54,11 @@ size_t module_build_id(const struct module *module, const unsigned char **ret); 
 const char *module_build_id_hex(const struct module *module);                   /**< "" if none */
 enum debug_level module_debug_level(struct module *module);                     /**< searches on first use */
 const char *module_debug_file(struct module *module); /**< where it was found; NULL if nowhere */
+/**
+ * Why debug information that is there is not read: told once, NULL then and if there is nothing to be told.  `code`: -EFBIG if
+ * a larger `max_mib` would let it be read.
+ */
+const char *module_tell_refusal(struct module *module, int *code);
 uint64_t module_bias(const struct module *module);    /**< addr = faddr + bias */
 bool module_contains(const struct module *module, uint64_t addr); /**< in one of its PT_LOAD segments */
 

@@ -38,6 +38,7 @@ static void print_help(FILE *out)
 "      --preset NAME\n"
 "  -a, --all            every file mapped in the process, not only those that matter for it\n"
 "      --no-debuginfod  do not ask debuginfod\n"
+"      --max-debuginfo MIB  read at most so much of one file, unpack at most so much of all (512)\n"
 "  -h, --help\n"
 "\n"
 "Examples:\n"
@@ -116,7 +117,13 @@ static void print_module(struct doctor *doctor, struct mapped_file *file)
 	if (file->deleted)
 		log_answer("%-16s replaced on disk since the process mapped it: %s", "", file->path);
 	if (level != DEBUG_DWARF) {
-		print_remedy(file, module);
+		int code;
+		const char *why = module_tell_refusal(module, &code);
+
+		if (why)
+			log_answer("%-16s not read: %s%s", "", why, code == -EFBIG ? " (see --max-debuginfo)" : "");
+		else
+			print_remedy(file, module);
 		doctor->problems++;
 	}
 }
@@ -163,6 +170,7 @@ static const struct option long_options[] = {
 	{ "preset", required_argument, NULL, 'P' },
 	{ "all", no_argument, NULL, 'a' },
 	{ "no-debuginfod", no_argument, NULL, 'D' },
+	{ "max-debuginfo", required_argument, NULL, 'M' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -222,6 +230,9 @@ int cmd_doctor(int argc, char **argv)
 			break;
 		case 'D':
 			options.no_debuginfod = true;
+			break;
+		case 'M':
+			r = target_parse_max_debuginfo(optarg, &options.max_mib);
 			break;
 		case 'h':
 			print_help(stdout);

@@ -50,6 +50,7 @@ static void print_help(FILE *out)
 "      --decoders       the decoders there are\n"
 "      --debuginfo DIRS search separate debug info here too (a:b:c)\n"
 "      --no-debuginfod  download nothing\n"
+"      --max-debuginfo MIB  read at most so much of one file, unpack at most so much of all (512)\n"
 "  -h, --help\n"
 "\n"
 "Examples:\n"
@@ -95,6 +96,7 @@ static int list_module(struct list *list, struct module *module, const struct pa
 	struct function_list functions = { 0 };
 	int r = function_find(module, pattern, &functions);
 
+	target_tell_refusal(module);
 	for (size_t i = 0; i < functions.n; i++)
 		print_function(functions.items[i]);
 	for (size_t i = 0; i < functions.n_inlined; i++)
@@ -196,6 +198,7 @@ static int list_types(struct list *list, const struct pattern *pattern)
 			continue;
 		int error = find_type(module, pattern->name, &list->arena, &type);
 
+		target_tell_refusal(module);
 		if (error < 0) {
 			r = error == -ENOENT ? r : error;
 			continue;
@@ -281,7 +284,7 @@ static int open_file(struct list *list, const char *path)
 
 /* The command line. */
 
-enum { OPT_DECODERS = 256, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD };
+enum { OPT_DECODERS = 256, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD, OPT_MAX_DEBUGINFO };
 
 static const struct option long_options[] = {
 	{ "pid", required_argument, NULL, 'p' },
@@ -290,6 +293,7 @@ static const struct option long_options[] = {
 	{ "decoders", no_argument, NULL, OPT_DECODERS },
 	{ "debuginfo", required_argument, NULL, OPT_DEBUGINFO },
 	{ "no-debuginfod", no_argument, NULL, OPT_NO_DEBUGINFOD },
+	{ "max-debuginfo", required_argument, NULL, OPT_MAX_DEBUGINFO },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -438,6 +442,9 @@ int cmd_list(int argc, char **argv)
 			break;
 		case OPT_NO_DEBUGINFOD:
 			list.options.no_debuginfod = true;
+			break;
+		case OPT_MAX_DEBUGINFO:
+			r = target_parse_max_debuginfo(optarg, &list.options.max_mib);
 			break;
 		case 'h':
 			print_help(stdout);

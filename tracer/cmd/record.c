@@ -70,6 +70,7 @@ static void print_help(FILE *out)
 "Other:\n"
 "      --debuginfo DIRS   search separate debug info here too (a:b:c)\n"
 "      --no-debuginfod    download nothing\n"
+"      --max-debuginfo MIB  read at most so much of one file, unpack at most so much of all (512)\n"
 "  -q, --quiet            only warnings and the summary\n"
 "  -h, --help\n"
 "\n"
@@ -87,7 +88,7 @@ static void print_help(FILE *out)
 
 enum {
 	OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_NO_DECODERS, OPT_MAX_PAUSE, OPT_MAX_RATE,
-	OPT_BUFFER, OPT_FORCE, OPT_LIVE, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD,
+	OPT_BUFFER, OPT_FORCE, OPT_LIVE, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD, OPT_MAX_DEBUGINFO,
 };
 
 static const struct option long_options[] = {
@@ -112,6 +113,7 @@ static const struct option long_options[] = {
 	{ "live", no_argument, NULL, OPT_LIVE },
 	{ "debuginfo", required_argument, NULL, OPT_DEBUGINFO },
 	{ "no-debuginfod", no_argument, NULL, OPT_NO_DEBUGINFOD },
+	{ "max-debuginfo", required_argument, NULL, OPT_MAX_DEBUGINFO },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -228,6 +230,9 @@ static int parse_option(struct record_options *options, int opt, const char *arg
 		break;
 	case OPT_NO_DEBUGINFOD:
 		session->modules.no_debuginfod = true;
+		break;
+	case OPT_MAX_DEBUGINFO:
+		r = target_parse_max_debuginfo(arg, &session->modules.max_mib);
 		break;
 	case 'q':
 		options->quiet = true;

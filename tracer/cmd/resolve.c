@@ -48,6 +48,7 @@ static int search(struct module_set *set, struct file_range range, const struct 
 			continue;
 		int r = function_find(module, pattern, found);
 
+		target_tell_refusal(module);
 		if (r < 0)
 			return r;
 	}

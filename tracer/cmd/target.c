@@ -16,6 +16,7 @@
 #include "tracer/base/array.h"
 #include "tracer/base/clock.h"
 #include "tracer/base/err.h"
+#include "tracer/base/log.h"
 #include "tracer/remote/maps.h"
 
 static const char libvirt_driver[] = "libvirt_driver_qemu.so";
@@ -41,6 +42,27 @@ int target_parse_pid(const char *text, pid_t *ret)
 		return err_set(-EINVAL, "-p needs a process id, not '%s'", text);
 	*ret = (pid_t)pid;
 	return 0;
+}
+
+int target_parse_max_debuginfo(const char *text, uint64_t *ret_mib)
+{
+	enum { MAX_MIB = 1 << 20 };
+	char *end;
+	long long mib = strtoll(text, &end, 10);
+
+	if (end == text || *end || mib < 1 || mib > MAX_MIB)
+		return err_set(-EINVAL, "--max-debuginfo needs a number of MiB from 1 to %d, not '%s'", MAX_MIB, text);
+	*ret_mib = (uint64_t)mib;
+	return 0;
+}
+
+void target_tell_refusal(struct module *module)
+{
+	int code;
+	const char *why = module_tell_refusal(module, &code);
+
+	if (why)
+		log_warn("debug info is not read: %s%s", why, code == -EFBIG ? " (see --max-debuginfo)" : "");
 }
 
 const char *target_comm(pid_t pid, char *buf, size_t len)

@@ -28,6 +28,12 @@ int exit_status(int error);
 /** The argument of -p.  -EINVAL with a message. */
 int target_parse_pid(const char *text, pid_t *ret);
 
+/** The argument of --max-debuginfo.  -EINVAL with a message. */
+int target_parse_max_debuginfo(const char *text, uint64_t *ret_mib);
+
+/** Warn, once, if there is debug information of a module that is not read. */
+void target_tell_refusal(struct module *module);
+
 /**
  * Find the one process called `name` (its comm, or the last part of its executable's path).
  * -ESRCH if there is none, -EMLINK with the candidates listed if there are several.

@@ -1,6 +1,7 @@
 #include "tracer/trace/pack.h"
 
 #include "tracer/base/err.h"
+#include "tracer/base/file.h"
 #include "tracer/trace/directory.h"
 #include "tracer/trace/packet.h"
 #include "tracer/trace/scratch.h"
@@ -258,19 +259,15 @@ static int get_trace(struct archive *archive, int dirfd, uint64_t room, const ch
 
 static int open_archive(struct archive *archive, const char *file, uint64_t *room)
 {
-	int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd = file_open(AT_FDCWD, file, 0);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		int r = err_set(-errno, "cannot open %s: %s", file, strerror(errno));
-
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
-	close(fd);
-	if (!S_ISREG(st.st_mode))
+	if (fd == -EBADMSG || fd == -EISDIR)
 		return not_a_trace(file);
+	if (fd < 0)
+		return err_set(fd, "cannot open %s: %s", file, strerror(-fd));
+	fstat(fd, &st);
+	close(fd);
 	*room = (uint64_t)st.st_size * RATIO_MAX;
 	*room = *room > SIZE_MAX_ALWAYS ? *room : SIZE_MAX_ALWAYS;
 	/* Only these: the fewer parsers the better. */

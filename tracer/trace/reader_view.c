@@ -2,6 +2,7 @@
 
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
+#include "tracer/base/file.h"
 #include "tracer/trace/directory.h"
 #include "tracer/trace/packet.h"
 #include "tracer/trace/scratch.h"
@@ -82,10 +83,12 @@ static int scan_name(struct scan *scan, int dirfd, const uint8_t uuid[16], const
 	file->number = number;
 	strcpy(file->name, name);
 	file->state = FILE_WRONG;
-	int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd = file_open(dirfd, name, 0);
 
+	if (fd == -ENOENT || fd == -EBADMSG || fd == -EISDIR)
+		return 0;
 	if (fd < 0)
-		return errno == ENOENT ? 0 : err_set(-errno, "cannot open %s: %m", name);
+		return err_set(fd, "cannot open %s: %s", name, strerror(-fd));
 	file->state = check_header(fd, uuid, &file->header);
 	close(fd);
 	return 0;
@@ -169,9 +172,9 @@ static int copy_packet(int dirfd, int to, const struct packet_file *file)
 {
 	struct packet_header header = file->header;
 	uint64_t len = header.content_size / 8;
-	int in = openat(dirfd, file->name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int in = file_open(dirfd, file->name, 0);
 	int out = openat(to, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int r = in < 0 || out < 0 ? -errno : copy_bytes(in, out, len);
+	int r = in < 0 ? in : out < 0 ? -errno : copy_bytes(in, out, len);
 
 	header.packet_size = header.content_size;
 	if (r == 0 && pwrite(out, &header, sizeof(header), 0) != sizeof(header))
@@ -274,7 +277,7 @@ static bool has_packet(int dirfd, const uint8_t uuid[16], uint64_t number, struc
 	char name[PACKET_NAME_MAX];
 
 	packet_name(name, number);
-	int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd = file_open(dirfd, name, 0);
 	bool found = fd >= 0 && check_header(fd, uuid, ret) != FILE_WRONG;
 
 	if (fd >= 0)

@@ -3,6 +3,7 @@
 #include "tracer/base/arena.h"
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
+#include "tracer/base/file.h"
 #include "tracer/trace/directory.h"
 #include "tracer/trace/metadata.h"
 #include "tracer/trace/packet.h"
@@ -73,7 +74,7 @@ static int open_packet(int dirfd, uint64_t number)
 	char name[PACKET_NAME_MAX];
 
 	packet_name(name, number);
-	return openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	return file_open(dirfd, name, O_NOFOLLOW);
 }
 
 static int list_packets(struct rewrite *rw)
