@@ -400,9 +400,13 @@ int engine_arm(struct engine *engine)
 	know_threads(engine);
 	struct thread *paused = pause_for_writing(engine->proc);
 
-	for (size_t i = 0; r == 0 && i < engine->probes.n; i++)
-		if (wants_arming(engine->probes.items[i]))
-			r = hold_sites(engine, engine->probes.items[i]);
+	for (size_t i = 0; r == 0 && i < engine->probes.n; i++) {
+		if (!wants_arming(engine->probes.items[i]))
+			continue;
+		r = hold_sites(engine, engine->probes.items[i]);
+		if (!paused && !engine->held)
+			engine_serve_waiting(engine); /* who has hit one need not wait for all */
+	}
 	pause_end(engine->proc, paused);
 	engine->phase = ENGINE_ARMED;
 	return r;

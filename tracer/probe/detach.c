@@ -1,7 +1,7 @@
 /*
  * Leaving
  *
- *	1. the text is restored; from now on nobody traps any more
+ *	1. the text is restored; from now on nobody traps any more, and nothing is planted
  *	2. every task is asked to stop
  *	3. whatever it stops for, the decisions of dispatch.c are taken, and it is detached instead of continued
  *	4. the last one takes the handler of SIGTRAP out of the process on its way (protect.c); unless an int3 may be left, be it that
@@ -34,32 +34,37 @@
 #include "tracer/remote/event.h"
 #include "tracer/remote/pause.h"
 #include "tracer/remote/thread.h"
+#include "tracer/remote/urgency.h"
 
 static const uint64_t patience_ns = 5ull * 1000 * 1000 * 1000;
 static const uint64_t keeper_patience_ns = 1000ull * 1000 * 1000; /* when all others are gone; it runs meanwhile */
 static const uint64_t ask_again_ns = 20 * 1000 * 1000;
 
-/* Nobody may live in the memory any more: then there is nothing to be restored. */
-static int restore_now(struct engine *engine)
+/* With these mappings, as far as they are known. */
+static int restore_by(struct engine *engine, int r, struct maps *maps)
 {
-	struct maps maps = { 0 };
-	int r = proc_maps(engine->proc, &maps);
-
+	/* Nobody may live in the memory any more: then there is nothing to be restored. */
 	if (r < 0 && r != -ESRCH)
 		return r;
-	site_drop_unmapped(engine->sites, &maps);
-	r = site_disarm_all(engine->sites, &maps);
-	maps_free(&maps);
+	site_drop_unmapped(engine->sites, maps);
+	r = site_disarm_all(engine->sites, maps);
+	maps_free(maps);
 	return r;
 }
 
 static int restore_text(struct engine *engine)
 {
+	struct maps maps = { 0 };
+
+	/* Threads that hit a site while this is read are not to wait for it. */
+	int r = engine->sites ? engine_maps(engine, &maps) : 0;
+
+	engine->phase = ENGINE_DETACHING;
 	if (!engine->sites)
 		return 0;
 	struct thread *paused = pause_for_writing(engine->proc);
-	int r = restore_now(engine);
 
+	r = restore_by(engine, r, &maps);
 	pause_end(engine->proc, paused);
 	KILL_POINT("detach-restored");
 	return r;
@@ -90,7 +95,10 @@ static void restore_rest(struct engine *engine, pid_t tid)
 	if (!engine->sites || !engine->proc->poke || !site_count_armed(engine->sites))
 		return;
 	engine->proc->stopped = proc_thread(engine->proc, tid);
-	restore_now(engine);
+	struct maps maps = { 0 };
+	int r = proc_maps(engine->proc, &maps);
+
+	restore_by(engine, r, &maps);
 }
 
 /*
@@ -263,7 +271,6 @@ int engine_detach(struct engine *engine)
 
 	if (engine->phase == ENGINE_DETACHED)
 		return 0;
-	engine->phase = ENGINE_DETACHING;
 	int r = restore_text(engine);
 
 	release_held(engine);
@@ -276,6 +283,7 @@ int engine_detach(struct engine *engine)
 		r = 0;
 	forget_all(engine);
 	dismiss_guardian(engine);
+	urgency_stop();
 	engine->phase = ENGINE_DETACHED;
 	engine->stats.threads = 0;
 	engine->stats.detach_ns = engine_now_ns() - start_ns;

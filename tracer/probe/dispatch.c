@@ -141,8 +141,6 @@ static void pass_signal(struct engine *engine, struct thread *thread, int sig)
 static void count_stop(struct engine *engine, const struct site *site, uint64_t ns)
 {
 	engine->stats.stopped_ns += ns;
-	if (ns > engine->stats.longest_stop_ns)
-		engine->stats.longest_stop_ns = ns;
 	for (size_t i = 0; i < site->roles.n; i++) {
 		struct probe *probe = site->roles.items[i].probe;
 
@@ -221,7 +219,7 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 		let_go_changed(engine, site);
 	pass_site(engine, thread, site);
 	if (recorded) {
-		uint64_t held_ns = engine_now_ns() - now_ns;
+		uint64_t held_ns = engine->proc->held_ns;
 
 		count_stop(engine, site, held_ns);
 		if (engine->phase != ENGINE_DETACHING) /* or it is forgotten by now */
@@ -255,9 +253,8 @@ static struct site *site_of(struct engine *engine, const struct thread *thread, 
 	return NULL;
 }
 
-static void handle_trap(struct engine *engine, struct thread *thread)
+static void handle_trap(struct engine *engine, struct thread *thread, uint64_t now_ns)
 {
-	uint64_t now_ns = engine_now_ns();
 	struct user_regs_struct regs;
 
 	KILL_POINT("hit-seen");
@@ -415,12 +412,13 @@ static void handle_stop(struct engine *engine, struct thread *thread, const stru
 {
 	switch (event->kind) {
 	case EVENT_TRAP:
-		handle_trap(engine, thread);
+		handle_trap(engine, thread, event->seen_ns);
 		break;
 	case EVENT_SIGNAL:
 		pass_signal(engine, thread, event->value);
 		break;
 	case EVENT_GROUP_STOP:
+		thread->held_since_ns = 0; /* not by us */
 		if (engine->phase == ENGINE_DETACHING && thread != engine->keeper)
 			release_paused(engine, thread); /* the kernel keeps the group stop */
 		else
@@ -461,6 +459,8 @@ void engine_handle(struct engine *engine, const struct event *event)
 		return;
 	}
 	engine->proc->stopped = thread;
+	if (!thread->held_since_ns)
+		thread->held_since_ns = event->since_ns;
 	thread->settled = true;
 	if (thread->kind != THREAD_NEW || receive(engine, thread, event))
 		handle_stop(engine, thread, event);
@@ -468,22 +468,39 @@ void engine_handle(struct engine *engine, const struct event *event)
 
 void engine_serve_all(struct engine *engine)
 {
-	struct event event;
-	bool any = false;
+	if (engine->phase == ENGINE_ATTACHED && !engine->held)
+		engine_serve_waiting(engine);
+}
 
-	if (engine->phase != ENGINE_ATTACHED || engine->held)
-		return;
+void engine_serve_waiting(struct engine *engine)
+{
+	struct event event;
+
 	for (int i = 0; i < SERVE_MAX; i++) {
 		if (event_next(engine->proc, false, &event) < 0 || event.kind == EVENT_NONE)
 			break;
 		engine_handle(engine, &event);
-		any = true;
 	}
-	uint64_t now_ns = engine_now_ns(), held_ns = now_ns - engine->last_serve_ns;
+}
 
-	if (any && held_ns > engine->stats.start_pause_ns)
-		engine->stats.start_pause_ns = held_ns;
-	engine->last_serve_ns = now_ns;
+/* Not within itself: a thread that is being served stands in its stop. */
+static void serve_meanwhile(void *ctx)
+{
+	struct engine *engine = ctx;
+
+	engine->proc->meanwhile = NULL;
+	guardian_beat(&engine->guardian);
+	engine_serve_waiting(engine);
+	engine->proc->meanwhile = serve_meanwhile;
+}
+
+int engine_maps(struct engine *engine, struct maps *ret)
+{
+	engine->proc->meanwhile = serve_meanwhile;
+	int r = proc_maps(engine->proc, ret);
+
+	engine->proc->meanwhile = NULL;
+	return r;
 }
 
 void engine_serve_quietly(struct engine *engine, struct thread *thread)

@@ -63,6 +63,7 @@
 #include "tracer/remote/seize.h"
 #include "tracer/remote/spawn.h"
 #include "tracer/remote/thread.h"
+#include "tracer/remote/urgency.h"
 
 static const uint64_t idle_at_least_ns = 250 * 1000 * 1000;
 enum { GUARDIAN_TRIES = 300, FILES_AT_ONCE = 64 };
@@ -99,7 +100,6 @@ static int engine_new(pid_t pid, const struct engine_ops *ops, void *ctx, struct
 	engine->ops = ops;
 	engine->ctx = ctx;
 	engine->journal.fd = -1;
-	engine->last_serve_ns = engine_now_ns();
 	int r = proc_open(pid, &engine->proc);
 
 	if (r < 0) {
@@ -247,6 +247,8 @@ static int take_precautions(struct engine *engine)
 	if (r == 0)
 		r = start_guardian(engine);
 	KILL_POINT("guardian-started");
+	if (r == 0)
+		urgency_start();
 	return r;
 }
 
@@ -384,21 +386,13 @@ static void release_at_exec(struct engine *engine)
 
 static int start(struct engine *engine)
 {
-	bool first = engine->phase == ENGINE_ATTACHED;
-
-	if (first)
+	if (engine->phase == ENGINE_ATTACHED)
 		protect_start(engine); /* it serves stops meanwhile */
-	uint64_t start_ns = engine_now_ns();
-
 	libraries_watch(engine);
 	int r = engine_arm(engine);
 
 	if (engine->held_at_exec)
 		release_at_exec(engine);
-	uint64_t held_ns = engine_now_ns() - start_ns;
-
-	if (first && held_ns > engine->stats.start_pause_ns)
-		engine->stats.start_pause_ns = held_ns;
 	return r;
 }
 
@@ -407,6 +401,7 @@ static int idle(struct engine *engine, uint64_t now_ns)
 	look_for_lazy_memory(engine, FILES_AT_ONCE);
 	engine->last_idle_ns = now_ns;
 	engine->n_stacks = 0;
+	urgency_renew();
 	libraries_poll(engine, now_ns);
 	if (engine->ops->idle)
 		engine->ops->idle(engine->ctx);
@@ -486,6 +481,7 @@ void engine_set_patience(struct engine *engine, uint64_t ns)
 void engine_get_stats(const struct engine *engine, struct engine_stats *ret)
 {
 	*ret = engine->stats;
+	ret->longest_stop_ns = engine->proc->longest_held_ns;
 	if (engine->phase < ENGINE_DETACHING)
 		ret->threads = proc_count(engine->proc);
 	ret->sites = engine->sites ? site_count_armed(engine->sites) : 0;

@@ -90,13 +90,13 @@ struct engine_ops {
 struct engine_stats {
 	size_t threads, sites;
 	uint64_t hits, calls;
-	uint64_t stopped_ns, longest_stop_ns; /**< from seeing a stop to letting the thread go on, summed, and the longest */
+	uint64_t stopped_ns; /**< for which hits held their threads, as these felt it as far as that can be known, summed */
+	uint64_t longest_stop_ns; /**< the longest of these, and of all other stops: attaching and detaching too */
 	uint64_t missed;  /**< hits that could not be recorded (thread gone, memory gone) */
 	uint64_t attach_ns, detach_ns; /**< what attaching and detaching took */
 	uint64_t moved;    /**< after detaching: int3s that went with code that the program moved; the handler of SIGTRAP stays for them */
 	uint64_t undone;   /**< after detaching: int3s that somebody else had taken away; calls are missing since */
 	uint64_t repaired; /**< places restored while attaching, which a killed virtrace had left */
-	uint64_t start_pause_ns; /**< longest time any thread was held while attaching and arming */
 };
 
 /**

@@ -126,7 +126,7 @@ struct engine {
 	enum target_end end;
 	int end_status;
 	atomic_bool stop; /**< engine_stop() */
-	uint64_t last_serve_ns, last_idle_ns;
+	uint64_t last_idle_ns;
 	struct engine_stats stats;
 };
 
@@ -141,6 +141,10 @@ void engine_handle(struct engine *engine, const struct event *event);
  * Handle what has stopped, unless sites are armed or a thread is held; for the time of attaching.
  */
 void engine_serve_all(struct engine *engine);
+/** The same whatever is armed; no stopped thread may be kept that is not consumed (event.h). */
+void engine_serve_waiting(struct engine *engine);
+/** proc_maps(), and meanwhile the same. */
+int engine_maps(struct engine *engine, struct maps *ret);
 /** For a thread that works for us: handle its stop, record nothing. */
 void engine_serve_quietly(struct engine *engine, struct thread *thread);
 /**

@@ -18,9 +18,13 @@
  * ours to take away.  Where the guardian may not trace the tracer, it learns of its end from a pipe whose other end only the tracer
  * has: a little late, and the handler in the target comes first; children are left to it.
  *
- * A tracer hangs if its heartbeat stands still for HUNG_ROUNDS of the guardian's own wake-ups, and a thread of the target is stopped
- * by it.  Wake-ups are counted, not time: on a machine that was suspended both have slept.  A hung tracer is killed, which the
- * target's handler makes harmless; where there is none (`fragile`), a tracer that was only stopped is continued first.
+ * A tracer hangs if its heartbeat stands still for HUNG_MS, and a thread of the target is stopped by it.  What counts is not the time
+ * that passes, but what the tracer could have made of it: between two wake-ups of the guardian, which on a machine that was suspended
+ * have slept as long, a tracer that wants a CPU has had what it ran, one that sleeps, or is stopped, all.  So one that starves is let live.
+ * A hung tracer is killed, which the target's handler makes harmless; where there is none (`fragile`), a tracer that was only stopped is
+ * continued first.  Who sees virtrace end is told why.
+ *
+ * Both hold threads of others, the tracer those of the target, the guardian the tracer: so both run before them (urgency.h).
  *
  * The tracer watches the guardian in return: the pipe tells when nobody has its other end any more.  Then it starts another one.
  *
@@ -53,14 +57,15 @@
 #include "tracer/probe/repair.h"
 #include "tracer/remote/lifeline.h"
 #include "tracer/remote/proc.h"
+#include "tracer/remote/urgency.h"
 
 enum {
 	ROUND_MS = 100,
-	HUNG_ROUNDS = 20,
+	HUNG_MS = 2000,
 	REPAIR_PASSES = 50, REPAIR_PAUSE_MS = 2,
 	READY_WAIT_MS = 2000, GONE_WAIT_MS = 1000,
 };
-enum { LIFE_FD, MEM_FD, MAPS_FD, JOURNAL_FD, CHILD_FD, WILL_FD, N_FDS = WILL_FD + 2 }; /* all that it keeps open */
+enum { LIFE_FD, MEM_FD, MAPS_FD, JOURNAL_FD, CHILD_FD, SAY_FD, WILL_FD, N_FDS = WILL_FD + 2 }; /* all that it keeps open */
 
 /* What is written to the pipe. */
 enum { TARGET_LEFT = 't', DISMISSED = 'd' };
@@ -150,28 +155,65 @@ static bool is_stopped_by_tracer(const char *task_path, long tid)
 	return end && end[1] == ' ' && end[2] == 't';
 }
 
-static void end_hang(int times)
+static bool has_killed;
+
+static void end_hang(unsigned times)
 {
 	pid_t tracer = journal->file->tracer;
 
 	if (process_start_time(tracer) != journal->file->tracer_start_time)
 		return;
-	kill(tracer, shared->fragile && times == 1 ? SIGCONT : SIGKILL);
+	has_killed = !(shared->fragile && times == 1);
+	kill(tracer, has_killed ? SIGKILL : SIGCONT);
+}
+
+/* ns for which the tracer has run: the first number of /proc/TID/schedstat; 0 where the kernel does not count that. */
+static uint64_t run_ns(pid_t tracer)
+{
+	char path[64], text[96];
+
+	put(put_number(put(path, "/proc/"), tracer), "/schedstat");
+	read_file(path, text, sizeof(text));
+	return strtoull(text, NULL, 10);
+}
+
+/* What the tracer could have made of this round. */
+static unsigned could_use_ms(void)
+{
+	static uint64_t last_ns;
+	pid_t tracer = journal->file->tracer;
+	uint64_t ns = run_ns(tracer), ran_ms = (ns - last_ns) / 1000000;
+
+	last_ns = ns;
+	return ns && proc_state(tracer, tracer) == 'R' && ran_ms < ROUND_MS ? (unsigned)ran_ms : ROUND_MS;
 }
 
 static void look_for_hang(void)
 {
 	static uint64_t last_beat;
-	static int rounds, hangs;
+	static unsigned still_ms, hangs;
 	uint64_t beat = shared->beat;
+	unsigned ms = could_use_ms();
 
-	rounds = beat == last_beat ? rounds + 1 : 0;
+	still_ms = beat == last_beat ? still_ms + ms : 0;
 	last_beat = beat;
-	if (rounds < HUNG_ROUNDS)
+	if (still_ms < HUNG_MS)
 		return;
 	if (for_each_thread(is_stopped_by_tracer))
 		end_hang(++hangs);
-	rounds = 0;
+	still_ms = 0;
+}
+
+/* To whom virtrace speaks, if he listens: nobody is waited for. */
+static void say_why(void)
+{
+	static const char text[] = "virtrace: it did nothing for 2 seconds while it held threads of the process: its guardian has killed it "
+				   "and put the process right\n";
+	struct pollfd file = { .fd = SAY_FD, .events = POLLOUT };
+
+	if (has_killed && poll(&file, 1, 0) == 1 && file.revents & POLLOUT && write(SAY_FD, text, sizeof(text) - 1) < 0) {
+		/* He is gone. */
+	}
 }
 
 static uint64_t now_ms(void)
@@ -329,6 +371,8 @@ static void __attribute__((noreturn)) run(pid_t tracer)
 		lifeline_let_go(tracer);
 	if (!shared->dismissed && clean)
 		unlink(journal->path);
+	say_why();
+	urgency_lower();
 	execute_will();
 	_exit(0);
 }
@@ -337,6 +381,7 @@ static void __attribute__((noreturn)) run(pid_t tracer)
 
 static void leave_alone(void)
 {
+	urgency_raise();
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	sigset_t all;
 
@@ -350,7 +395,7 @@ static void leave_alone(void)
 		_exit(1);
 }
 
-/* Keep these, from 0 on, and nothing of the terminal. */
+/* Keep these, from 0 on. */
 static void keep_files(int life, const struct repair_target *target)
 {
 	int n = will.execute ? N_FDS : WILL_FD;
@@ -361,6 +406,7 @@ static void keep_files(int life, const struct repair_target *target)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	files[CHILD_FD] = signalfd(-1, &child, SFD_CLOEXEC);
+	files[SAY_FD] = fcntl(STDERR_FILENO, F_GETFD) < 0 ? open("/dev/null", O_WRONLY) : STDERR_FILENO;
 	for (int i = 0; i < n; i++)
 		files[i] = fcntl(files[i], F_DUPFD, N_FDS);
 	for (int i = 0; i < n; i++)

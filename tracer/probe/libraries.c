@@ -57,12 +57,12 @@ static uint64_t hash_libraries(const struct maps *maps)
 	return hash;
 }
 
-/* Read the maps anew and compare; what is gone is forgotten. */
-static bool refresh(struct engine *engine)
+/* Read the maps anew and compare; what is gone is forgotten.  `serve`: threads that stop meanwhile are served. */
+static bool refresh(struct engine *engine, bool serve)
 {
 	struct maps maps;
 
-	if (proc_maps(engine->proc, &maps) < 0)
+	if ((serve ? engine_maps(engine, &maps) : proc_maps(engine->proc, &maps)) < 0)
 		return false;
 	uint64_t hash = hash_libraries(&maps);
 	bool changed = hash != engine->libraries_hash;
@@ -104,7 +104,7 @@ void libraries_watch(struct engine *engine)
 	engine->watches_libraries = true;
 	if (prepare_hook(engine) < 0)
 		log_debug("libraries", "no hook in the loader: looking once a second");
-	refresh(engine);
+	refresh(engine, false);
 	engine->phase = ENGINE_ARMED;
 }
 
@@ -161,7 +161,7 @@ static void settle(struct engine *engine)
 
 void libraries_changed(struct engine *engine, struct thread *thread, const struct user_regs_struct *regs, uint64_t now_ns)
 {
-	bool changed = is_consistent(engine) && refresh(engine);
+	bool changed = is_consistent(engine) && refresh(engine, false);
 
 	if (engine->held || !changed) {
 		let_go(engine, thread);
@@ -199,6 +199,6 @@ void libraries_poll(struct engine *engine, uint64_t now_ns)
 	if (!engine->watches_libraries || engine->loader_site || now_ns - engine->libraries_seen_ns < poll_ns)
 		return;
 	engine->libraries_seen_ns = now_ns;
-	if (refresh(engine))
+	if (refresh(engine, true))
 		tell(engine);
 }

@@ -17,6 +17,10 @@
  * that was not, found by asking one by one; when none has anything, the next round begins. Asking
  * costs a system call a thread, so when only one thread had anything in a whole round it may take
  * more and more turns before the others are asked (`patience`).
+ *
+ * How long a task has been stopped when we see it nobody tells.  It ran when it was let go, or a look found it running, and when a look
+ * at all found nobody: so it cannot be longer than since then.  That is close where we were at work all the time.  Where we have slept
+ * for it, it was the stop that woke us up: then it is as long as we waited for a CPU.
  */
 #include "tracer/remote/event.h"
 
@@ -32,9 +36,13 @@
 #include "tracer/base/err.h"
 #include "tracer/remote/polling.h"
 #include "tracer/remote/proc.h"
+#include "tracer/remote/urgency.h"
 
 enum { SYSCALL_MARK = 0x80 }; /* of PTRACE_O_TRACESYSGOOD */
-enum { WAIT_STEP_US = 50 };
+enum { WAIT_STEP_US = 50, STARVE_LOOK_US = 5000, STARVE_MAX_US = 800 * 1000 };
+static const uint64_t slept_ns = 50 * 1000, /* a wait that took longer has slept */
+		      crowded_ns = 1000 * 1000, /* only after such a long one it is worth asking how long we waited for a CPU */
+		      noticed_ns = 100 * 1000; /* what seeing a stop takes anyhow is not counted */
 enum { PATIENCE_MAX = 16, BLIND_WAITS = 8, TICK_NS = 10 * 1000 * 1000, SLOW_TICK_NS = 100 * 1000 * 1000, BUSY = 16 };
 
 /* Of all signals one that nobody uses: ours goes to one thread, and only while it waits. */
@@ -101,9 +109,15 @@ static int look(idtype_t type, pid_t id, int flags, siginfo_t *ret)
 	return ret->si_pid != 0;
 }
 
+static uint64_t now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
 /* Somebody who was not served in this round and has something to tell. */
 static bool find_unserved(struct proc *proc, siginfo_t *info)
 {
+	uint64_t now = now_ns();
 	siginfo_t other;
 	struct thread *thread, *next;
 
@@ -115,6 +129,7 @@ static bool find_unserved(struct proc *proc, siginfo_t *info)
 			*info = other;
 			return true;
 		}
+		thread->ran_ns = now;
 	}
 	return false;
 }
@@ -177,22 +192,50 @@ static void adapt_tick(void)
 		tick_is_slow = busy;
 }
 
-static int wait_for_any(siginfo_t *info)
+/* For how long we have waited for a CPU since we asked last. */
+static uint64_t waited_for_cpu(struct proc *proc)
 {
+	uint64_t before_ns = proc->cpu_wait_ns;
+
+	proc->cpu_wait_ns = urgency_waited_ns();
+	return before_ns ? proc->cpu_wait_ns - before_ns : 0;
+}
+
+/* A stop has ended a wait that began at `start_ns`: if we slept, since when it can have been there. */
+static void note_wait(struct proc *proc, uint64_t start_ns)
+{
+	uint64_t now = now_ns(), waited = now - start_ns, for_cpu = waited > crowded_ns ? waited_for_cpu(proc) : 0;
+
+	if (waited > slept_ns)
+		proc->free_ns = now - (for_cpu < waited ? for_cpu : waited);
+}
+
+static int wait_for_any(struct proc *proc, siginfo_t *info)
+{
+	uint64_t start_ns = now_ns();
 	sigset_t mask;
 
 	pthread_sigmask(SIG_SETMASK, &tick_wait_mask, &mask);
 	int r = ticked ? -EINTR : look(P_ALL, 0, 0, info); /* it may have come before */
 
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	if (r == 1)
+		note_wait(proc, start_ns);
+	else
+		waited_for_cpu(proc);
 	if (ticked)
 		adapt_tick();
 	return r;
 }
 
-static uint64_t now_ns(void)
+/* Look at all. */
+static int look_at_all(struct proc *proc, siginfo_t *info)
 {
-	return clock_ns(CLOCK_MONOTONIC);
+	int r = look(P_ALL, 0, WNOHANG, info);
+
+	if (r == 0)
+		proc->free_ns = now_ns();
+	return r;
 }
 
 /* As wait_for_any(), but look for up to `ns` first. */
@@ -202,10 +245,10 @@ static int poll_for_any(struct proc *proc, uint64_t ns, siginfo_t *info)
 	int r;
 
 	do
-		r = look(P_ALL, 0, WNOHANG, info);
-	while (r == 0 && now_ns() < end_ns);
+		r = look_at_all(proc, info);
+	while (r == 0 && proc->free_ns < end_ns);
 	polling_told(&proc->polling, r != 0);
-	return r ? r : wait_for_any(info);
+	return r ? r : wait_for_any(proc, info);
 }
 
 /*
@@ -223,16 +266,24 @@ static int await(struct proc *proc, siginfo_t *info)
 	if (proc->blind) {
 		proc->blind--;
 	} else {
-		r = look(P_ALL, 0, WNOHANG, info);
+		r = look_at_all(proc, info);
 		proc->blind = r == 0 ? BLIND_WAITS : 0;
 	}
-	return r ? r : wait_for_any(info);
+	return r ? r : wait_for_any(proc, info);
+}
+
+static void note_times(const struct proc *proc, const struct thread *thread, struct event *ret)
+{
+	uint64_t ran_ns = thread ? thread->ran_ns : 0, now = now_ns(), since = ran_ns > proc->free_ns ? ran_ns : proc->free_ns;
+
+	ret->seen_ns = now;
+	ret->since_ns = ran_ns && since < now && now - since > noticed_ns ? since : now;
 }
 
 int event_next(struct proc *proc, bool block, struct event *ret)
 {
 	siginfo_t info;
-	int r = block ? await(proc, &info) : look(P_ALL, 0, WNOHANG, &info);
+	int r = block ? await(proc, &info) : look_at_all(proc, &info);
 
 	if (r == 1 && info.si_code == CLD_STOPPED) {
 		skip_own_child(&info);
@@ -247,6 +298,7 @@ int event_next(struct proc *proc, bool block, struct event *ret)
 	events_since_tick++;
 	choose(proc, &info);
 	event_decode(&info, ret);
+	note_times(proc, proc_thread(proc, ret->tid), ret);
 	return 0;
 }
 
@@ -260,6 +312,7 @@ int event_of(pid_t tid, struct event *ret)
 	*ret = (struct event){ .kind = EVENT_NONE };
 	if (r)
 		event_decode(&info, ret);
+	ret->seen_ns = ret->since_ns = now_ns();
 	return 0;
 }
 
@@ -267,11 +320,16 @@ int event_wait(pid_t tid, int ms, struct event *ret)
 {
 	static const struct timespec pause = { 0, WAIT_STEP_US * 1000 };
 
-	for (int us = 0; us < ms * 1000; us += WAIT_STEP_US) {
+	bool starves = false;
+
+	for (int us = 0, all_us = 0; us < ms * 1000 && all_us < STARVE_MAX_US; all_us += WAIT_STEP_US) {
 		int r = event_of(tid, ret);
 
 		if (r < 0 || ret->kind != EVENT_NONE)
 			return r;
+		if (all_us && all_us % STARVE_LOOK_US == 0)
+			starves = proc_state(tid, tid) == 'R';
+		us += starves ? 0 : WAIT_STEP_US;
 		nanosleep(&pause, NULL);
 	}
 	return 0;

@@ -30,6 +30,8 @@ struct event {
 	enum event_kind kind;
 	pid_t tid;
 	int value;
+	uint64_t seen_ns;  /**< when it was seen */
+	uint64_t since_ns; /**< since when the task may have been stopped, see event.c: not after seen_ns */
 };
 
 /** What a siginfo of waitid() means; pure. */
@@ -46,7 +48,10 @@ int event_next(struct proc *proc, bool block, struct event *ret);
 
 /** The same for one task only; never blocks. */
 int event_of(pid_t tid, struct event *ret);
-/** As event_of(), but looks again and again for some `ms`; EVENT_NONE if nothing came. */
+/**
+ * As event_of(), but looks again and again for some `ms`, in which time that the task waits for a CPU does not count, within bounds;
+ * EVENT_NONE if nothing came.
+ */
 int event_wait(pid_t tid, int ms, struct event *ret);
 
 /**

@@ -27,6 +27,8 @@ struct maps {
 
 /** 0, or -ESRCH and the like. */
 int maps_read(pid_t pid, struct maps *ret);
+/** The same; of many mappings it takes tens of ms, so meanwhile something else is done again and again.  `meanwhile` may be NULL. */
+int maps_read_slowly(pid_t pid, void (*meanwhile)(void *ctx), void *ctx, struct maps *ret);
 /** Parse text in the format of the file, for maps_read() and tests; takes `text` (malloc'ed), also on failure. */
 int maps_parse(char *text, struct maps *ret);
 void maps_free(struct maps *maps);

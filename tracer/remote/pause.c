@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
+#include "tracer/base/clock.h"
 #include "tracer/remote/event.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/thread.h"
@@ -98,11 +99,13 @@ size_t pause_candidates(struct proc *proc, struct candidate *list)
 
 bool pause_thread(struct proc *proc, struct thread *thread)
 {
+	uint64_t asked_ns = clock_ns(CLOCK_MONOTONIC);
 	struct event event;
 
 	if (thread_interrupt(thread) < 0 || event_wait(thread->tid, STOP_WAIT_MS, &event) < 0 || event.kind != EVENT_PAUSED)
 		return false;
 	thread->interrupted = false;
+	thread->held_since_ns = asked_ns;
 	proc->stopped = thread;
 	if (!thread_fault_waits(thread))
 		return true;

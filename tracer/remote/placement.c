@@ -31,15 +31,12 @@
  */
 #include "tracer/remote/placement.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tracer/remote/proc.h"
+#include "tracer/remote/urgency.h"
 
 enum {
 	AGREE = 2,         /* looks that must have found the same CPU before */
@@ -55,7 +52,6 @@ void placement_start(struct placement *placement)
 	*placement = (struct placement){ .cpu = -1, .seen = -1, .look_ns = look_first_ns };
 	if (sched_getaffinity(0, sizeof(placement->allowed), &placement->allowed) < 0)
 		CPU_ZERO(&placement->allowed); /* more CPUs than a cpu_set_t has: we stay where we are */
-	placement->schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 }
 
 static void run_anywhere(struct placement *placement)
@@ -71,20 +67,6 @@ static void run_anywhere(struct placement *placement)
 void placement_stop(struct placement *placement)
 {
 	run_anywhere(placement);
-	if (placement->schedstat_fd >= 0)
-		close(placement->schedstat_fd);
-	placement->schedstat_fd = -1;
-}
-
-/* The second of three numbers: ns spent in a run queue (Documentation/scheduler/sched-stats.rst). */
-static uint64_t waited_ns(const struct placement *placement)
-{
-	char text[96];
-	ssize_t n = pread(placement->schedstat_fd, text, sizeof(text) - 1, 0);
-	uint64_t waited = 0;
-
-	text[n > 0 ? n : 0] = '\0';
-	return sscanf(text, "%*u %" SCNu64, &waited) == 1 ? waited : 0;
 }
 
 static int last_cpu(pid_t pid, pid_t tid)
@@ -110,7 +92,7 @@ static bool gives_way(struct placement *placement, uint64_t now_ns)
 {
 	uint64_t before_ns = placement->waited_ns;
 
-	placement->waited_ns = waited_ns(placement);
+	placement->waited_ns = urgency_waited_ns();
 	if (placement->cpu < 0 || placement->waited_ns - before_ns < placement->stops * WAIT_NS)
 		placement->crowded = 0;
 	else if (++placement->crowded >= CROWDED)
@@ -130,7 +112,7 @@ void placement_follow(struct placement *placement, pid_t pid, pid_t tid, uint64_
 	placement->looked_ns = now_ns;
 	if (placement->look_ns < look_last_ns)
 		placement->look_ns *= 2;
-	bool free = placement->schedstat_fd < 0 || gives_way(placement, now_ns);
+	bool free = gives_way(placement, now_ns);
 
 	placement->stops = 0;
 	if (free)

@@ -17,8 +17,7 @@ struct placement {
 	int seen;             /**< where the thread that was looked at last had run */
 	unsigned agreed;      /**< how many looks before that found the same */
 	unsigned crowded;     /**< looks in a row that found us waiting for `cpu` */
-	int schedstat_fd;     /**< how long we have waited for a CPU */
-	uint64_t stops, waited_ns; /**< since the last look; in all */
+	uint64_t stops, waited_ns; /**< since the last look; for a CPU, in all */
 	uint64_t looked_ns, look_ns; /**< the latest look, and when the next one is due after it: seldom where all is settled */
 	uint64_t served_ns, free_until_ns;
 };

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tracer/base/clock.h"
 #include "tracer/base/err.h"
 #include "tracer/remote/maps.h"
 
@@ -76,6 +77,7 @@ struct thread *proc_add_thread(struct proc *proc, pid_t tid, enum thread_kind ki
 		if (!thread)
 			return NULL;
 		thread->tid = tid;
+		thread->ran_ns = clock_ns(CLOCK_MONOTONIC);
 		HASH_ADD_INT(proc->threads, tid, thread);
 		if (!hash_added(thread)) {
 			free(thread);
@@ -204,13 +206,13 @@ int proc_find_live(struct proc *proc)
 int proc_maps(struct proc *proc, struct maps *ret)
 {
 	struct maps maps = { 0 };
-	int r = maps_read(proc->live, &maps);
+	int r = maps_read_slowly(proc->live, proc->meanwhile, proc->ctx, &maps);
 
 	/* Of a zombie the file is there, but empty. */
 	if ((r < 0 || !maps.n) && proc_find_live(proc) == 0) {
 		if (r == 0)
 			maps_free(&maps);
-		r = maps_read(proc->live, &maps);
+		r = maps_read_slowly(proc->live, proc->meanwhile, proc->ctx, &maps);
 	}
 	if (r == 0 && !maps.n) {
 		maps_free(&maps);

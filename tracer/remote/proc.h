@@ -32,6 +32,8 @@ struct thread {
 	bool interrupted;  /**< we sent PTRACE_INTERRUPT and have not seen its stop yet */
 	pid_t awaits;      /**< it made this process, and is kept stopped until that one is let go; 0: none */
 	unsigned round;    /**< fairness: the round it was served in last */
+	uint64_t ran_ns;        /**< when it was last known not to be stopped; 0: never */
+	uint64_t held_since_ns; /**< it is stopped, since then at the earliest; 0: it runs, as far as we know */
 	void *user;        /**< belongs to who uses this layer; freed by proc->forget */
 	UT_hash_handle hh;
 };
@@ -48,7 +50,11 @@ struct proc {
 	unsigned round, served, turns, patience; /**< fairness, see event.c */
 	struct polling polling;
 	unsigned blind; /**< waits that need not look first, see event.c */
+	uint64_t free_ns;  /**< when nobody was stopped, as far as seen last */
+	uint64_t cpu_wait_ns; /**< how long we had waited for a CPU when we asked last (urgency.h) */
+	uint64_t held_ns, longest_held_ns; /**< how long the task was held that was let go last; the longest of all */
 	void (*forget)(void *ctx, struct thread *thread); /**< called before a thread is forgotten; may be NULL */
+	void (*meanwhile)(void *ctx); /**< called while something that takes long is read: NULL but where stops can be served then */
 	void *ctx;
 };
 

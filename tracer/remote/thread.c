@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tracer/base/clock.h"
 #include "tracer/remote/proc.h"
 
 static int request(enum __ptrace_request what, const struct thread *thread, const void *addr, const void *data)
@@ -13,28 +14,34 @@ static int request(enum __ptrace_request what, const struct thread *thread, cons
 	return ptrace(what, thread->tid, addr, data) < 0 ? -errno : 0;
 }
 
-static void runs(struct proc *proc, const struct thread *thread)
+/* Every way on leads through here: how long it was held is known then. */
+static int let_go(struct proc *proc, struct thread *thread, enum __ptrace_request how, int sig)
 {
 	if (proc->stopped == thread)
 		proc->stopped = NULL;
+	int r = request(how, thread, NULL, (void *)(intptr_t)sig);
+
+	thread->ran_ns = clock_ns(CLOCK_MONOTONIC);
+	proc->held_ns = thread->held_since_ns ? thread->ran_ns - thread->held_since_ns : 0;
+	thread->held_since_ns = 0;
+	if (proc->held_ns > proc->longest_held_ns)
+		proc->longest_held_ns = proc->held_ns;
+	return r;
 }
 
 int thread_resume(struct proc *proc, struct thread *thread, int sig)
 {
-	runs(proc, thread);
-	return request(PTRACE_CONT, thread, NULL, (void *)(intptr_t)sig);
+	return let_go(proc, thread, PTRACE_CONT, sig);
 }
 
 int thread_resume_to_syscall(struct proc *proc, struct thread *thread)
 {
-	runs(proc, thread);
-	return request(PTRACE_SYSCALL, thread, NULL, NULL);
+	return let_go(proc, thread, PTRACE_SYSCALL, 0);
 }
 
 int thread_listen(struct proc *proc, struct thread *thread)
 {
-	runs(proc, thread);
-	return request(PTRACE_LISTEN, thread, NULL, NULL);
+	return let_go(proc, thread, PTRACE_LISTEN, 0);
 }
 
 int thread_interrupt(struct thread *thread)
@@ -47,8 +54,7 @@ int thread_interrupt(struct thread *thread)
 
 int thread_detach(struct proc *proc, struct thread *thread, int sig)
 {
-	runs(proc, thread);
-	return request(PTRACE_DETACH, thread, NULL, (void *)(intptr_t)sig);
+	return let_go(proc, thread, PTRACE_DETACH, sig);
 }
 
 int thread_get_regs(const struct thread *thread, struct user_regs_struct *ret)
