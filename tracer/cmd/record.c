@@ -60,7 +60,7 @@ static void print_help(FILE *out)
 "      --struct-limit N   bytes of one structure (%u)\n"
 "      --depth N          levels of pointers to follow (%u)\n"
 "      --no-decoders      libvirt's objects with all their members, not as 'virtrace list --decoders' has them\n"
-"      --max-pause MS     a function of which one hit holds a thread longer is left alone from then on (%d; 0: any time)\n"
+"      --max-pause MS     a function of which some hits hold a thread longer is left alone for a while (%d; 0: any time)\n"
 "      --max-rate N       the same for more than N hits in a second (no limit)\n"
 "      --buffer MIB       memory for calls that wait to be written (16, with backtraces 64)\n"
 "Where to:\n"

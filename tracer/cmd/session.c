@@ -82,6 +82,36 @@ static int failure_get(const struct failure *failure)
 	return failure->code ? err_set(failure->code, "%s", failure->text ? failure->text : "out of memory") : 0;
 }
 
+void session_why_disarmed(const struct session *session, const struct recorded *recorded, char *text, size_t len)
+{
+	uint64_t held_ns = recorded->held_ns;
+
+	if (recorded->has_changed)
+		snprintf(text, len, "the process has changed its code in memory");
+	else if (held_ns)
+		snprintf(text, len, "%d hits in %d s held a thread for more than %g ms, up to %.1f ms (--max-pause)", LONG_HITS, LONG_SPAN,
+			 (double)session->options.max_pause_ns / 1e6, (double)held_ns / 1e6);
+	else
+		snprintf(text, len, "more than %llu hits in a second (--max-rate)", (unsigned long long)session->options.max_rate);
+}
+
+/* And how often, and for how long in all; NULL if it never was. */
+static const char *tell_disarmed(const struct session *session, struct recorded *recorded)
+{
+	uint64_t since_ns = recorded->off_since_ns, off_ns = recorded->off_ns, now_ns = session->ended ? session->end_ns : session_now_ns();
+	unsigned times = recorded->times_off;
+
+	if (!times)
+		return NULL;
+	off_ns += since_ns && now_ns > since_ns ? now_ns - since_ns : 0;
+	session_why_disarmed(session, recorded, recorded->disarmed, sizeof(recorded->disarmed));
+	size_t at = strlen(recorded->disarmed);
+
+	snprintf(recorded->disarmed + at, sizeof(recorded->disarmed) - at, "; %u time%s, %.1f s in all", times, times == 1 ? "" : "s",
+		 (double)off_ns / 1e9);
+	return recorded->disarmed;
+}
+
 static int write_info(struct session *session, bool ended)
 {
 	struct session_report report;
@@ -104,10 +134,11 @@ static int write_info(struct session *session, bool ended)
 	session->told_disarmed = session->n_disarmed;
 	pthread_mutex_lock(&session->probes_lock);
 	for (size_t i = 0; i < session->n_probes; i++) {
-		const struct recorded *recorded = session->probes.items[i];
+		struct recorded *recorded = session->probes.items[i];
+		const char *why = tell_disarmed(session, recorded);
 
-		if (recorded->is_disarmed && (item = array_push(&info.disarmed)))
-			*item = (struct info_disarmed){ recorded->binding.function->name, recorded->disarmed };
+		if (why && (item = array_push(&info.disarmed)))
+			*item = (struct info_disarmed){ recorded->binding.function->name, why };
 	}
 	pthread_mutex_unlock(&session->probes_lock);
 	pthread_mutex_lock(&session->symbols_lock);
@@ -399,7 +430,7 @@ bool session_get_probe(const struct session *session, size_t i, struct session_p
 {
 	if (i >= session->probes.n)
 		return false;
-	const struct recorded *recorded = session->probes.items[i];
+	struct recorded *recorded = session->probes.items[i];
 
 	*ret = (struct session_probe){
 		.function = recorded->binding.function->name,
@@ -408,7 +439,7 @@ bool session_get_probe(const struct session *session, size_t i, struct session_p
 		.lost = recorded->unwritten,
 		.longest_stop_ns = probe_longest_stop_ns(recorded->probe),
 		.stopped_ns = probe_stopped_ns(recorded->probe),
-		.disarmed = recorded->is_disarmed ? recorded->disarmed : NULL,
+		.disarmed = tell_disarmed(session, recorded),
 	};
 	for (int k = 0; k < LOSS_COUNT; k++)
 		ret->lost += recorded->lost[k];

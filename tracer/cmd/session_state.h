@@ -35,8 +35,11 @@ struct recorded {
 	struct binding binding;
 	struct probe *probe;
 	unsigned stack_frames; /**< of a backtrace; 0: none wanted */
-	_Atomic bool is_disarmed;
-	char disarmed[80]; /**< why; read after is_disarmed is set */
+	_Atomic bool has_changed;    /**< its code, in memory: it is disarmed for good */
+	_Atomic unsigned times_off; /**< how often it was over its budget, and disarmed for a while */
+	_Atomic uint64_t off_since_ns, off_ns; /**< disarmed since then, 0: it is armed; and for how long before */
+	_Atomic uint64_t held_ns; /**< the longest of the hits for which it was; 0: there were too many */
+	char disarmed[160]; /**< the main thread's: all this in words */
 	_Atomic uint64_t lost[LOSS_COUNT];
 	int class; /**< of its entries, in the trace (trace_probe_class()) */
 	/* the writer's */
@@ -137,6 +140,8 @@ struct session {
 };
 
 uint64_t session_now_ns(void);
+/** For what a probe was disarmed, in words. */
+void session_why_disarmed(const struct session *session, const struct recorded *recorded, char *text, size_t len);
 void session_set_start(struct session *session);
 /** Signals are handled on the main thread. */
 void session_block_signals(void);

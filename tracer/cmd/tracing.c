@@ -68,11 +68,10 @@ static bool on_modules(void *ctx, bool held)
 	return search_modules(ctx, held);
 }
 
-/* Its reason is in recorded->disarmed. */
-static void tell_disarmed(struct session *session, struct recorded *recorded)
+static void note_disarmed(struct session *session, struct recorded *recorded)
 {
-	atomic_store(&recorded->is_disarmed, true);
-	log_warn("%s is disarmed: %s", recorded->binding.function->name, recorded->disarmed);
+	recorded->off_since_ns = session_now_ns();
+	atomic_fetch_add(&recorded->times_off, 1);
 	atomic_fetch_add(&session->n_disarmed, 1);
 }
 
@@ -80,23 +79,35 @@ static void on_disarmed(void *ctx, struct probe *probe, uint64_t held_ns)
 {
 	struct session *session = ctx;
 	struct recorded *recorded = probe_user(probe);
-	char *text = recorded->disarmed;
+	char text[sizeof(recorded->disarmed)];
 
-	if (held_ns)
-		snprintf(text, sizeof(recorded->disarmed), "a hit held its thread for %.1f ms (--max-pause %g)",
-			 (double)held_ns / 1e6, (double)session->options.max_pause_ns / 1e6);
-	else
-		snprintf(text, sizeof(recorded->disarmed), "more than %llu hits in a second (--max-rate)",
-			 (unsigned long long)session->options.max_rate);
-	tell_disarmed(session, recorded);
+	if (held_ns > recorded->held_ns)
+		recorded->held_ns = held_ns;
+	note_disarmed(session, recorded);
+	session_why_disarmed(session, recorded, text, sizeof(text));
+	log_warn("%s is disarmed for a while: %s", recorded->binding.function->name, text);
 }
 
 static void on_changed(void *ctx, struct probe *probe)
 {
+	struct session *session = ctx;
+	struct recorded *recorded = probe_user(probe);
+	char text[sizeof(recorded->disarmed)];
+
+	recorded->has_changed = true;
+	note_disarmed(session, recorded);
+	session_why_disarmed(session, recorded, text, sizeof(text));
+	log_warn("%s is disarmed: %s", recorded->binding.function->name, text);
+}
+
+static void on_armed_again(void *ctx, struct probe *probe)
+{
 	struct recorded *recorded = probe_user(probe);
 
-	snprintf(recorded->disarmed, sizeof(recorded->disarmed), "the process has changed its code in memory");
-	tell_disarmed(ctx, recorded);
+	(void)ctx;
+	recorded->off_ns += session_now_ns() - recorded->off_since_ns;
+	recorded->off_since_ns = 0;
+	log_info("%s is recorded again", recorded->binding.function->name);
 }
 
 /* Somebody reads them at this moment: next time. */
@@ -130,6 +141,7 @@ static const struct engine_ops callbacks = {
 	.saw_code = on_code,
 	.disarmed = on_disarmed,
 	.changed = on_changed,
+	.armed_again = on_armed_again,
 	.idle = on_idle,
 	.last_will = leave_will,
 };

@@ -359,12 +359,21 @@ void probe_disarm(struct engine *engine, struct probe *probe)
 	struct thread *paused = pause_for_writing(engine->proc);
 
 	probe->held = false;
-	probe->is_off = true;
+	probe->is_off = true; /* until probe_arm_again() */
 	release(engine, probe->entry_site);
 	for (size_t i = 0; i < probe->code->scan.n_exits; i++)
 		release(engine, probe->exit_sites[i]);
 	hit_close_calls_of(engine, probe);
 	pause_end(engine->proc, paused);
+}
+
+int probe_arm_again(struct probe *probe)
+{
+	struct thread *paused = pause_for_writing(probe->engine->proc);
+	int r = hold_sites(probe->engine, probe);
+
+	pause_end(probe->engine->proc, paused);
+	return r;
 }
 
 static bool wants_arming(const struct probe *probe)

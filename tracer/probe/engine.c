@@ -65,7 +65,7 @@
 #include "tracer/remote/thread.h"
 #include "tracer/remote/urgency.h"
 
-static const uint64_t idle_at_least_ns = 250 * 1000 * 1000;
+static const uint64_t idle_at_least_ns = 250 * 1000 * 1000, rest_first_ns = 10ull * 1000 * 1000 * 1000;
 enum { GUARDIAN_TRIES = 300, FILES_AT_ONCE = 64 };
 static const uint64_t vfork_patience_ns = 100 * 1000 * 1000, seize_patience_ns = 10000ull * 1000 * 1000;
 
@@ -100,6 +100,7 @@ static int engine_new(pid_t pid, const struct engine_ops *ops, void *ctx, struct
 	engine->ops = ops;
 	engine->ctx = ctx;
 	engine->journal.fd = -1;
+	engine->rest_ns = rest_first_ns;
 	int r = proc_open(pid, &engine->proc);
 
 	if (r < 0) {
@@ -403,6 +404,7 @@ static int idle(struct engine *engine, uint64_t now_ns)
 	engine->n_stacks = 0;
 	urgency_renew();
 	libraries_poll(engine, now_ns);
+	budget_serve(engine, now_ns);
 	if (engine->ops->idle)
 		engine->ops->idle(engine->ctx);
 	return watch_guardian(engine);

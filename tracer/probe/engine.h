@@ -77,10 +77,12 @@ struct engine_ops {
 	 */
 	bool (*modules)(void *ctx, bool held);
 	void (*saw_code)(void *ctx, uint64_t addr); /**< a captured value is this code address */
-	/** The probe was over its budget and is disarmed for good: a hit took `held_ns`; 0: there were too many. */
+	/** The probe was over its budget and is disarmed for a while: the last of its long hits took `held_ns`; 0: there were too many. */
 	void (*disarmed)(void *ctx, struct probe *probe, uint64_t held_ns);
 	/** The process has changed the probe's code in memory: it is disarmed for good. */
 	void (*changed)(void *ctx, struct probe *probe);
+	/** It is armed again. */
+	void (*armed_again)(void *ctx, struct probe *probe);
 	/** The engine has nothing to do right now: time for slow work (at most a few ms).  */
 	void (*idle)(void *ctx);
 	/** What is to be done if we are killed (guardian.h); asked before attaching.  NULL: nothing. */
@@ -127,11 +129,13 @@ void engine_set_patience(struct engine *engine, uint64_t ns);
 /** Have ops->modules asked again, soon; may be called from a callback, or another thread. */
 void engine_wake(struct engine *engine);
 
+enum { LONG_HITS = 5, LONG_SPAN = 10 /* seconds */ };
+
 struct probe_options {
 	bool stack;       /**< copy the stack at entry, for a backtrace */
 	bool nested_only; /**< record a call only inside another recorded call of its thread */
-	/* Its budget: over it, it is disarmed. */
-	uint64_t max_pause_ns; /**< for which a hit may hold its thread; 0: any */
+	/* Its budget: over it, it is disarmed for a while. */
+	uint64_t max_pause_ns; /**< for which a hit may hold its thread, but for less than LONG_HITS in LONG_SPAN; 0: any */
 	uint64_t max_rate;     /**< hits in a second; 0: any */
 };
 

@@ -33,6 +33,11 @@ struct site;
 struct site_table;
 struct slots;
 
+/** Hits since a moment. */
+struct hit_count {
+	uint64_t since_ns, hits;
+};
+
 /** A probe: what the user asked for, bound to planted sites. */
 struct probe {
 	struct engine *engine;
@@ -43,8 +48,9 @@ struct probe {
 	struct site *entry_site;
 	struct site **exit_sites; /**< by index in code->scan.exits */
 	bool held;                /**< its sites are armed */
-	bool is_off;              /**< it was over its budget: never armed again */
-	uint64_t rate_since_ns, rate_hits; /**< hits of the second that began then */
+	bool is_off;              /**< not to be armed: it was over its budget, or its library is gone */
+	struct hit_count hits, long_hits; /**< for its budget */
+	uint64_t rests_until_ns, rest_ns; /**< over its budget: disarmed until then, 0 if it is not; and for how long, last */
 	uint64_t *return_sites;   /**< addresses of the `ret`s, then 0: left by a tail call */
 	unsigned n_return_sites;
 	unsigned *return_index;   /**< by index in code->scan.exits: which of return_sites */
@@ -120,6 +126,7 @@ struct engine {
 	atomic_bool woken; /**< engine_wake() */
 	bool protected;          /**< the handler is in the target: protect.h */
 	char unprotected[128];   /**< why it could die with us; empty: it could not */
+	uint64_t rest_ns;        /**< for which a probe is disarmed that was over its budget, at first */
 	struct thread *keeper;   /**< while detaching: who is let go last, and takes the handler out; or NULL */
 	uint64_t libraries_seen_ns, libraries_hash;
 
@@ -174,7 +181,12 @@ void hit_close_calls_of(struct engine *engine, struct probe *probe);
 /** After a hit at `site` that was seen at `now_ns` and held its thread: disarm the probes for which that is too much. */
 void budget_check(struct engine *engine, const struct site *site, uint64_t now_ns, uint64_t held_ns);
 
+/** Arm what was disarmed long enough. */
+void budget_serve(struct engine *engine, uint64_t now_ns);
+
 /* arm.c */
+/** Plant the int3s of a probe again that was disarmed; if its library is gone it stays so. */
+int probe_arm_again(struct probe *probe);
 /** Plant the int3s of probes that were added since. */
 int engine_arm(struct engine *engine);
 /** Have system calls made, by whatever thread may make them now. */
@@ -183,7 +195,7 @@ int engine_rcall(struct engine *engine, int (*what)(struct engine *engine, const
 int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n);
 /** Make room near every module, if calls may have to be caught where they return to. */
 void engine_reserve_for_callers(struct engine *engine, const struct maps *maps);
-/** For good; open calls of the probe end as open. */
+/** Open calls of the probe end as open. */
 void probe_disarm(struct engine *engine, struct probe *probe);
 struct call *probe_take_call(struct probe *probe);
 void probe_give_call(struct probe *probe, struct call *call);

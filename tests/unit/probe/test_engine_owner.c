@@ -86,7 +86,7 @@ static void refused_by_owner(void **state)
 /* ---- budgets */
 struct budget_events {
 	uint64_t entries[3], ends[3][4]; /* by user; by user and enum call_end */
-	uint64_t disarmed[3], held_ns[3], late;
+	uint64_t disarmed[3], again[3], held_ns[3], late;
 };
 
 static bool budget_enter(void *ctx, const struct call_event *event)
@@ -95,7 +95,7 @@ static bool budget_enter(void *ctx, const struct call_event *event)
 	uintptr_t user = (uintptr_t)probe_user(event->probe);
 
 	events->entries[user]++;
-	events->late += events->disarmed[user] != 0;
+	events->late += events->disarmed[user] > events->again[user];
 	return true;
 }
 
@@ -105,7 +105,7 @@ static void budget_leave(void *ctx, const struct call_event *event)
 	uintptr_t user = (uintptr_t)probe_user(event->probe);
 
 	events->ends[user][event->end]++;
-	events->late += events->disarmed[user] != 0;
+	events->late += events->disarmed[user] > events->again[user];
 }
 
 static void budget_disarmed(void *ctx, struct probe *probe, uint64_t held_ns)
@@ -117,10 +117,18 @@ static void budget_disarmed(void *ctx, struct probe *probe, uint64_t held_ns)
 	events->held_ns[user] = held_ns;
 }
 
+static void budget_again(void *ctx, struct probe *probe)
+{
+	struct budget_events *events = ctx;
+
+	events->again[(uintptr_t)probe_user(probe)]++;
+}
+
 static const struct engine_ops budget_ops = {
 	.enter = budget_enter,
 	.leave = budget_leave,
 	.disarmed = budget_disarmed,
+	.armed_again = budget_again,
 };
 
 static uint64_t ended(const struct budget_events *events, int user)
@@ -168,7 +176,8 @@ static void budgets(bool poke)
 	load_add(engine, sub, &none, 2);
 	load_run_until(engine, &events.disarmed[0], 1);
 	load_run_until(engine, &events.disarmed[1], 1);
-	assert_true(events.entries[0] + ended(&events, 0) <= 2 && events.held_ns[0] > 1);
+	assert_true(events.entries[0] + events.ends[0][CALL_RETURNED] <= LONG_HITS + 2 && events.held_ns[0] > 1);
+	assert_true(events.entries[0] + events.ends[0][CALL_RETURNED] > 2);
 	/* some hits are no events: returns of calls entered before, jumps inside the function */
 	assert_true(events.entries[1] > 0 && events.entries[1] + events.ends[1][CALL_RETURNED] <= 51);
 	assert_int_equal(events.held_ns[1], 0);
@@ -178,9 +187,17 @@ static void budgets(bool poke)
 	assert_int_equal(events.disarmed[0], 1);
 	assert_int_equal(events.disarmed[1], 1);
 	assert_int_equal(events.disarmed[2], 0);
+	assert_int_equal(events.again[0] + events.again[1], 0);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(ended(&events, i), events.entries[i]);
 	assert_true(events.ends[1][CALL_OPEN] > 0 || events.entries[1] == events.ends[1][CALL_RETURNED]);
+	/* After a while each comes back, records, and is over its budget again. */
+	for (int i = 0; i < 2; i++)
+		engine->probes.items[i]->rests_until_ns = 1;
+	load_run_until(engine, &events.disarmed[0], 2);
+	load_run_until(engine, &events.disarmed[1], 2);
+	assert_true(events.again[0] == 1 && events.again[1] == 1 && events.again[2] == 0);
+	assert_true(engine->probes.items[0]->rest_ns == 2 * engine->rest_ns);
 	assert_int_equal(engine_detach(engine), 0);
 	assert_int_equal(events.late, 0);
 	assert_int_equal(ended(&events, 2), events.entries[2]);
