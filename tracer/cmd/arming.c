@@ -12,6 +12,7 @@
 #include "tracer/cmd/feed.h"
 #include "tracer/cmd/session_state.h"
 #include "tracer/cmd/target.h"
+#include "tracer/probe/need.h"
 #include "tracer/probe/probe_code.h"
 #include "tracer/trace/writer.h"
 
@@ -261,10 +262,28 @@ static int try_to_add(struct session *session, struct binding *binding)
 	return r < 0 ? err_context(r, "cannot trace %s", function->name) : 0;
 }
 
+/* Those that are to be added; before the first of them is. */
+static int check_room(struct session *session)
+{
+	size_t first = session->n_added, n = session->bindings.n - first;
+	const struct probe_code **codes = n ? calloc(n, sizeof(*codes)) : NULL;
+	size_t k = 0;
+
+	for (size_t i = 0; codes && i < n; i++)
+		if (session->bindings.items[first + i].code)
+			codes[k++] = session->bindings.items[first + i].code;
+	int r = k ? need_check(session->pid, codes, k) : 0;
+
+	free(codes);
+	return r;
+}
+
 int arming_add(struct session *session, uint64_t until_ns)
 {
-	int r = 0;
+	int r = check_room(session);
 
+	if (r < 0)
+		session->n_added = session->bindings.n; /* none of them will be */
 	while (session->n_added < session->bindings.n && r >= 0) {
 		struct binding *binding = &session->bindings.items[session->n_added++];
 
