@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "symbols/function.h"
 #include "tracer/base/array.h"
@@ -13,7 +14,11 @@
 #include "tracer/cmd/request.h"
 #include "tracer/cmd/resolve.h"
 #include "tracer/cmd/target.h"
+#include "tracer/probe/need.h"
+#include "tracer/probe/probe_code.h"
 #include "tracer/remote/gate.h"
+#include "tracer/remote/headroom.h"
+#include "tracer/remote/urgency.h"
 
 /* What was asked, and what is to be told at the end. */
 struct doctor {
@@ -30,7 +35,8 @@ static void print_help(FILE *out)
 "usage: virtrace doctor [-p PID | -n NAME] [-e PROBE | --preset NAME]… [-a]\n"
 "\n"
 "Says what stands in the way of tracing a process, and the exact remedy: permission, debug info\n"
-"of its modules, files replaced on disk, functions that cannot be found.\n"
+"of its modules, files replaced on disk, functions that cannot be found, memory that it may not have,\n"
+"and what this machine's kernel does not tell.\n"
 "\n"
 "  -p, --pid PID        the process; else -n, else the libvirt daemon that runs QEMU guests\n"
 "  -n, --name NAME\n"
@@ -65,6 +71,41 @@ static int print_gates(struct doctor *doctor)
 		}
 	}
 	return error;
+}
+
+/* What newer kernels tell of a process, and older ones do not. */
+static const struct lack {
+	unsigned major, minor; /* the first that tells */
+	const char *what;
+} lacks[] = {
+	{ 5, 13, "whether a thread is in a restartable sequence (rseq)" },
+	{ 6, 4, "whether a thread has its system calls sent to itself (user dispatch)" },
+};
+
+/* Of this machine, for any process. */
+static void print_host(void)
+{
+	struct utsname host;
+	unsigned major = 0, minor = 0;
+	bool complete = true;
+
+	uname(&host);
+	sscanf(host.release, "%u.%u", &major, &minor);
+	for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++) {
+		if (major > lacks[i].major || (major == lacks[i].major && minor >= lacks[i].minor))
+			continue;
+		log_answer("%-11s note Linux %s does not tell %s", "kernel", host.release, lacks[i].what);
+		complete = false;
+	}
+	if (complete)
+		log_answer("%-11s ok   Linux %s", "kernel", host.release);
+	urgency_start();
+	bool urgent = urgency_is_real_time();
+
+	urgency_stop();
+	log_answer("%-11s %s", "priority", urgent ? "ok   virtrace may run before the threads that it holds"
+						 : "note virtrace may have no real-time priority (CAP_SYS_NICE, RLIMIT_RTPRIO): where "
+						   "CPUs are short, threads are held longer");
 }
 
 /* Files that matter: the program itself and what a probe's module pattern names. */
@@ -138,6 +179,34 @@ static void print_modules(struct doctor *doctor)
 			print_module(doctor, files[i]);
 }
 
+/* What tracing them would take. */
+static void print_need(struct doctor *doctor, const struct binding_list *bindings)
+{
+	const struct probe_code **codes = calloc(bindings->n + 1, sizeof(*codes));
+	struct headroom headroom;
+	size_t n = 0;
+	char need[32], left[32];
+
+	for (size_t i = 0; codes && i < bindings->n; i++) {
+		struct probe_code *code;
+
+		if (probe_code_read(bindings->items[i].function, &code) == 0)
+			codes[n++] = code;
+	}
+	headroom_read(doctor->pid, &headroom);
+	if (n && need_check(doctor->pid, codes, n) < 0) {
+		log_answer("%-11s NO   %s", "memory", err_text());
+		doctor->problems++;
+	} else if (n) {
+		log_answer("%-11s ok   up to %s for these functions; %s are left%s%s", "memory", need_text(need_of(codes, n), need),
+			   headroom.left == UINT64_MAX ? "all" : need_text(headroom.left, left),
+			   headroom.cgroup[0] ? " in its cgroup " : "", headroom.cgroup);
+	}
+	while (n)
+		probe_code_free((struct probe_code *)codes[--n]);
+	free(codes);
+}
+
 static void print_probes(struct doctor *doctor)
 {
 	struct resolve_options options = { .limits = LIMITS_DEFAULT };
@@ -160,6 +229,7 @@ static void print_probes(struct doctor *doctor)
 			doctor->problems++;
 		}
 	}
+	print_need(doctor, &bindings);
 	array_free(&bindings);
 }
 
@@ -189,6 +259,7 @@ static int examine(struct doctor *doctor, const struct module_options *options)
 {
 	int error = print_gates(doctor);
 
+	print_host();
 	if (error == -ESRCH || error == -ENOTSUP)
 		return EXIT_ERROR;
 	int r = module_set_new(doctor->pid, options, &doctor->modules);

@@ -41,7 +41,7 @@ static int set_class(pid_t tid, int policy, int priority)
 	return sched_setscheduler(tid, policy | SCHED_RESET_ON_FORK, &param);
 }
 
-static bool is_real_time(void)
+bool urgency_is_real_time(void)
 {
 	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
 
@@ -92,7 +92,7 @@ void urgency_start(void)
 {
 	const struct sigaction action = { .sa_handler = on_too_long, .sa_flags = SA_RESTART };
 
-	if (urgent || is_real_time() || getrlimit(RLIMIT_RTTIME, &old_limit) < 0 || old_limit.rlim_max <= AT_ONCE_US)
+	if (urgent || urgency_is_real_time() || getrlimit(RLIMIT_RTTIME, &old_limit) < 0 || old_limit.rlim_max <= AT_ONCE_US)
 		return; /* at the hard limit the kernel would kill us */
 	urgent = gettid();
 	lost = 0;

@@ -15,6 +15,9 @@ void urgency_start(void);
 void urgency_renew(void);
 void urgency_stop(void);
 
+/** Whether the calling thread has a real-time class. */
+bool urgency_is_real_time(void);
+
 /** What these do, for a thread that sees itself to the bound: whether it runs before others now, by which means ever. */
 bool urgency_raise(void);
 void urgency_lower(void);
