@@ -59,13 +59,26 @@ static bool is_ready(struct selftest_victim *victim)
 	return victim->shared->ready == SELFTEST_THREADS && victim->shared->children > 0;
 }
 
-/* Until it is so, the victim has ended, or patience has. */
+static uint64_t count_rounds(const struct selftest_victim *victim)
+{
+	uint64_t rounds = victim->shared->children;
+
+	for (size_t i = 0; i < SELFTEST_THREADS; i++)
+		rounds += victim->shared->threads[i].rounds;
+	return rounds;
+}
+
+/* Until it is so, the victim has ended, or has not gone on for long: how fast it is depends on the machine. */
 static bool wait_for(struct selftest_victim *victim, bool (*is_so)(struct selftest_victim *victim))
 {
-	uint64_t end = selftest_now_us() + PATIENCE_US;
+	uint64_t end = 0, rounds = UINT64_MAX;
 
 	while (!is_so(victim)) {
-		if (selftest_interrupted || !victim_is_alive(victim) || selftest_now_us() > end)
+		uint64_t now = selftest_now_us(), so_far = count_rounds(victim);
+
+		end = so_far != rounds ? now + PATIENCE_US : end;
+		rounds = so_far;
+		if (selftest_interrupted || !victim_is_alive(victim) || now > end)
 			return false;
 		selftest_nap(POLL_US);
 	}
