@@ -35,7 +35,7 @@ opened() {
 exports() {
 	local format
 	for format in jsonl chrome csv dot folded mermaid svg xmind; do
-		succeeds "$name: $format" timeout 60 "$VIRTRACE" export -f "$format" -o "$OUT/$format" "$@"
+		succeeds "$name: $format" timeout 60 "$VIRTRACE" export --force -f "$format" -o "$OUT/$format" "$@"
 	done
 	succeeds "$name: jsonl is JSON" jq -e . "$OUT/jsonl"
 	succeeds "$name: chrome is what was recorded" check chrome "$OUT/chrome"

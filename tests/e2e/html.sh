@@ -12,8 +12,8 @@ PICTURES=${1-}
 
 # make_page NAME [CALL]: $WORK/NAME.html of the trace $WORK/NAME, or of a call of it; and .jsonl of all.
 make_page() {
-	"$VIRTRACE" export -f jsonl -o "$WORK/$1.jsonl" "$WORK/$1"
-	"$VIRTRACE" export -f html -o "$WORK/$1.html" "$WORK/$1" "${@:2}"
+	"$VIRTRACE" export --force -f jsonl -o "$WORK/$1.jsonl" "$WORK/$1"
+	"$VIRTRACE" export --force -f html -o "$WORK/$1.html" "$WORK/$1" "${@:2}"
 }
 
 # Its lines "ok WHAT", "not ok WHAT", "# …" become ours.

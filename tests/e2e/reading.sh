@@ -58,7 +58,7 @@ commands() {
 	for format in $("$VIRTRACE" export -f list | awk '$1 != "xmind" { print $1 }'); do
 		row export -f "$format" "$trace"
 	done
-	row export -f xmind -o written/calls.xmind "$trace"
+	row export --force -f xmind -o written/calls.xmind "$trace"
 	row export -f html "$trace" "#$last"
 	row export -f chrome --counter "$expr" "$trace"
 	row pack -o written/packed.tar.zst "$trace"

@@ -11,6 +11,7 @@
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/option.h"
+#include "tracer/cmd/output.h"
 #include "tracer/cmd/review.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
@@ -21,6 +22,7 @@
 
 struct options {
 	const char *path, *output;
+	bool force;
 	const struct exporter *exporter;
 	struct selection selection;
 	ARRAY(struct export_counter) counters;
@@ -41,7 +43,8 @@ static void print_help(FILE *out)
 	      "of the selected calls alone, the others have the calls these made, too.\n"
 	      "\n"
 	      "  -f, --format FORMAT    the format; 'list' lists them\n"
-	      "  -o, --output FILE      where to, instead of the standard output\n"
+	      "  -o, --output FILE      where to, instead of the standard output; only its owner can read it\n"
+	      "      --force            overwrite FILE\n"
 	      "      --counter EXPR     chrome: draw this number over time, as 'info->allocation'\n"
 	      REVIEW_SELECT_HELP
 	      "  -h, --help\n"
@@ -65,12 +68,13 @@ static void print_formats(FILE *out)
 		fprintf(out, "%-8s %s\n", (*it)->name, (*it)->summary);
 }
 
-enum { OPT_COUNTER = OPT_REVIEW_END };
+enum { OPT_COUNTER = OPT_REVIEW_END, OPT_FORCE };
 
 static const struct option long_options[] = {
 	{ "format", required_argument, NULL, 'f' },
 	{ "output", required_argument, NULL, 'o' },
 	{ "counter", required_argument, NULL, OPT_COUNTER },
+	{ "force", no_argument, NULL, OPT_FORCE },
 	REVIEW_SELECT_OPTIONS,
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -113,6 +117,9 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 			break;
 		case 'o':
 			options->output = optarg;
+			break;
+		case OPT_FORCE:
+			options->force = true;
 			break;
 		case OPT_COUNTER:
 			r = add_counter(options, optarg);
@@ -181,21 +188,29 @@ static int export_calls(struct job *job, struct calls *calls)
 	return review_flush(job->export.out, job->error ? job->error : r);
 }
 
-static int open_output(const struct options *options, FILE **ret)
+static int open_output(const struct options *options, struct output *ret)
 {
-	if (!options->output && options->exporter->is_binary && isatty(STDOUT_FILENO))
+	if (options->output)
+		return output_open(options->output, options->force, ret);
+	if (options->exporter->is_binary && isatty(STDOUT_FILENO))
 		return err_set(-EINVAL, "%s is nothing for a terminal; say '-o FILE'",
 			       options->exporter->name);
-	*ret = options->output ? fopen(options->output, "we") : stdout;
-	return *ret ? 0
-		    : err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
+	*ret = (struct output){ .file = stdout };
+	return 0;
 }
 
-static int close_output(const struct options *options, FILE *out, int r)
+/* What was exported of a damaged trace is kept; `r` and its message are what was wrong. */
+static int close_output(struct output *output, int r)
 {
-	if (out == stdout || fclose(out) == 0 || r < 0)
+	if (output->file == stdout)
 		return r;
-	return err_set(-errno, "cannot write %s: %s", options->output, strerror(errno));
+	char *text = r < 0 ? strdup(err_text()) : NULL;
+	int r_close = output_close(output, !ferror(output->file));
+
+	if (text)
+		err_set(r, "%s", text);
+	free(text);
+	return r < 0 ? r : r_close;
 }
 
 /* The probes whose calls may be exported, in `ret`, which has room for all. */
@@ -260,12 +275,13 @@ static int export_review(const struct options *options, struct review *review)
 			.note = reader_note(review->reader),
 		},
 	};
-	int r = probes && title ? open_output(options, &job.export.out)
-				: err_set(-ENOMEM, "out of memory");
+	struct output output = { 0 };
+	int r = probes && title ? open_output(options, &output) : err_set(-ENOMEM, "out of memory");
 
 	if (r == 0) {
+		job.export.out = output.file;
 		job.export.n_probes = find_probes(&options->selection, review->reader, probes);
-		r = close_output(options, job.export.out, export_calls(&job, review->calls));
+		r = close_output(&output, export_calls(&job, review->calls));
 	}
 	code_map_free(code);
 	free(title);

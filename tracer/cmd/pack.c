@@ -19,6 +19,7 @@
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/option.h"
+#include "tracer/cmd/output.h"
 #include "tracer/cmd/review.h"
 #include "tracer/review/text.h"
 #include "tracer/trace/pack.h"
@@ -290,30 +291,17 @@ static char *name_of(const char *path)
 	return name;
 }
 
-/* A file that appears at once, whole and for its owner alone. */
 static int write_packed(const char *dir, const char *name, const char *path, bool force)
 {
-	char *temp = NULL;
+	struct output output;
+	int r = output_open(path, force, &output);
 
-	if (!force && access(path, F_OK) == 0)
-		return err_set(-EEXIST, "%s exists already; --force overwrites it", path);
-	if (asprintf(&temp, "%s.XXXXXX", path) < 0)
-		return err_set(-ENOMEM, "out of memory");
-	int fd = mkostemp(temp, O_CLOEXEC);
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-	int r = out ? pack_write(dir, name, out)
-		    : err_set(-errno, "cannot write %s: %s", path, strerror(errno));
+	if (r < 0)
+		return r;
+	r = pack_write(dir, name, output.file);
+	int r_close = output_close(&output, r == 0);
 
-	if (out && (fflush(out) != 0 || fsync(fd) < 0) && r == 0)
-		r = err_set(-errno, "cannot write %s: %s", path, strerror(errno));
-	if (out && fclose(out) != 0 && r == 0)
-		r = err_set(-EIO, "cannot write %s", path);
-	if (r == 0 && rename(temp, path) < 0)
-		r = err_set(-errno, "cannot write %s: %s", path, strerror(errno));
-	if (r < 0 && fd >= 0)
-		unlink(temp);
-	free(temp);
-	return r;
+	return r < 0 ? r : r_close;
 }
 
 static void tell(const struct options *options, const char *path,
