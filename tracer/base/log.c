@@ -84,7 +84,7 @@ void log_print_kept(struct ring *ring)
 	const char *text;
 	size_t len;
 
-	while ((text = ring_peek(ring, &len))) {
+	while (ring && (text = ring_peek(ring, &len))) {
 		print_line(stderr, text);
 		ring_pop(ring);
 	}

@@ -31,6 +31,6 @@ void log_set_hook(void (*hook)(void));
  */
 struct ring;
 void log_keep(struct ring *ring);
-void log_print_kept(struct ring *ring);
+void log_print_kept(struct ring *ring); /**< NULL: there are none */
 
 #endif

@@ -22,8 +22,11 @@
  *	doctor    cmd/doctor.c    what stands in the way of tracing
  *	selftest  cmd/selftest.c  whether tracing harms, tried on a victim
  */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tracer/base/log.h"
 #include "tracer/base/similar.h"
@@ -83,8 +86,33 @@ static void tell_unknown(const char *name)
 		  similar.n ? "'?" : "");
 }
 
+/* Who was started without one of these would give its number to a file of his own, and write his messages into that. */
+static int open_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	return 0;
+}
+
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+/* A file that may not grow (ulimit -f) is an error of write(), no end.  Not ignored: what we start would inherit that. */
+static void survive_limits(void)
+{
+	struct sigaction action = { .sa_handler = do_nothing, .sa_flags = SA_RESTART };
+
+	sigaction(SIGXFSZ, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
+	if (open_standard() < 0)
+		return EXIT_ERROR;
+	survive_limits();
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

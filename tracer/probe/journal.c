@@ -4,6 +4,9 @@
  * One sparse file of fixed size, mapped shared: noting a site is a few stores, the kernel keeps them whatever becomes of us, and the
  * guardian, which has the same mapping, sees them at once.  A record is complete before the count that makes it valid.
  *
+ * A store for which the file system has no room would be a SIGBUS, with int3s in the target: room is asked for before, in steps
+ * of some thousand sites, so that /run gives no more than is needed.
+ *
  * The file is found by name, so it is trusted only if it is ours: in a directory that belongs to us and that nobody else can
  * write, a regular file of our own.  What is in it is checked all the same before it is used.
  */
@@ -23,7 +26,7 @@
 #include "tracer/remote/maps.h"
 #include "tracer/remote/proc.h"
 
-enum { JOURNAL_VERSION = 1 };
+enum { JOURNAL_VERSION = 1, ROOM_STEP = 4096 /* sites */ };
 static const char journal_magic[16] = "virtrace undo\n";
 
 uint64_t process_start_time(pid_t pid)
@@ -94,6 +97,26 @@ int journal_check(const struct journal_file *file, size_t len)
 	return ok ? 0 : -EBADMSG;
 }
 
+/* Have room for the next step of sites, and for all before them. */
+static int make_room(struct journal *journal, uint32_t n_sites)
+{
+	uint32_t room = (n_sites / ROOM_STEP + 1) * ROOM_STEP;
+	size_t len = room < JOURNAL_SITES_MAX ? offsetof(struct journal_file, sites) + room * sizeof(struct journal_site)
+					      : sizeof(struct journal_file);
+
+	if (n_sites < journal->room)
+		return 0;
+	int error;
+
+	do
+		error = posix_fallocate(journal->fd, 0, (off_t)len);
+	while (error == EINTR);
+	if (error)
+		return err_set(-error, "there is no room for the journal %s: %s", journal->path, strerror(error));
+	journal->room = room;
+	return 0;
+}
+
 static int map_file(struct journal *journal)
 {
 	void *file = mmap(NULL, sizeof(*journal->file), PROT_READ | PROT_WRITE, MAP_SHARED, journal->fd, 0);
@@ -157,6 +180,8 @@ int journal_create(pid_t pid, struct journal *ret)
 	}
 	if (r == 0 && ftruncate(journal.fd, sizeof(*journal.file)) < 0)
 		r = err_set(-errno, "cannot make the journal %s: %s", journal.path, strerror(errno));
+	if (r == 0)
+		r = make_room(&journal, 0);
 	if (r == 0)
 		r = map_file(&journal);
 	if (r < 0) {
@@ -296,6 +321,10 @@ int journal_add(struct journal *journal, uint64_t addr, const uint8_t *orig, siz
 
 	if (file->n_sites == JOURNAL_SITES_MAX)
 		return err_set(-ENOSPC, "the journal is full: %d places are traced", JOURNAL_SITES_MAX);
+	int r = make_room(journal, file->n_sites);
+
+	if (r < 0)
+		return r;
 	struct journal_site *site = &file->sites[file->n_sites];
 
 	*site = (struct journal_site){ .addr = addr, .len = (uint8_t)len, .module = (uint16_t)module, .page_sum = page_sum };

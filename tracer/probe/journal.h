@@ -55,6 +55,7 @@ struct journal {
 	int fd;
 	struct journal_file *file; /**< shared mapping */
 	bool read_only;
+	uint32_t room; /**< sites for which the file system has given room */
 	char path[128];
 };
 
@@ -91,7 +92,7 @@ unsigned journal_module(struct journal *journal, const struct mapping *m,
 /** The index of the module that holds an address, or JOURNAL_NO_MODULE. */
 unsigned journal_find_module(const struct journal *journal, uint64_t addr);
 
-/** Note a site; its index, or -ENOSPC.  Allocates nothing. */
+/** Note a site; its index, or a negative errno: there is no room.  Allocates no memory of ours. */
 int journal_add(struct journal *journal, uint64_t addr, const uint8_t *orig, size_t len, unsigned module, uint32_t page_sum);
 void journal_drop(struct journal *journal, int index);
 

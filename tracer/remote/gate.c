@@ -17,7 +17,7 @@
 
 /* What /proc/PID/status says (proc_pid_status(5)); -1 where a line is missing. */
 struct process {
-	bool exists;
+	int error; /* of reading about it: ENOENT if there is none */
 	char name[32], state;
 	long pid, tracer, uid, gid, seccomp, is_kernel_thread, threads;
 	unsigned long long permitted; /* capabilities */
@@ -48,9 +48,9 @@ static struct process read_process(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	FILE *f = fopen(path, "re");
 
+	process.error = f ? 0 : errno;
 	if (!f)
 		return process;
-	process.exists = true;
 	while (fgets(line, sizeof(line), f))
 		read_line(line, &process);
 	fclose(f);
@@ -85,8 +85,10 @@ static void set_remedy(struct gate *gate, const char *fmt, ...)
 static void check_process(pid_t pid, const struct process *process, struct gate *gate)
 {
 	gate->name = "process";
-	if (!process->exists) {
+	if (process->error == ENOENT || process->error == ESRCH) {
 		set_text(gate, GATE_CLOSED, -ESRCH, "no process %d", (int)pid);
+	} else if (process->error) {
+		set_text(gate, GATE_CLOSED, -process->error, "cannot read /proc/%d/status: %s", (int)pid, strerror(process->error));
 	} else if (pid == getpid()) {
 		set_text(gate, GATE_CLOSED, -EINVAL, "process %d is virtrace itself", (int)pid);
 	} else if (process->state == 'Z' && process->threads > 1) {
@@ -223,7 +225,7 @@ static void check_tracer(const struct process *process, struct gate *gate)
 	struct process tracer = read_process((pid_t)process->tracer); /* the thread that traces */
 
 	set_text(gate, GATE_CLOSED, -EBUSY, "%s is already traced by %s[%ld]", process->name,
-		 tracer.exists ? tracer.name : "?", tracer.exists ? tracer.pid : process->tracer);
+		 tracer.error ? "?" : tracer.name, tracer.error ? process->tracer : tracer.pid);
 	set_remedy(gate, "A process can have one tracer: let that one detach first.");
 }
 

@@ -53,6 +53,14 @@ static pid_t tracer_of(pid_t tid)
 	return (pid_t)tracer;
 }
 
+static bool has_memory(pid_t tid)
+{
+	char text[128];
+
+	proc_read(text, sizeof(text), "/proc/%d/statm", (int)tid);
+	return strtoull(text, NULL, 10) > 0;
+}
+
 /* 1 if it was seized, 0 if there is nothing to do. */
 static int seize(struct proc *proc, pid_t tid, enum thread_kind kind)
 {
@@ -66,6 +74,9 @@ static int seize(struct proc *proc, pid_t tid, enum thread_kind kind)
 		if (error == ESRCH || proc_is_dead(proc_state(tid, tid)))
 			return 0;
 		born_traced = error == EPERM && tracer_of(tid) == gettid();
+		/* To kcmp() whoever has none shares it, as every thread of the kernel: it is our process that has none any more. */
+		if (!born_traced && kind == THREAD_SHARER && !has_memory(tid))
+			return err_set(-ESRCH, "process %d has ended", (int)proc->pid);
 		if (!born_traced) {
 			int r = gate_check(kind == THREAD_OWN ? proc->pid : tid);
 

@@ -77,6 +77,12 @@ static int open_packet(int dirfd, uint64_t number)
 	return file_open(dirfd, name, O_NOFOLLOW);
 }
 
+/* What could not be opened is not lost from the trace: it is there. */
+static bool is_our_trouble(int fd)
+{
+	return fd == -EMFILE || fd == -ENFILE || fd == -EACCES || fd == -ENOMEM;
+}
+
 static int list_packets(struct rewrite *rw)
 {
 	int fd = openat(rw->from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -99,6 +105,8 @@ static int list_packets(struct rewrite *rw)
 		file->number = number;
 		int packet = open_packet(rw->from, number);
 
+		if (is_our_trouble(packet))
+			r = err_set(packet, "cannot open %s: %s", d->d_name, strerror(-packet));
 		file->has_header = packet >= 0 && pread(packet, &file->header, sizeof(file->header),
 							0) == sizeof(file->header);
 		if (packet >= 0)
