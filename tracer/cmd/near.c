@@ -1,8 +1,13 @@
 #include "tracer/cmd/near.h"
 
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "symbols/module.h"
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
+#include "tracer/base/shell.h"
 #include "tracer/base/similar.h"
 
 enum { NEAR_MAX = 5 };
@@ -12,6 +17,19 @@ struct offer {
 	const char *name;
 	struct module *module;
 };
+
+/* Users paste it behind -e. */
+static void hint_one(int code, bool is_first, const struct offer *offer)
+{
+	char *text = NULL, *word = NULL;
+
+	if (asprintf(&text, "%s!%s", module_name(offer->module), offer->name) >= 0)
+		word = shell_quote(text);
+	if (word)
+		err_hint(code, "%s %s", is_first ? "did you mean" : "            ", word);
+	free(word);
+	free(text);
+}
 
 size_t near_hints(int code, const char *name, struct module *const *modules, size_t n, near_source *source)
 {
@@ -38,8 +56,7 @@ size_t near_hints(int code, const char *name, struct module *const *modules, siz
 
 		while (offer->name != similar.names[i])
 			offer++;
-		err_hint(code, "%s %s!%s", i ? "            " : "did you mean", module_name(offer->module),
-			 offer->name);
+		hint_one(code, i == 0, offer);
 	}
 	array_free(&offers);
 	return shown;

@@ -10,6 +10,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
+#include "tracer/base/shell.h"
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/decoders.h"
 #include "tracer/cmd/live.h"
@@ -64,7 +65,7 @@ static void print_help(FILE *out)
 "      --max-rate N       the same for more than N hits in a second (no limit)\n"
 "      --buffer MIB       memory for calls that wait to be written (16, with backtraces 64)\n"
 "Where to:\n"
-"  -o, --output DIR       the trace (virtrace.NAME.PID.DATE)\n"
+"  -o, --output DIR       the trace (virtrace.NAME.DATE)\n"
 "      --force            replace a trace that is there\n"
 "      --live             show the calls here, too, as 'virtrace report --follow' does\n"
 "Other:\n"
@@ -294,8 +295,9 @@ static int complete_options(struct record_options *options, char *output, size_t
 		snprintf(comm, sizeof(comm), "%.31s", basename(session->command[0]));
 	else
 		target_comm(session->pid, comm, sizeof(comm));
+	/* The process has chosen its name: no byte of it may mean something to a shell. */
 	for (char *c = comm; *c; c++)
-		if (*c == '/' || (unsigned char)*c <= ' ')
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-", *c))
 			*c = '_';
 	strftime(date, sizeof(date), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
 	snprintf(output, len, "virtrace.%s.%s", comm, date);
@@ -303,12 +305,13 @@ static int complete_options(struct record_options *options, char *output, size_t
 	return 0;
 }
 
-static struct session *running;
+static struct session *volatile running; /* NULL when it has ended: signals may still come */
 
 static void on_signal(int signal)
 {
 	(void)signal;
-	session_stop(running);
+	if (running)
+		session_stop(running);
 }
 
 static void do_nothing(int signal)
@@ -423,12 +426,13 @@ static void print_start(struct session *session)
 		 report.n_pending ? " (others when they are loaded)" : "", report.path);
 }
 
-static const char *quoted(const char *path, char *buf, size_t len)
+static void print_next(const char *path)
 {
-	if (!strpbrk(path, " \t\n'\"\\$&;()<>|*?[]#~`!{}"))
-		return path;
-	snprintf(buf, len, "'%s'", path);
-	return strchr(path, '\'') ? path : buf;
+	char *word = shell_quote(path);
+
+	if (word)
+		log_plain("virtrace: next:  virtrace report %s", word);
+	free(word);
 }
 
 /* `commanded`: we started it, so that its end is no surprise. */
@@ -436,7 +440,7 @@ static void print_summary(struct session *session, bool commanded)
 {
 	struct session_report report;
 	struct session_probe probe;
-	char a[32], b[32], c[32], path[4200];
+	char a[32], b[32], c[32];
 
 	session_get_report(session, &report);
 	log_plain("%12s %6s %12s %12s  %s", "CALLS", "LOST", "LONGEST STOP", "TOTAL STOP", "FUNCTION");
@@ -463,7 +467,7 @@ static void print_summary(struct session *session, bool commanded)
 		log_warn("somebody else (perf, bpftrace, a debugger) took away %llu breakpoints meanwhile: calls are missing",
 			 (unsigned long long)report.engine.undone);
 	if (report.calls)
-		log_plain("virtrace: next:  virtrace report %s", quoted(report.path, path, sizeof(path)));
+		print_next(report.path);
 }
 
 /* The status of a whole recording that began. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "symbols/expr.h"
@@ -10,6 +11,7 @@
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
+#include "tracer/base/shell.h"
 #include "tracer/cmd/decoders.h"
 #include "tracer/cmd/near.h"
 #include "tracer/cmd/request.h"
@@ -146,6 +148,20 @@ static bool is_same_source(const struct function *a, const struct function *b)
 	return a->file && b->file ? !strcmp(a->file, b->file) && a->line == b->line : a->file == b->file;
 }
 
+static void hint_candidate(const struct function *f)
+{
+	char *text = NULL, *word = NULL;
+
+	if (asprintf(&text, "%s%c%s", f->file ? f->file : module_name(f->module), f->file ? ':' : '!', f->name) >= 0)
+		word = shell_quote(text);
+	if (word && f->file)
+		err_hint(-EMLINK, "  -e %s   (%s, line %d)", word, module_name(f->module), f->line);
+	else if (word)
+		err_hint(-EMLINK, "  -e %s", word);
+	free(word);
+	free(text);
+}
+
 static int check_ambiguous(const struct pattern *pattern, const struct function_list *found)
 {
 	bool several = false;
@@ -155,15 +171,8 @@ static int check_ambiguous(const struct pattern *pattern, const struct function_
 	if (!several || is_glob(pattern->name) || is_glob(pattern->file))
 		return 0;
 	err_set(-EMLINK, "'%s' means several functions; say which:", pattern->name);
-	for (size_t i = 0; i < found->n && i < CANDIDATES_MAX; i++) {
-		const struct function *f = found->items[i];
-
-		if (f->file)
-			err_hint(-EMLINK, "  -e '%s:%s'   (%s, line %d)", f->file, f->name,
-				 module_name(f->module), f->line);
-		else
-			err_hint(-EMLINK, "  -e '%s!%s'", module_name(f->module), f->name);
-	}
+	for (size_t i = 0; i < found->n && i < CANDIDATES_MAX; i++)
+		hint_candidate(found->items[i]);
 	if (found->n > CANDIDATES_MAX)
 		err_hint(-EMLINK, "  … and %zu more", found->n - CANDIDATES_MAX);
 	return -EMLINK;

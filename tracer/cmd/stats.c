@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/shell.h"
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/progress.h"
 #include "tracer/cmd/review.h"
@@ -128,9 +129,13 @@ static int parse_arguments(struct options *options, int argc, char **argv)
 	if (optind == argc)
 		return err_set(-EINVAL, "which trace? 'virtrace stats --help' tells more");
 	options->path = argv[optind++];
-	if (optind == argc)
-		return err_set(-EINVAL, "the numbers of what? As in: virtrace stats %s '$duration'",
-			       options->path);
+	if (optind == argc) {
+		char *path = shell_quote(options->path);
+
+		err_set(-EINVAL, "the numbers of what? As in: virtrace stats %s '$duration'", path ? path : "TRACE");
+		free(path);
+		return -EINVAL;
+	}
 	options->text.expr = argv[optind++];
 	if (optind < argc)
 		return err_set(-EINVAL, "one expression at a time; '%s' is too much", argv[optind]);
@@ -149,13 +154,18 @@ static int add_call(void *ctx, const struct call *call)
 static int check_numbers(const struct options *options, const struct job *job)
 {
 	const struct series *series;
-	const char *path = options->path, *expr = options->text.expr;
+	const char *expr = options->text.expr;
 
 	if (series_finish(job->series, &series) || !series_gaps(job->series)[GAP_NO_NUMBER])
 		return 0;
 	err_set(-EINVAL, "'%s' is no number", expr);
-	return err_hint(-EINVAL, "to see how often it was what: virtrace stats %s '$duration' --by '%s'",
-			path, expr);
+	char *path = shell_quote(options->path), *by = shell_quote(expr);
+
+	if (path && by)
+		err_hint(-EINVAL, "to see how often it was what: virtrace stats %s '$duration' --by %s", path, by);
+	free(path);
+	free(by);
+	return -EINVAL;
 }
 
 static void show_job(const struct options *options, const struct review *review,

@@ -17,6 +17,7 @@
 #include "tracer/base/clock.h"
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
+#include "tracer/base/shell.h"
 #include "tracer/remote/maps.h"
 
 static const char libvirt_driver[] = "libvirt_driver_qemu.so";
@@ -100,14 +101,31 @@ static bool executable_is(pid_t pid, const char *name)
 	return !strcmp(base_name(path), name);
 }
 
-static bool is_called(pid_t pid, const void *name)
+static bool is_called(pid_t pid, void *name)
 {
 	char comm[32];
 
 	return !strcmp(target_comm(pid, comm, sizeof(comm)), name) || executable_is(pid, name);
 }
 
-static bool has_mapped(pid_t pid, const void *file)
+/* Real, effective and saved; what /proc/PID belongs to tells nothing of who is not dumpable (proc_pid(5)). */
+static bool is_ours(pid_t pid)
+{
+	unsigned long ids[3] = { (unsigned long)-1, (unsigned long)-1, (unsigned long)-1 };
+	char path[64], line[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *f = fopen(path, "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Uid:\t%lu\t%lu\t%lu", &ids[0], &ids[1], &ids[2]) == 3)
+			break;
+	if (f)
+		fclose(f);
+	return ids[0] == geteuid() && ids[1] == geteuid() && ids[2] == geteuid();
+}
+
+static bool has_mapped_code(pid_t pid, const char *file)
 {
 	struct maps maps;
 	bool found = false;
@@ -115,13 +133,32 @@ static bool has_mapped(pid_t pid, const void *file)
 	if (maps_read(pid, &maps) < 0)
 		return false;
 	for (size_t i = 0; i < maps.n && !found; i++)
-		found = !strcmp(base_name(maps.items[i].path), file);
+		found = maps.items[i].executable && !strcmp(base_name(maps.items[i].path), file);
 	maps_free(&maps);
 	return found;
 }
 
+/*
+ * Anybody can map a file of that name and wait for root to attach to him; and who only reads the file, as another virtrace does,
+ * does not run its code.
+ */
+struct daemon_search {
+	pid_t stranger; /* one who has the code mapped, and is another user's */
+};
+
+static bool is_daemon(pid_t pid, void *arg)
+{
+	struct daemon_search *search = arg;
+
+	if (!has_mapped_code(pid, libvirt_driver))
+		return false;
+	if (!is_ours(pid))
+		search->stranger = pid;
+	return is_ours(pid);
+}
+
 /* The one process for which `test` is true; ourselves excepted. */
-static int find_process(bool (*test)(pid_t, const void *), const void *arg, const char *what, pid_t *ret)
+static int find_process(bool (*test)(pid_t, void *), void *arg, const char *what, pid_t *ret)
 {
 	char candidates[2048] = "", comm[32];
 	pid_t found = 0;
@@ -136,9 +173,10 @@ static int find_process(bool (*test)(pid_t, const void *), const void *arg, cons
 		if (pid <= 0 || pid == getpid() || !test(pid, arg))
 			continue;
 		size_t len = strlen(candidates);
+		char *word = shell_quote(target_comm(pid, comm, sizeof(comm)));
 
-		snprintf(candidates + len, sizeof(candidates) - len, "\n  -p %-8d %s", (int)pid,
-			 target_comm(pid, comm, sizeof(comm)));
+		snprintf(candidates + len, sizeof(candidates) - len, "\n  -p %-8d %s", (int)pid, word ? word : "");
+		free(word);
 		found = pid;
 		n++;
 	}
@@ -157,7 +195,7 @@ int target_by_name(const char *name, pid_t *ret)
 	char what[300];
 
 	snprintf(what, sizeof(what), "are called '%s'", name);
-	int r = find_process(is_called, name, what, ret);
+	int r = find_process(is_called, (char *)name, what, ret);
 
 	if (r == -ESRCH)
 		err_set(r, "no process is called '%s'", name);
@@ -166,9 +204,14 @@ int target_by_name(const char *name, pid_t *ret)
 
 int target_libvirt(pid_t *ret)
 {
-	int r = find_process(has_mapped, libvirt_driver, "run QEMU guests (have libvirt_driver_qemu.so mapped)", ret);
+	struct daemon_search search = { 0 };
+	int r = find_process(is_daemon, &search, "run QEMU guests (have libvirt_driver_qemu.so mapped)", ret);
 
-	if (r == -ESRCH) {
+	if (r == -ESRCH && search.stranger) {
+		err_set(r, "no running libvirtd or virtqemud of yours was found");
+		err_hint(r, "Process %d has %s mapped, but is another user's: to trace it nevertheless, say -p %d.",
+			 (int)search.stranger, libvirt_driver, (int)search.stranger);
+	} else if (r == -ESRCH) {
 		err_set(r, "no running libvirtd or virtqemud was found (no process has %s mapped)",
 			libvirt_driver);
 		if (geteuid() != 0)

@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "tracer/base/shell.h"
 #include "tracer/review/figure.h"
 #include "tracer/review/show.h"
 #include "tracer/review/text.h"
@@ -31,6 +33,18 @@ static void title(struct show *show, const char *text)
 	page_newline(&show->page);
 	page_put(&show->page, COLOUR_FAINT, text);
 	page_newline(&show->page);
+}
+
+/* What to type for more: names of traces are whatever directories are called. */
+static void put_command(struct show *show, const char *const names[2], const uint64_t ids[2])
+{
+	page_put(&show->page, COLOUR_NONE, "#   virtrace diff");
+	for (int side = 0; side < 2; side++) {
+		char *word = shell_quote(names[side]);
+
+		page_putf(&show->page, COLOUR_NONE, " %s '#%" PRIu64 "'", word ? word : "TRACE", ids[side]);
+		free(word);
+	}
 }
 
 /* type_diff_fn */
@@ -186,10 +200,7 @@ static void put_summary(struct show *show, const struct trace_diff_text *text,
 		page_putf(page, COLOUR_NONE, ", the first: #%" PRIu64 " #%" PRIu64, differing->id[0],
 			  differing->id[1]);
 		put_which(show, differing, text->by);
-		put_name(show, COLOUR_NONE, "#   virtrace diff ", text->name[0]);
-		page_putf(page, COLOUR_NONE, " '#%" PRIu64 "'", differing->id[0]);
-		put_name(show, COLOUR_NONE, " ", text->name[1]);
-		page_putf(page, COLOUR_NONE, " '#%" PRIu64 "'", differing->id[1]);
+		put_command(show, text->name, differing->id);
 	}
 	page_newline(page);
 	for (int side = 0; side < 2; side++) {
