@@ -252,8 +252,8 @@ static struct classes classify(const struct type *type)
 	case TYPE_ARRAY: /* as a whole value it can only be a vector */
 		return type->size == 16 && type->is_vector ? both(CLASS_SSE, CLASS_SSEUP)
 							    : both(CLASS_UNKNOWN, CLASS_UNKNOWN);
-	case TYPE_VOID:
-		return classes;
+	case TYPE_VOID: /* nullptr_t has a size, and is passed as a pointer */
+		return type->size ? both(CLASS_INTEGER, CLASS_NONE) : classes;
 	default:
 		return classify_scalar(type);
 	}
@@ -274,10 +274,15 @@ static uint64_t max(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /*
- * A member that is not where its own alignment wants it is in a packed struct, and does not count.
+ * Alignment as far as it is stated, or that of scalars, of which at most `scalar_max` counts.  A member that is not where its own alignment wants it is in a packed struct, and does not count.
  */
-static uint64_t type_align(const struct type *type, unsigned depth)
+static uint64_t type_align(const struct type *type, unsigned depth, uint64_t scalar_max)
 {
 	uint64_t stated = 1;
 
@@ -288,17 +293,19 @@ static uint64_t type_align(const struct type *type, unsigned depth)
 		return stated;
 	if (type->kind == TYPE_ARRAY)
 		return max(stated,
-			   type->is_vector ? type->size : type_align(type_target(type), depth - 1));
+			   type->is_vector ? least(type->size, scalar_max)
+					   : type_align(type_target(type), depth - 1, scalar_max));
 	if (type->kind != TYPE_STRUCT && type->kind != TYPE_UNION)
-		return scalar_align(type);
+		return max(stated, least(scalar_align(type), scalar_max));
 
 	const struct member *members;
 	size_t n = type_members(type, &members);
 
 	stated = max(stated, stated_align(type));
 	for (size_t i = 0; i < n; i++) {
-		uint64_t align = members[i].bit_size ? 1 : type_align(members[i].type, depth - 1);
+		uint64_t align = members[i].bit_size ? 1 : type_align(members[i].type, depth - 1, scalar_max);
 
+		align = max(align, members[i].align);
 		if (members[i].offset % align == 0 && type->size % align == 0)
 			stated = max(stated, align);
 	}
@@ -329,11 +336,26 @@ static struct abi_place place_unknown(struct allocation *allocation)
 	return (struct abi_place){ .kind = ABI_UNKNOWN };
 }
 
+/*
+ * Whether a struct may be packed: then its members' own alignment does not count, and nothing in the
+ * debug information tells, if they are where that alignment would have them.
+ */
+static bool may_be_packed(const struct type *type)
+{
+	const struct type *bare = type_strip(type);
+
+	if (bare->kind != TYPE_STRUCT && bare->kind != TYPE_UNION)
+		return false;
+	return type_align(type, MEMBER_DEPTH_MAX, UINT64_MAX) != type_align(type, MEMBER_DEPTH_MAX, 8);
+}
+
 static struct abi_place place_on_stack(const struct type *type, struct allocation *allocation)
 {
-	uint64_t align = max(8, type_align(type, MEMBER_DEPTH_MAX));
+	uint64_t align = max(8, type_align(type, MEMBER_DEPTH_MAX, UINT64_MAX));
 	struct abi_place place = { .kind = ABI_MEMORY };
 
+	if (align > 8 && allocation->stack % align && may_be_packed(type))
+		return place_unknown(allocation);
 	place.offset = (allocation->stack + align - 1) / align * align;
 	allocation->stack = place.offset + (type_strip(type)->size + 7) / 8 * 8;
 	return place;
@@ -413,7 +435,7 @@ struct abi_place abi_return(const struct type *type)
 	type = type_strip(type);
 	if (classes.at[0] == CLASS_UNKNOWN)
 		return (struct abi_place){ .kind = ABI_UNKNOWN };
-	if (!type->size || type->kind == TYPE_VOID)
+	if (!type->size)
 		return (struct abi_place){ .kind = ABI_EMPTY };
 	if (classes.at[0] == CLASS_MEMORY)
 		return (struct abi_place){ .kind = ABI_MEMORY };
@@ -439,21 +461,20 @@ struct abi_place abi_return(const struct type *type)
 	return place;
 }
 
-bool abi_is_next_reg(struct abi_cursor *cursor, unsigned dwarf_reg)
-{
-	if (cursor->n_general < N_GENERAL_ARGS && dwarf_reg == general_args[cursor->n_general])
-		return ++cursor->n_general;
-	if (cursor->n_sse < N_SSE_ARGS && dwarf_reg == DWARF_XMM0 + cursor->n_sse)
-		return ++cursor->n_sse;
-	return false;
-}
-
 bool abi_is_microsoft_reg(size_t param, unsigned dwarf_reg)
 {
 	static const uint8_t general[] = { DWARF_RCX, DWARF_RDX, DWARF_R8, DWARF_R9 };
 
 	return param < sizeof(general) &&
 	       (dwarf_reg == general[param] || dwarf_reg == DWARF_XMM0 + param);
+}
+
+int abi_param_index(unsigned dwarf_reg)
+{
+	for (int i = 0; i < N_GENERAL_ARGS; i++)
+		if (dwarf_reg == general_args[i])
+			return i;
+	return dwarf_reg >= DWARF_XMM0 && dwarf_reg < DWARF_XMM0 + N_SSE_ARGS ? (int)dwarf_reg - DWARF_XMM0 : -1;
 }
 
 bool abi_reg_is_scratch(unsigned dwarf_reg)

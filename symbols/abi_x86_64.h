@@ -43,17 +43,13 @@ void abi_params(const struct type *return_type, const struct type *const *types,
 /** Place of a return value when the function returns. */
 struct abi_place abi_return(const struct type *type);
 
-/** Registers for parameters used so far. */
-struct abi_cursor {
-	unsigned n_general, n_sse;
-};
-/** Whether `dwarf_reg` is the next one of its kind; it is used then. */
-bool abi_is_next_reg(struct abi_cursor *cursor, unsigned dwarf_reg);
-
 /**
  * Whether the Microsoft ABI, which is another, has the parameter with that index in that register.
  */
 bool abi_is_microsoft_reg(size_t param, unsigned dwarf_reg);
+
+/** Of the registers of its class that callers pass parameters in, which one it is; -1 if it is none. */
+int abi_param_index(unsigned dwarf_reg);
 
 /** Whether a register may hold a parameter at entry: those a callee must preserve never do. */
 bool abi_reg_is_scratch(unsigned dwarf_reg);

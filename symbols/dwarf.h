@@ -24,6 +24,7 @@
 #include "symbols/module.h"
 
 struct arena;
+struct callers;
 struct function;
 struct inline_names;
 struct names;
@@ -42,6 +43,7 @@ struct module_parts {
 	struct types *types;         /* type.c */
 	struct functions *functions; /* function.c */
 	struct inline_names *inline_names; /* inlined.c */
+	struct callers *callers;     /* callers.c */
 };
 struct module_parts *module_parts(struct module *module);
 
@@ -138,6 +140,7 @@ int name_find_enumerator(struct module *module, uint64_t near, const char *name,
 void names_free(struct names *names);
 
 void types_free(struct types *types);
+void callers_free(struct callers *callers);
 void functions_free(struct functions *functions);
 
 #endif

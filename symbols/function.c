@@ -17,6 +17,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "symbols/code.h"
 #include "symbols/dwarf.h"
 #include "symbols/function_make.h"
 #include "symbols/function_table.h"
@@ -51,10 +52,13 @@ void functions_free(struct functions *functions)
 	free(functions);
 }
 
-static bool is_clone(const char *symbol)
+/* Without its symbol an instance of an abstract function may be a clone. */
+static bool is_clone(const struct function *function, const struct symbol *symbol, Dwarf_Die *die)
 {
-	return strstr(symbol, ".isra.") || strstr(symbol, ".constprop.") ||
-	       strstr(symbol, ".part.");
+	if (!symbol)
+		return die && dwarf_hasattr(die, DW_AT_abstract_origin);
+	return strstr(function->symbol, ".isra.") || strstr(function->symbol, ".constprop.") ||
+	       strstr(function->symbol, ".part.");
 }
 
 /* Making a function. */
@@ -183,18 +187,38 @@ static uint64_t origin_id(struct module *module, uint64_t id)
 	return die_id(module, &origin);
 }
 
+/*
+ * g++ declares hidden parameters of constructors and destructors (__in_chrg, __vtt_parm), and none
+ * of its instances gets all of them.
+ */
+static bool is_hidden(struct module *module, const struct parameter *param)
+{
+	Dwarf_Die die;
+
+	return die_at(module, param->die, &die) && die_flag(&die, DW_AT_artificial) &&
+	       !(param->name && !strcmp(param->name, "this"));
+}
+
 /* Replace abstract parameters by those of the concrete function, which have locations. */
 static void make_concrete(struct module *module, parameter_list *abstract,
 			  const parameter_list *concrete)
 {
-	for (size_t i = 0; i < abstract->n; i++) {
-		uint64_t id = origin_id(module, abstract->items[i].die);
+	size_t n = 0;
 
-		for (size_t j = 0; j < concrete->n; j++) {
-			if (origin_id(module, concrete->items[j].die) == id)
-				abstract->items[i].die = concrete->items[j].die;
+	for (size_t i = 0; i < abstract->n; i++) {
+		struct parameter param = abstract->items[i];
+		uint64_t id = origin_id(module, param.die);
+		bool found = false;
+
+		for (size_t j = 0; j < concrete->n && !found; j++) {
+			found = origin_id(module, concrete->items[j].die) == id;
+			if (found)
+				param.die = concrete->items[j].die;
 		}
+		if (found || !is_hidden(module, &param))
+			abstract->items[n++] = param;
 	}
+	abstract->n = n;
 }
 
 static void read_params(struct function *function, Dwarf_Die *die)
@@ -296,7 +320,12 @@ struct function *function_make(struct module *module, uint64_t entry, Dwarf_Die 
 		return NULL;
 	struct function *function = &node->function;
 
-	*function = (struct function){ .module = module, .entry = entry, .is_ifunc = symbol && symbol->is_ifunc };
+	*function = (struct function){
+		.module = module,
+		.entry = entry,
+		.code = arena_alloc(module_arena(module), sizeof(*function->code)),
+		.is_ifunc = symbol && symbol->is_ifunc,
+	};
 	if (n_ranges && !function->is_ifunc) {
 		function->name = dwarf_diename(die);
 		function->ranges = ranges;
@@ -308,7 +337,9 @@ struct function *function_make(struct module *module, uint64_t entry, Dwarf_Die 
 	function->symbol = symbol ? symbol->name : function->name;
 	if (!function->name)
 		return NULL;
-	function->is_clone = is_clone(function->symbol);
+	function->is_local = function->is_static || !symbol ||
+			     (!symbol->is_global && !symbol->is_hidden);
+	function->is_clone = is_clone(function, symbol, n_ranges ? die : NULL);
 	HASH_ADD(hh, functions->by_entry, function.entry, sizeof(entry), node);
 	return function;
 }

@@ -36,12 +36,14 @@ struct function {
 	const struct type *return_type; /**< NULL without DWARF; the void type if nothing is returned */
 	bool has_types;     /**< DWARF knows it; else it is a bare symbol and params are unknown */
 	bool is_static;
+	bool is_local;      /**< static, or its symbol is local or missing: perhaps nobody outside can call it */
 	bool is_variadic;
-	bool is_clone;      /**< .isra, .constprop, .part: the compiler changed its parameters */
+	bool is_clone;      /**< .isra, .constprop, .part, or an instance without a symbol: the compiler changed its parameters */
 	bool is_ifunc;      /**< `entry` is the resolver that chooses the real function at run time: not to be traced as it */
 	bool is_nonstandard; /**< DW_AT_calling_convention says so: registers at entry are not the ABI's */
 	uint64_t die;       /**< of the concrete DW_TAG_subprogram */
 	uint64_t origin;    /**< of the abstract one, or the same */
+	struct function_code *code; /**< for code.h */
 	size_t n_inlined;   /**< places where it is inlined (these are not traced) */
 };
 

@@ -1,142 +1,52 @@
 /**
  * Where parameters are at a function's first instruction, and results when it returns.
  *
- * There are two witnesses.  The ABI says where the caller has put a parameter; it is right unless
- * the compiler changed the function's parameters, as it may if it knows all callers.  The debug
- * information says where the variable is; it is right if it was written for this instruction, but
+ * There are two witnesses.  The ABI says where callers put a parameter; that is right if this
+ * function, as it was compiled, is called by the ABI, which the declaration does not prove.  The
+ * debug information says where the variable is at the first instruction (loc_entry.h); that is the
+ * caller's value only if it is where callers put parameters, and no other parameter is there, too:
+ * `a = b;` as first statement has no code of its own.
  *
- *   - one expression for the whole function is that of the time after the prologue (always at
- *     -O0, and for variables in memory), and registers that callees preserve cannot hold a
- *     parameter yet (clang gives one register to a variable although the prologue must fill it);
- *   - `x = 5;` as first statement has no code of its own: at the first instruction the debug
- *     information may already say 5.
+ * What compilers are known to do:
  *
- * So the ABI is believed where it holds, the debug information where it does not:
+ *   GCC      changes parameters and results only in clones.  Their symbols say so (.isra,
+ *            .constprop, .part); if the symbol was stripped, an instance that has an abstract origin
+ *            may be one.  All other functions get all their parameters.  Of a clone's parameters
+ *            those are believed that are in parameters' registers: exactly at the first instruction,
+ *            or all of them without holes (with -fno-var-tracking one register may be that of the
+ *            time after the prologue).  Not entry values, which GCC also gives of parameters that it
+ *            has removed; not constants: what was assigned to one is described in the same way.
+ *   others   (LLVM) At -O0 nothing is changed.  Else nothing is passed for a parameter that is not
+ *            used, even to a function that others may call
+ *            (DeadArgumentEliminationPass::removeDeadArgumentsFromCallers), and one that is assigned
+ *            before it is used counts as unused.  So a parameter is believed only if the debug
+ *            information tells of each of its eightbytes that it is in the register where the ABI
+ *            has it, or that the prologue puts it into a register of its own; or if the code reads
+ *            these registers before it writes them (code.h).  Structs that are copied to the stack
+ *            are always passed.
+ *            Functions of which the compiler sees each call (static, or made local at link time,
+ *            and their address is nowhere, callers.h) lose parameters, get members for structs and
+ *            values for pointers, and return nothing if no caller wants it or all know it; LLVM
+ *            before 17 says nothing of that.  Of their parameters only what the debug information
+ *            tells is believed.
  *
- *   GCC      changes parameters only in clones, whose symbols say so (.isra, .constprop, .part).
- *            For these a location list is exact, and so is one register for the whole function if
- *            it is the one that the parameters left over get; with -fno-var-tracking it may be one
- *            that the prologue fills.  In all other functions a parameter is passed even if the
- *            debug information has no location for it.
- *   others   (LLVM) change static functions without saying so: dead parameters are removed and the
- *            rest move up.  Of the declared signature and the one without the parameters that are
- *            nowhere, that is believed which the registers in the debug information fit.  If both
- *            do, the value is given up; if neither does, the debug information is believed if the
- *            registers it names are just the first ones, in order.
- *            A parameter without any location, or with none for an eightbyte of it, is given up,
- *            as LLVM's callers pass nothing for it even to a global function
- *            (DeadArgumentEliminationPass::removeDeadArgumentsFromCallers).
- *
- * Not noticed, as nothing tells: results that LLVM before 17 dropped from a static function whose
- * callers all ignore them.
+ * A result is believed where nothing can have taken it away, and else where a caller reads the
+ * registers that it is in.  That the function writes them proves nothing: so does any call on its
+ * way.
  */
 #include "symbols/loc.h"
 
 #include "symbols/abi_x86_64.h"
+#include "symbols/callers.h"
+#include "symbols/code.h"
 #include "symbols/dwarf.h"
 #include "symbols/frame.h"
 #include "symbols/function.h"
-#include "symbols/loc_ops.h"
+#include "symbols/loc_entry.h"
 #include "symbols/type.h"
 #include "tracer/base/arena.h"
 
 #include <string.h>
-
-/* What the debug information says of a parameter at entry. */
-enum entry_kind {
-	ENTRY_NOWHERE,
-	ENTRY_LATE,     /* somewhere, but not before the prologue; or only parts of it are */
-	ENTRY_CONSTANT,
-	ENTRY_REG,      /* just in register `reg` */
-	ENTRY_STACK,    /* just at CFA + `offset`, where callers put parameters */
-	ENTRY_OTHER,    /* pieces, computed values: true at entry */
-};
-
-struct entry_place {
-	enum entry_kind kind;
-	bool has_gap;  /* a part of it is nowhere */
-	bool is_exact; /* the debug information is about this instruction */
-	struct loc loc;
-	unsigned reg;
-	int64_t offset;
-};
-
-/* Programs that are a register and sums: `*offset` from it. */
-static bool is_offset(const struct loc_piece *piece, unsigned *reg, int64_t *offset)
-{
-	if (!piece->n_ops || piece->ops[0].code != DW_OP_bregx)
-		return false;
-	*reg = piece->ops[0].reg;
-	*offset = 0;
-	for (size_t i = 0; i < piece->n_ops; i++) {
-		if (i && piece->ops[i].code != DW_OP_plus_uconst)
-			return false;
-		*offset += piece->ops[i].value;
-	}
-	return true;
-}
-
-static bool is_constant(const struct loc_piece *piece)
-{
-	if (piece->kind == PIECE_BYTES)
-		return true;
-	for (size_t i = 0; i < piece->n_ops; i++) {
-		unsigned code = piece->ops[i].code;
-
-		if (code == DW_OP_bregx || code == DW_OP_regval_type || code == DW_OP_deref_size ||
-		    code == DW_OP_deref_type)
-			return false;
-	}
-	return piece->kind == PIECE_VALUE;
-}
-
-static enum entry_kind entry_kind(struct entry_place *place, const struct loc_traits *traits)
-{
-	const struct loc_piece *piece = place->loc.pieces;
-	bool is_whole = place->loc.n_pieces == 1 && !piece->bit_size;
-
-	if (!place->loc.n_pieces)
-		return traits->is_partial || (traits->is_list && !traits->is_here) ? ENTRY_LATE
-										   : ENTRY_NOWHERE;
-	if (traits->is_constant || (is_whole && is_constant(piece)))
-		return ENTRY_CONSTANT;
-	if (traits->has_frame_base || traits->has_preserved)
-		return ENTRY_LATE;
-	if (is_whole && piece->kind == PIECE_REG) {
-		place->reg = piece->reg;
-		return ENTRY_REG;
-	}
-	bool simple = is_whole && is_offset(piece, &place->reg, &place->offset);
-
-	if (simple && piece->kind == PIECE_VALUE && !place->offset && place->reg != DWARF_RSP)
-		return ENTRY_REG;
-	if (simple && piece->kind == PIECE_MEMORY && place->reg == DWARF_RSP &&
-	    place->offset >= 8 && (traits->is_list || traits->is_frame_relative)) {
-		place->offset -= 8;
-		return ENTRY_STACK;
-	}
-	if (traits->is_frame_relative || traits->has_rsp ||
-	    (traits->has_memory && !traits->is_list))
-		return ENTRY_LATE;
-	return ENTRY_OTHER;
-}
-
-static struct entry_place entry_place(const struct function *function, size_t i)
-{
-	struct loc_site site = {
-		.module = function->module,
-		.function = function->die,
-		.addr = function->entry,
-		.is_entry = true,
-	};
-	struct loc_traits traits;
-	struct entry_place place = { .loc = loc_compile(&site, function->params[i].die, &traits) };
-
-	place.kind = entry_kind(&place, &traits);
-	place.has_gap = traits.has_gap;
-	place.is_exact = traits.is_list;
-	return place;
-}
 
 static bool is_made_by_gcc(const struct function *function)
 {
@@ -227,52 +137,27 @@ static bool is_promoted(const struct function *function, size_t i)
 	       !(die_at(function->module, function->die, &die) && die_flag(&die, DW_AT_prototyped));
 }
 
-/*
- * Parameters of a function and their places in two readings: as declared, and without those that
- * are nowhere.
- */
+/* Parameters of a function: where the ABI has them, and what the debug information says. */
 struct signature {
 	const struct function *function;
+	enum passing passing;
 	bool is_gcc;
 	size_t n;
 	struct entry_place *entries;
-	struct abi_place *declared, *reduced;
+	struct abi_place *declared;
 };
 
-static bool is_passed(const struct entry_place *entry)
-{
-	return entry->kind != ENTRY_NOWHERE && entry->kind != ENTRY_CONSTANT;
-}
-
-static void place_params(const struct signature *signature, const struct type *const *types,
-			 size_t n, struct abi_place *ret)
+static void place_params(struct signature *signature, const struct type **types)
 {
 	const struct type *return_type = signature->function->return_type;
-	enum passing passing = passing_of(signature->function);
-	bool known = is_passed_by_abi(passing, return_type);
+	bool known = is_passed_by_abi(signature->passing, return_type);
 
-	abi_params(return_type, types, n, signature->is_gcc, ret);
-	for (size_t i = 0; i < n; i++) {
-		known = known && is_passed_by_abi(passing, types[i]);
+	abi_params(return_type, types, signature->n, signature->is_gcc, signature->declared);
+	for (size_t i = 0; i < signature->n; i++) {
+		known = known && is_passed_by_abi(signature->passing, types[i]);
 		if (!known) /* nor are the places of those that follow */
-			ret[i].kind = ABI_UNKNOWN;
+			signature->declared[i].kind = ABI_UNKNOWN;
 	}
-}
-
-static void place_reduced(struct signature *signature, const struct type **types)
-{
-	const struct function *function = signature->function;
-	size_t n = 0;
-
-	for (size_t i = 0; i < signature->n; i++)
-		if (is_passed(&signature->entries[i]))
-			types[n++] = function->params[i].type;
-	place_params(signature, types, n, signature->reduced);
-	/* spread them to their parameters, from the end as they move up */
-	for (size_t i = signature->n; i--;)
-		signature->reduced[i] = is_passed(&signature->entries[i])
-						? signature->reduced[--n]
-						: (struct abi_place){ .kind = ABI_UNKNOWN };
 }
 
 static bool signature_make(const struct function *function, struct signature *signature)
@@ -283,85 +168,98 @@ static bool signature_make(const struct function *function, struct signature *si
 
 	*signature = (struct signature){
 		.function = function,
+		.passing = passing_of(function),
 		.is_gcc = is_made_by_gcc(function),
 		.n = n,
 		.entries = arena_alloc(arena, n * sizeof(*signature->entries)),
 		.declared = arena_alloc(arena, n * sizeof(*signature->declared)),
-		.reduced = arena_alloc(arena, n * sizeof(*signature->reduced)),
 	};
-	if (!types || !signature->entries || !signature->declared || !signature->reduced)
+	if (!types || !signature->entries || !signature->declared)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		signature->entries[i] = entry_place(function, i);
+		signature->entries[i] = loc_entry_place(function, i);
 		types[i] = function->params[i].type;
 	}
-	place_params(signature, types, n, signature->declared);
-	place_reduced(signature, types);
+	place_params(signature, types);
 	return true;
 }
 
-/* Whether what the debug information is sure of agrees with a reading. */
-static bool fits(const struct signature *signature, const struct abi_place *places)
+static bool is_told(const struct entry_place *entry)
 {
-	for (size_t i = 0; i < signature->n; i++) {
-		const struct entry_place *entry = &signature->entries[i];
-		const struct abi_place *place = &places[i];
-
-		if (place->kind == ABI_UNKNOWN)
-			continue;
-		if (entry->kind == ENTRY_REG && (place->kind != ABI_REGS || place->n_parts != 1 ||
-						 place->parts[0].reg != entry->reg))
-			return false;
-		if (entry->kind == ENTRY_STACK &&
-		    (place->kind != ABI_MEMORY || (int64_t)place->offset != entry->offset))
-			return false;
-	}
-	return true;
+	return entry->kind == ENTRY_TOLD || entry->kind == ENTRY_SPREAD;
 }
 
-static bool same_place(const struct abi_place *a, const struct abi_place *b)
+/* Whether another parameter is said to be there as well: then one has been assigned to the other. */
+static bool is_shared(const struct signature *signature, size_t i)
 {
-	if (a->kind != b->kind || a->n_parts != b->n_parts || a->offset != b->offset)
+	for (size_t j = 0; j < signature->n; j++)
+		if (j != i && signature->entries[i].regs & signature->entries[j].regs)
+			return true;
+	return false;
+}
+
+static bool same_place(const struct abi_place *told, const struct abi_place *declared)
+{
+	if (told->kind != declared->kind)
 		return false;
-	for (unsigned i = 0; i < a->n_parts; i++)
-		if (a->parts[i].reg != b->parts[i].reg)
+	if (told->kind == ABI_MEMORY)
+		return told->offset == declared->offset;
+	for (unsigned i = 0; i < declared->n_parts; i++)
+		if (i >= told->n_parts || !told->parts[i].len ||
+		    told->parts[i].reg != declared->parts[i].reg)
 			return false;
-	return true;
+	return told->kind == ABI_REGS;
 }
 
-/*
- * Whether the registers in the debug information are the first ones for parameters, in order: then
- * some were taken out.
- */
-static bool is_compact(const struct signature *signature)
+/* Whether the registers that the debug information tells of are in order; and the first ones, without holes. */
+static bool are_in_order(const struct signature *signature, bool without_holes)
 {
-	struct abi_cursor cursor = {
-		.n_general = abi_return(signature->function->return_type).kind == ABI_MEMORY
-	};
+	const struct function *function = signature->function;
+	int next[2] = { abi_return(function->return_type).kind == ABI_MEMORY, 0 };
 
 	for (size_t i = 0; i < signature->n; i++) {
 		const struct entry_place *entry = &signature->entries[i];
 
-		if (entry->kind == ENTRY_LATE)
-			return false;
-		if (entry->kind == ENTRY_REG && !abi_is_next_reg(&cursor, entry->reg))
-			return false;
-		for (size_t j = 0; entry->kind == ENTRY_OTHER && j < entry->loc.n_pieces; j++) {
-			const struct loc_piece *piece = &entry->loc.pieces[j];
+		for (size_t j = 0; is_told(entry) && j < entry->loc.n_pieces; j++) {
+			unsigned reg;
 
-			if (piece->kind != PIECE_BYTES && !is_constant(piece) &&
-			    (piece->kind != PIECE_REG || !abi_is_next_reg(&cursor, piece->reg)))
+			if (!loc_piece_register(&entry->loc.pieces[j], &reg))
+				continue;
+			bool is_sse = reg >= DWARF_XMM0;
+			int index = abi_param_index(reg);
+
+			if (index == next[is_sse] - 1 && j) /* more of the same eightbyte */
+				continue;
+			if (index < next[is_sse] || (without_holes && index != next[is_sse]))
 				return false;
+			next[is_sse] = index + 1;
 		}
 	}
 	return true;
 }
 
-static bool has_constant(const struct loc *loc)
+/* Whether the code wants general registers that the ABI gives no parameter. */
+static bool reads_others(const struct signature *signature)
 {
-	for (size_t i = 0; i < loc->n_pieces; i++)
-		if (is_constant(&loc->pieces[i]) &&
-		    (loc->pieces[i].n_bytes || loc->pieces[i].n_ops))
+	const struct function *function = signature->function;
+	uint64_t given = abi_return(function->return_type).kind == ABI_MEMORY ? (uint64_t)1 << DWARF_RDI : 0;
+	Dwarf_Die die;
+
+	if (function->is_variadic || !die_at(function->module, function->die, &die) ||
+	    !die_flag(&die, DW_AT_prototyped))
+		return false;
+	for (size_t i = 0; i < signature->n; i++) {
+		const struct abi_place *place = &signature->declared[i];
+
+		if (place->kind == ABI_UNKNOWN)
+			return false;
+		for (unsigned j = 0; place->kind == ABI_REGS && j < place->n_parts; j++)
+			given |= (uint64_t)1 << place->parts[j].reg;
+	}
+	uint64_t others = code_reads_at_entry(function).regs & ~given;
+
+	for (unsigned reg = 0; reg < DWARF_XMM0; reg++)
+		if (others >> reg & 1 && abi_param_index(reg) >= 0)
 			return true;
 	return false;
 }
@@ -369,40 +267,152 @@ static bool has_constant(const struct loc *loc)
 /**
  * Whether it is a function of the Microsoft ABI (__attribute__((ms_abi))), of which GCC says
  * nothing.  Then a parameter that should be in a register is described above the return address,
- * where those functions have room for the parameters they get in registers; or all registers are
- * that ABI's.
+ * where those functions have room for the parameters they get in registers; or a struct is described
+ * through a pointer, which only that ABI passes for it; or all registers are that ABI's; or the code
+ * reads registers that are no parameter's.
  */
 static bool is_microsoft(const struct signature *signature)
 {
-	bool differs = false;
+	bool differs = reads_others(signature);
 
 	for (size_t i = 0; i < signature->n; i++) {
 		const struct entry_place *entry = &signature->entries[i];
 		const struct abi_place *place = &signature->declared[i];
+		bool in_register = entry->kind == ENTRY_TOLD && entry->told.kind == ABI_REGS &&
+				   entry->told.n_parts == 1;
 
-		if (entry->kind == ENTRY_STACK && place->kind == ABI_REGS)
+		if (entry->kind == ENTRY_TOLD && entry->told.kind == ABI_MEMORY && place->kind == ABI_REGS)
 			return true;
-		if (entry->kind == ENTRY_REG && !abi_is_microsoft_reg(i, entry->reg))
+		if (entry->is_pointed_at && signature->passing == PASSING_C)
+			return true;
+		if (in_register && !abi_is_microsoft_reg(i, entry->told.parts[0].reg))
 			return false;
-		differs |= entry->kind == ENTRY_REG &&
-			   (place->kind != ABI_REGS || place->parts[0].reg != entry->reg);
+		differs |= in_register && !same_place(&entry->told, place);
 	}
 	return differs;
 }
 
-enum belief { BELIEVE_NONE, BELIEVE_DECLARED, BELIEVE_REDUCED, BELIEVE_DEBUG };
-
-static enum belief believe_clone(const struct signature *signature, const struct entry_place *entry)
+/* As clang says of functions that it has optimised; without it, parameters that are not in memory. */
+static bool is_optimised(const struct signature *signature)
 {
-	bool fits_rest = false;
+	const struct function *function = signature->function;
+	Dwarf_Die die;
 
-	if (entry->kind == ENTRY_REG)
-		fits_rest = entry->is_exact || fits(signature, signature->reduced);
-	else if (entry->kind == ENTRY_OTHER)
-		fits_rest = entry->is_exact || is_compact(signature);
-	else if (entry->kind == ENTRY_CONSTANT) /* other clones may have assigned it themselves */
-		fits_rest = strstr(signature->function->symbol, ".constprop.");
-	return fits_rest ? BELIEVE_DEBUG : BELIEVE_NONE;
+	if (die_at(function->module, function->die, &die) &&
+	    (die_flag(&die, DW_AT_call_all_calls) || die_flag(&die, DW_AT_GNU_all_call_sites)))
+		return true;
+	for (size_t i = 0; i < signature->n; i++) {
+		const struct entry_place *entry = &signature->entries[i];
+
+		if (entry->is_exact || entry->regs ||
+		    (entry->kind != ENTRY_KEPT && entry->kind != ENTRY_TOLD))
+			return true;
+	}
+	return false;
+}
+
+enum belief { BELIEVE_NONE, BELIEVE_DECLARED, BELIEVE_DEBUG };
+
+static enum belief believe_told(const struct signature *signature, size_t i)
+{
+	const struct entry_place *entry = &signature->entries[i];
+
+	bool is_exact = entry->is_exact || same_place(&entry->told, &signature->declared[i]) ||
+			!(entry->regs & ~code_reads_at_entry(signature->function).regs);
+
+	return is_told(entry) && !entry->has_entry_value && !is_shared(signature, i) &&
+			       are_in_order(signature, !is_exact)
+		       ? BELIEVE_DEBUG
+		       : BELIEVE_NONE;
+}
+
+/* A struct that its callers copy to where parameters are on the stack ("byval"). */
+static bool is_copied(const struct signature *signature, size_t i)
+{
+	const struct type *type = type_strip(signature->function->params[i].type);
+
+	return signature->declared[i].kind == ABI_MEMORY && type->size > 8 &&
+	       (type->kind == TYPE_STRUCT || type->kind == TYPE_UNION);
+}
+
+/* What is passed is stored into such a variable, whatever follows. */
+static bool is_volatile(const struct type *type)
+{
+	for (; type->kind == TYPE_TYPEDEF || type->kind == TYPE_QUAL; type = type_target(type))
+		if (type->kind == TYPE_QUAL && !strcmp(type->name, "volatile"))
+			return type_is_scalar(type);
+	return false;
+}
+
+/* Whether the code reads all that the ABI has of a parameter before it writes there. */
+static bool is_read(const struct signature *signature, size_t i)
+{
+	struct code_reads reads = code_reads_at_entry(signature->function);
+	const struct abi_place *place = &signature->declared[i];
+
+	if (place->kind == ABI_MEMORY)
+		return place->offset / 8 < CODE_SLOTS && reads.slots >> place->offset / 8 & 1;
+	for (unsigned j = 0; j < place->n_parts; j++)
+		if (!(reads.regs >> place->parts[j].reg & 1))
+			return false;
+	return place->kind == ABI_REGS;
+}
+
+/* Whether the debug information proves that a parameter is where the ABI has it. */
+static bool is_proved(const struct signature *signature, size_t i)
+{
+	const struct entry_place *entry = &signature->entries[i];
+
+	if (entry->kind == ENTRY_TOLD)
+		return same_place(&entry->told, &signature->declared[i]) && !is_shared(signature, i);
+	if (entry->kind != ENTRY_KEPT)
+		return false;
+	return entry->regs ? !is_shared(signature, i)
+			   : signature->declared[i].kind == ABI_MEMORY || is_volatile(signature->function->params[i].type);
+}
+
+/* Whether the debug information shows that a function is not called by the ABI. */
+static bool is_changed(const struct signature *signature)
+{
+	for (size_t i = 0; i < signature->n; i++) {
+		const struct entry_place *entry = &signature->entries[i];
+		const struct abi_place *place = &signature->declared[i];
+
+		if (entry->kind == ENTRY_SPREAD && place->kind != ABI_UNKNOWN)
+			return true;
+		if (entry->kind != ENTRY_TOLD || place->kind == ABI_UNKNOWN || is_shared(signature, i))
+			continue;
+		if (entry->told.kind != place->kind)
+			return true;
+		for (unsigned j = 0; j < entry->told.n_parts && j < place->n_parts; j++)
+			if (entry->told.parts[j].len && entry->told.parts[j].reg != place->parts[j].reg)
+				return true;
+	}
+	return false;
+}
+
+static bool are_all_proved(const struct signature *signature)
+{
+	for (size_t i = 0; i < signature->n; i++)
+		if (!is_proved(signature, i))
+			return false;
+	return true;
+}
+
+static enum belief believe_llvm(const struct signature *signature, size_t i)
+{
+	const struct function *function = signature->function;
+
+	if (!is_optimised(signature))
+		return BELIEVE_DECLARED;
+	bool is_own = (function->is_local && !function_has_pointer(function)) ||
+		      function->is_nonstandard || is_changed(signature);
+
+	if (is_own && !are_all_proved(signature))
+		return believe_told(signature, i);
+	return is_proved(signature, i) || is_copied(signature, i) || (!is_own && is_read(signature, i))
+		       ? BELIEVE_DECLARED
+		       : BELIEVE_NONE;
 }
 
 static enum belief believe(const struct signature *signature, size_t i)
@@ -411,31 +421,12 @@ static enum belief believe(const struct signature *signature, size_t i)
 
 	if (is_foreign(function) || is_microsoft(signature))
 		return BELIEVE_NONE;
-	if (function->is_clone)
-		return believe_clone(signature, &signature->entries[i]);
-	if (signature->is_gcc && !function->is_nonstandard)
-		return BELIEVE_DECLARED;
-	bool declared = fits(signature, signature->declared),
-	     reduced = fits(signature, signature->reduced);
-
-	/*
-	 * not static: only link time optimization may have changed it, so there must be a sign of
-	 * that
-	 */
-	if (!function->is_static && !function->is_nonstandard)
-		return declared || !reduced ? BELIEVE_DECLARED : BELIEVE_NONE;
-	if (declared && reduced)
-		return same_place(&signature->declared[i], &signature->reduced[i])
-			       ? BELIEVE_DECLARED
-			       : BELIEVE_NONE;
-	if (declared)
-		return BELIEVE_DECLARED;
-	if (reduced)
-		return BELIEVE_REDUCED;
-	if (signature->entries[i].kind != ENTRY_REG && signature->entries[i].kind != ENTRY_OTHER)
-		return BELIEVE_NONE;
-	return is_compact(signature) && !has_constant(&signature->entries[i].loc) ? BELIEVE_DEBUG
-										  : BELIEVE_NONE;
+	/* The stack above the return address is the caller's: nothing but a parameter is described there. */
+	if (signature->entries[i].kind == ENTRY_TOLD && signature->entries[i].told.kind == ABI_MEMORY)
+		return BELIEVE_DEBUG;
+	if (!signature->is_gcc)
+		return believe_llvm(signature, i);
+	return function->is_clone ? believe_told(signature, i) : BELIEVE_DECLARED;
 }
 
 static const struct loc *loc_place(const struct function *function, const struct abi_place *place)
@@ -447,26 +438,6 @@ static const struct loc *loc_place(const struct function *function, const struct
 		       : NULL;
 }
 
-static const struct loc *loc_believed(const struct signature *signature, size_t i)
-{
-	enum belief belief = believe(signature, i);
-	const struct entry_place *entry = &signature->entries[i];
-	const struct loc *loc = NULL;
-
-	if (belief == BELIEVE_DECLARED)
-		loc = loc_place(signature->function, &signature->declared[i]);
-	else if (belief == BELIEVE_REDUCED)
-		loc = loc_place(signature->function, &signature->reduced[i]);
-	if (loc)
-		return loc;
-	/* ABI_UNKNOWN: a kind of value whose passing we do not know; GCC does */
-	bool is_told = belief == BELIEVE_DEBUG ||
-		       (signature->is_gcc && belief == BELIEVE_DECLARED &&
-			(entry->kind == ENTRY_REG || entry->kind == ENTRY_OTHER));
-
-	return is_told ? loc_dup(signature->function->module, entry->loc) : &loc_nowhere;
-}
-
 const struct loc *loc_param_at_entry(const struct function *function, size_t i)
 {
 	struct signature signature;
@@ -474,37 +445,65 @@ const struct loc *loc_param_at_entry(const struct function *function, size_t i)
 	if (!function->has_types || i >= function->n_params || is_promoted(function, i) ||
 	    !signature_make(function, &signature))
 		return &loc_nowhere;
-	const struct entry_place *entry = &signature.entries[i];
+	enum belief belief = believe(&signature, i);
+	const struct loc *loc = belief == BELIEVE_DECLARED ? loc_place(function, &signature.declared[i]) : NULL;
 
-	/*
-	 * The stack above the return address is the caller's: nothing but a parameter is described
-	 * there.
-	 */
-	if (entry->kind == ENTRY_STACK && !is_microsoft(&signature))
-		return loc_dup(function->module, entry->loc);
-	if ((entry->kind == ENTRY_NOWHERE || entry->has_gap) && !signature.is_gcc)
-		return &loc_nowhere;
-	return loc_believed(&signature, i);
+	if (loc || belief == BELIEVE_NONE)
+		return loc ? loc : &loc_nowhere;
+	/* ABI_UNKNOWN: a kind of value whose passing we do not know, but the compiler does */
+	return belief == BELIEVE_DEBUG || is_told(&signature.entries[i])
+		       ? loc_dup(function->module, signature.entries[i].loc)
+		       : &loc_nowhere;
+}
+
+/* The Microsoft ABI has other places for all but scalars of up to 8 bytes. */
+static bool is_result_foreign(const struct signature *signature)
+{
+	const struct type *type = type_strip(signature->function->return_type);
+
+	return is_foreign(signature->function) ||
+	       (is_microsoft(signature) && !(type_is_scalar(type) && type->size <= 8));
 }
 
 /*
  * GCC may have made the function return nothing: .isra if no caller wants it, .part if the rest is
- * known.
+ * known.  LLVM may if it knows all callers.
  */
-static bool may_not_return_value(const struct function *function)
+static bool is_result_changed(const struct signature *signature)
 {
-	return function->is_nonstandard || strstr(function->symbol, ".isra.") ||
-	       strstr(function->symbol, ".part.");
+	const struct function *function = signature->function;
+
+	if (!signature->is_gcc)
+		return function->is_nonstandard ||
+		       (function->is_local && !function_has_pointer(function) && is_optimised(signature));
+	return function->is_nonstandard ||
+	       (function->is_clone && (strstr(function->symbol, ".isra.") || strstr(function->symbol, ".part.") ||
+				       !strchr(function->symbol, '.')));
+}
+
+/* Whether some caller reads each of the registers that a result is in. */
+static bool is_result_read(const struct function *function, const struct abi_place *place)
+{
+	uint64_t reads = place->kind == ABI_REGS ? function_result_reads(function) : 0;
+
+	for (unsigned i = 0; i < place->n_parts; i++)
+		if (!(reads >> place->parts[i].reg & 1))
+			return false;
+	return place->kind == ABI_REGS;
 }
 
 const struct loc *loc_return_value(const struct function *function)
 {
-	if (!function->has_types || may_not_return_value(function))
-		return &loc_nowhere;
-	if (!is_passed_by_abi(passing_of(function), function->return_type))
+	struct signature signature;
+
+	if (!function->has_types || !signature_make(function, &signature) ||
+	    !is_passed_by_abi(signature.passing, function->return_type))
 		return &loc_nowhere;
 	struct abi_place place = abi_return(function->return_type);
 
+	if (is_result_foreign(&signature) ||
+	    (is_result_changed(&signature) && !is_result_read(function, &place)))
+		return &loc_nowhere;
 	if (place.kind == ABI_REGS)
 		return loc_registers(function->module, &place);
 	if (place.kind == ABI_MEMORY)

@@ -13,7 +13,7 @@
 
 enum {
 	PIECES_MAX = 256, /* gcc makes one for each member of a struct it has taken apart */
-	EIGHTBYTES = 2,   /* of a struct that is passed in registers */
+	ENDBR64_LEN = 4,
 };
 
 /* Whether bytes lo to hi (excluded) of a value hold anything but padding. */
@@ -120,14 +120,10 @@ static bool add_piece(struct compiler *compiler, Dwarf_Attribute *attr, const Dw
 		n--;
 	if (end && (!piece.bit_size || piece.bit_size > (uint64_t)1 << 32))
 		return false;
-	if (!n && !is_padding(compiler, piece.bit_size)) {
-		compiler->traits.is_partial = true;
-		return false;
-	}
 	if (n && !fill_piece(compiler, &piece, attr, ops, n))
 		return false;
-	if (!n)
-		piece.kind = PIECE_BYTES; /* none: read as zeros */
+	if (!n) /* padding is read as zeros */
+		piece.kind = is_padding(compiler, piece.bit_size) ? PIECE_BYTES : PIECE_NOWHERE;
 	struct loc_piece *slot =
 		compiler->pieces.n < PIECES_MAX ? array_push(&compiler->pieces) : NULL;
 
@@ -136,40 +132,11 @@ static bool add_piece(struct compiler *compiler, Dwarf_Attribute *attr, const Dw
 	return slot;
 }
 
-/*
- * Whether an eightbyte, as structs are passed in registers, has data but nothing describes any of
- * it.
- */
-static bool has_gap(const struct compiler *compiler, const Dwarf_Op *ops, size_t n)
-{
-	uint64_t bit = 0, size = compiler->type ? type_strip(compiler->type)->size : 0;
-	bool described[EIGHTBYTES] = { 0 }, has_pieces = false;
-
-	for (size_t i = 0; i < n; i++) {
-		if (ops[i].atom != DW_OP_piece && ops[i].atom != DW_OP_bit_piece)
-			continue;
-		uint64_t len = ops[i].atom == DW_OP_piece ? ops[i].number * 8 : ops[i].number;
-		bool is_empty =
-			!i || ops[i - 1].atom == DW_OP_piece || ops[i - 1].atom == DW_OP_bit_piece;
-
-		for (size_t j = 0; j < EIGHTBYTES; j++)
-			described[j] |= !is_empty && bit < (j + 1) * 64 && bit + len > j * 64;
-		bit += len;
-		has_pieces = true;
-	}
-	for (size_t j = 0; has_pieces && j < EIGHTBYTES && j * 8 < size; j++)
-		if (!described[j] &&
-		    holds_data(compiler->type, j * 8, size < j * 8 + 8 ? size : j * 8 + 8, 8))
-			return true;
-	return false;
-}
-
 static bool compile_description(struct compiler *compiler, Dwarf_Attribute *attr,
 				const Dwarf_Op *ops, size_t n)
 {
 	size_t start = 0;
 
-	compiler->traits.has_gap = has_gap(compiler, ops, n);
 	for (size_t i = 0; i < n; i++) {
 		if (ops[i].atom != DW_OP_piece && ops[i].atom != DW_OP_bit_piece)
 			continue;
@@ -182,16 +149,16 @@ static bool compile_description(struct compiler *compiler, Dwarf_Attribute *attr
 	return start == n;
 }
 
-/**
- * The expression for the site's address.  At a function's entry GCC may give several: with location
+/*
+ * The expression of a list for `pc`, or the only one there is.  At a function's entry GCC may give several: with location
  * views (-gvariable-location-views) ranges may be empty, and stand for what is true before the
  * first instruction but no longer when a statement without code of its own has been "run".  The
  * first one that starts there is what the caller passed.
  */
-static bool choose_expression(struct compiler *compiler, Dwarf_Attribute *attr, Dwarf_Op **ret,
-			      size_t *n)
+static bool find_expression(struct compiler *compiler, Dwarf_Attribute *attr, Dwarf_Addr pc,
+			    Dwarf_Op **ret, size_t *n)
 {
-	Dwarf_Addr base, lo, hi, pc = compiler_pc(compiler);
+	Dwarf_Addr base, lo, hi;
 	ptrdiff_t offset = 0;
 
 	for (int i = 0;
@@ -204,6 +171,26 @@ static bool choose_expression(struct compiler *compiler, Dwarf_Attribute *attr, 
 			return true;
 	}
 	return false;
+}
+
+/* LLVM's lists begin behind the endbr64 that -fcf-protection puts first, which changes nothing. */
+static bool is_behind_endbr64(const struct loc_site *site)
+{
+	static const uint8_t endbr64[ENDBR64_LEN] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	uint8_t code[ENDBR64_LEN];
+
+	return site->is_entry && module_read(site->module, site->addr, code, sizeof(code)) == 0 &&
+	       !memcmp(code, endbr64, sizeof(code));
+}
+
+static bool choose_expression(struct compiler *compiler, Dwarf_Attribute *attr, Dwarf_Op **ret,
+			      size_t *n)
+{
+	Dwarf_Addr pc = compiler_pc(compiler);
+
+	return find_expression(compiler, attr, pc, ret, n) ||
+	       (compiler->traits.is_list && is_behind_endbr64(compiler->site) &&
+		find_expression(compiler, attr, pc + ENDBR64_LEN, ret, n));
 }
 
 /* GCC means DW_FORM_data1 … data8 to be unsigned: only what is negative has a signed form. */

@@ -449,6 +449,8 @@ static bool read_piece(struct machine *machine, const struct loc_piece *piece, s
 		return read_value_piece(machine, piece, target);
 	case PIECE_BYTES:
 		return read_constant_piece(machine, piece, target);
+	case PIECE_NOWHERE:
+		break;
 	}
 	return give_up(machine);
 }

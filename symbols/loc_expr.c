@@ -157,6 +157,7 @@ static bool compile_entry_value(struct compiler *compiler, Dwarf_Attribute *attr
 	Dwarf_Op *ops;
 	size_t n;
 
+	compiler->traits.has_entry_value = true;
 	if (!compiler->site->is_entry || !attr || dwarf_getlocation_attr(attr, op, &nested) != 0 ||
 	    dwarf_getlocation(&nested, &ops, &n) != 0)
 		return false;

@@ -30,6 +30,7 @@ enum piece_kind {
 	PIECE_MEMORY,  /**< the program makes its address */
 	PIECE_VALUE,   /**< the program makes its value */
 	PIECE_BYTES,   /**< constant; without any bytes: padding */
+	PIECE_NOWHERE, /**< a part that is optimized out, and so is all of the variable */
 };
 
 struct loc_piece {
@@ -61,8 +62,7 @@ struct loc_traits {
 	bool has_frame_base;    /**< whose register is set up by the prologue */
 	bool has_preserved;     /**< reads registers that callees preserve, so that only a prologue can have set them */
 	bool has_rsp;
-	bool is_partial;        /**< parts of the variable are nowhere, */
-	bool has_gap;           /**< among them a whole eightbyte, which compilers pass as a parameter of its own */
+	bool has_entry_value;   /**< says what a register was at entry: so does GCC of parameters that a clone no longer gets */
 	bool has_memory;        /**< some of the variable is in memory */
 };
 

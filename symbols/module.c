@@ -214,6 +214,7 @@ void module_close(struct module *module)
 {
 	if (!module)
 		return;
+	callers_free(module->parts.callers);
 	inline_names_free(module->parts.inline_names);
 	functions_free(module->parts.functions);
 	types_free(module->parts.types);

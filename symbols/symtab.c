@@ -40,6 +40,7 @@ static void add_symbol(struct module *module, struct symtab *symtab, const char 
 		.addr = addr,
 		.size = sym->st_size,
 		.is_global = GELF_ST_BIND(sym->st_info) != STB_LOCAL,
+		.is_hidden = GELF_ST_VISIBILITY(sym->st_other) == STV_HIDDEN,
 		.is_ifunc = type == STT_GNU_IFUNC,
 	};
 	symtab->has_local |= !symbol->is_global;

@@ -19,6 +19,7 @@ struct symbol {
 	const char *name; /**< with compilers' suffixes, without symbol version */
 	uint64_t addr, size;
 	bool is_global;
+	bool is_hidden; /**< other modules cannot call it; linkers make such symbols local, GNU ld without a trace */
 	bool is_ifunc; /**< the address is that of its resolver, not of the function */
 };
 

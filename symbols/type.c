@@ -271,6 +271,7 @@ static void fill_type(struct module *module, struct type_node *node, Dwarf_Die *
 	case DW_TAG_unspecified_type:
 		type->kind = TYPE_VOID;
 		type->name = type->name ? type->name : "void";
+		type->size = strcmp(type->name, "decltype(nullptr)") == 0 ? sizeof(uint64_t) : 0;
 		return;
 	case DW_TAG_enumeration_type:
 		return set_enum(module, type, die, nesting);

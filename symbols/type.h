@@ -41,6 +41,7 @@ struct member {
 	uint64_t offset;         /**< bytes; for a bit-field where its storage's low bits are */
 	unsigned bit_size;       /**< 0: no bit-field */
 	unsigned bit_offset;     /**< from the low bit of the byte at `offset` */
+	unsigned align;          /**< stated for this member (_Alignas); 0: none */
 };
 
 struct enumerator {

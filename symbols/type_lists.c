@@ -69,7 +69,10 @@ static const struct type *not_understood(struct module *module)
 static void read_member(struct module *module, Dwarf_Die *die, struct member *member)
 {
 	const char *name = dwarf_diename(die);
+	uint64_t align = 0;
 
+	die_unsigned(die, DW_AT_alignment, &align);
+	member->align = align <= 4096 ? (unsigned)align : 0;
 	member->name = name && name[0] ? name : NULL;
 	member->type = type_of_die(module, die);
 	if (!read_offset(die, &member->offset) || !set_bits(die, member))

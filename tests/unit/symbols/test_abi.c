@@ -125,21 +125,17 @@ static void preserved_registers(void **state)
 
 static void registers_come_in_order(void **state)
 {
-	struct abi_cursor cursor = { 0 };
+	static const unsigned general[] = { DWARF_RDI, DWARF_RSI, DWARF_RDX, DWARF_RCX, DWARF_R8, DWARF_R9 };
 
 	(void)state;
-	assert_false(abi_is_next_reg(&cursor, DWARF_RSI));
-	assert_true(abi_is_next_reg(&cursor, DWARF_RDI));
-	assert_false(abi_is_next_reg(&cursor, DWARF_RDI));
-	assert_true(abi_is_next_reg(&cursor, DWARF_XMM0));
-	assert_true(abi_is_next_reg(&cursor, DWARF_RSI));
-	assert_false(abi_is_next_reg(&cursor, DWARF_RAX));
-	assert_true(abi_is_next_reg(&cursor, DWARF_RDX));
-	assert_true(abi_is_next_reg(&cursor, DWARF_RCX));
-	assert_true(abi_is_next_reg(&cursor, DWARF_R8));
-	assert_true(abi_is_next_reg(&cursor, DWARF_R9));
-	assert_false(abi_is_next_reg(&cursor, DWARF_R10));
-	assert_true(abi_is_next_reg(&cursor, DWARF_XMM0 + 1));
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(abi_param_index(general[i]), i);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(abi_param_index(DWARF_XMM0 + (unsigned)i), i);
+	assert_int_equal(abi_param_index(DWARF_RAX), -1);
+	assert_int_equal(abi_param_index(DWARF_R10), -1);
+	assert_int_equal(abi_param_index(DWARF_RSP), -1);
+	assert_int_equal(abi_param_index(DWARF_XMM0 + 8), -1);
 }
 
 int main(void)
