@@ -82,6 +82,11 @@ static struct node *fail_unknown_name(struct binder *binder, const struct cexpr 
 	for (size_t i = 0; i < function->n_params; i++)
 		if (function->params[i].name)
 			similar_offer(&similar, function->params[i].name);
+	if (!function->has_types && function->die)
+		return bind_fail(
+			binder, e,
+			"the debug information about '%s' is of lines only (-g1): its parameters and its result are unknown",
+			function->name);
 	if (!function->has_types)
 		return bind_fail(
 			binder, e,

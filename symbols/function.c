@@ -250,6 +250,33 @@ static const char *last_part(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+static bool is_type(Dwarf_Die *die, void *ctx)
+{
+	(void)ctx;
+	switch (dwarf_tag(die)) {
+	case DW_TAG_base_type:
+	case DW_TAG_pointer_type:
+	case DW_TAG_structure_type:
+	case DW_TAG_union_type:
+	case DW_TAG_enumeration_type:
+	case DW_TAG_typedef:
+	case DW_TAG_subroutine_type:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* -g1 leaves out parameters and types: then nothing is said about the function, not that it has none. */
+static bool says_types(const struct function *function, Dwarf_Die *die)
+{
+	Dwarf_Die unit;
+
+	return function->n_params || function->is_variadic || dwarf_hasattr_integrate(die, DW_AT_type) ||
+	       die_flag(die, DW_AT_prototyped) || !dwarf_diecu(die, &unit, NULL, NULL) ||
+	       unit_foreach_die(function->module, &unit, is_type, NULL);
+}
+
 static void describe_by_die(struct function *function, Dwarf_Die *die)
 {
 	struct module *module = function->module;
@@ -262,11 +289,11 @@ static void describe_by_die(struct function *function, Dwarf_Die *die)
 	function->file = last_part(die_file(die));
 	function->line = die_line(die);
 	function->return_type = type_of_die(module, die);
-	function->has_types = true;
 	function->is_static = !die_flag(die, DW_AT_external);
 	function->is_nonstandard = die_unsigned(die, DW_AT_calling_convention, &convention) &&
 				   convention != DW_CC_normal;
 	read_params(function, die);
+	function->has_types = says_types(function, die);
 }
 
 /* The range of `name.cold`, if just one symbol is called so. */

@@ -34,7 +34,7 @@ struct function {
 	const struct parameter *params;
 	size_t n_params;
 	const struct type *return_type; /**< NULL without DWARF; the void type if nothing is returned */
-	bool has_types;     /**< DWARF knows it; else it is a bare symbol and params are unknown */
+	bool has_types;     /**< DWARF knows its types; else params are unknown: it is a bare symbol, or (`die`) has lines only, -g1 */
 	bool is_static;
 	bool is_local;      /**< static, or its symbol is local or missing: perhaps nobody outside can call it */
 	bool is_variadic;

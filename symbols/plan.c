@@ -185,8 +185,8 @@ static int add_default_out(struct planner *planner)
 	int r = 0;
 
 	if (!function->has_types)
-		return warn(planner, "%s: no debug information: no parameters, no $ret",
-			    function->name);
+		return warn(planner, "%s: no debug information%s: no parameters, no $ret",
+			    function->name, function->die ? " but lines (-g1)" : "");
 	if (type_strip(function->return_type)->kind != TYPE_VOID)
 		r = add_capture(planner, "$ret", EXPR_RETURN, true);
 	for (size_t i = 0; r == 0 && i < function->n_params; i++) {

@@ -91,7 +91,7 @@ size_t module_addr_frames(struct module *module, uint64_t addr, struct source_fr
 		return 0;
 	bool has_unit = unit && die_at(module, unit->die, &unit_die);
 
-	if (has_unit && function->has_types && die_at(module, function->die, &die))
+	if (has_unit && die_at(module, function->die, &die))
 		n = find_inlined(&die, addr_to_dwarf(module, addr), inlined, INLINED_MAX);
 	if (n >= max)
 		n = max - 1;

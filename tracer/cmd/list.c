@@ -80,6 +80,7 @@ static void print_function(const struct function *function)
 		   function->is_ifunc
 			   ? "  (chosen at run time: this is its resolver, it cannot be traced)"
 		   : function->has_types ? ""
+		   : function->die	 ? "  (no types: debug info of lines only, -g1)"
 					 : "  (no types: no debug info)");
 	arena_free(&arena);
 }

@@ -325,7 +325,7 @@ static bool leaves(struct engine *engine, const struct probe *probe, const struc
  */
 static struct call *jumping_call(const struct callstack *stack, const struct probe *probe, uint64_t rsp)
 {
-	bool exact = probe->plan->function->has_types;
+	bool exact = probe->plan->function->die;
 
 	for (struct call *call = stack->top; call; call = call->below)
 		if (call->probe == probe && (call->entry_rsp == rsp || (!exact && call->entry_rsp > rsp)))
