@@ -300,7 +300,7 @@ static bool on_enter(void *ctx, const struct call_event *event)
 	watched->in = find_by_call(recorder, event->parent);
 	watched->last_id = event->id;
 	if (event->stack)
-		recorder->n_stack = unwind_stack(recorder->unwinder, event->stack, recorder->stack, 16, NULL);
+		recorder->n_stack = unwind_stack(recorder->unwinder, event->stack, recorder->stack, NULL, 16, NULL);
 	if (watched->repeat && !get_value(event, &serial))
 		recorder_wrong(recorder, "%s: no value at entry", watched->name);
 	else if (watched->repeat)

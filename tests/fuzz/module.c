@@ -141,7 +141,7 @@ static void unwind(struct unwinder *unwinder, const struct function *function)
 		sample.regs[i] = sample.stack_addr + 8 * i;
 	sample.regs[DWARF_RSP] = sample.stack_addr;
 	sample.regs[DWARF_RIP] = function->entry;
-	unwind_stack(unwinder, &sample, pcs, sizeof(pcs) / sizeof(*pcs), NULL);
+	unwind_stack(unwinder, &sample, pcs, NULL, sizeof(pcs) / sizeof(*pcs), NULL);
 }
 
 static void symbolize(struct module *module, const struct function *function)

@@ -17,7 +17,7 @@ enum { ADDRESSES_MAX = 1 << 20, INLINE_DEPTH_MAX = 32 };
 struct address {
 	UT_hash_handle hh;
 	uint64_t addr;
-	bool is_return;
+	enum address_kind kind;
 	uint64_t time_ns;
 };
 
@@ -58,7 +58,7 @@ void symbolizer_free(struct symbolizer *symbolizer)
 	free(symbolizer);
 }
 
-void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return, uint64_t time_ns)
+void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, enum address_kind kind, uint64_t time_ns)
 {
 	struct address *address;
 
@@ -72,7 +72,7 @@ void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_retur
 		free(address);
 		return;
 	}
-	*address = (struct address){ .addr = addr, .is_return = is_return, .time_ns = time_ns };
+	*address = (struct address){ .addr = addr, .kind = kind, .time_ns = time_ns };
 	HASH_ADD(hh, symbolizer->seen, addr, sizeof(addr), address);
 	*slot = address;
 }
@@ -85,7 +85,7 @@ static bool find_names(struct symbolizer *symbolizer, const struct address *addr
 		return false;
 	*module = module_set_at(symbolizer->modules, address->addr, address->time_ns);
 	/* A return address may be the first byte of the next line or even function. */
-	*n = *module ? module_addr_frames(*module, address->addr - address->is_return, frames,
+	*n = *module ? module_addr_frames(*module, address->addr - (address->kind == ADDRESS_RETURN), frames,
 					  INLINE_DEPTH_MAX) : 0;
 
 	pthread_mutex_unlock(symbolizer->lock);
@@ -100,13 +100,18 @@ static bool write_names(struct symbolizer *symbolizer, const struct address *add
 
 	if (!find_names(symbolizer, address, frames, &module, &n))
 		return false;
+	if (address->kind == ADDRESS_TRAMPOLINE) {
+		trace_frame(symbolizer->trace, time_ns, address->addr, 0, false, "<signal handler called>",
+			    module ? module_name(module) : "", NULL);
+		return true;
+	}
 	if (!n && module) /* a module without any name for it still is an answer */
 		trace_frame(symbolizer->trace, time_ns, address->addr, 0, false, "", module_name(module), NULL);
 	for (size_t i = 0; i < n; i++) {
 		char source[512], function[512];
 
 		/* A pointer into the middle of a function is not that function. */
-		bool inside = !address->is_return && !frames[i].inlined && frames[i].offset;
+		bool inside = address->kind == ADDRESS_POINTER && !frames[i].inlined && frames[i].offset;
 
 		snprintf(function, sizeof(function), inside ? "%s+%llu" : "%s",
 			 frames[i].function ? frames[i].function : "", (unsigned long long)frames[i].offset);

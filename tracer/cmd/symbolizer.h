@@ -19,11 +19,16 @@ int symbolizer_new(struct module_set *modules, pthread_mutex_t *lock, struct tra
 		   struct symbolizer **ret);
 void symbolizer_free(struct symbolizer *symbolizer);
 
-/**
- * An address that a backtrace or a captured value held at `time_ns` (libraries come and go).  `is_return`: what is meant is the
- * call before it.
- */
-void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, bool is_return, uint64_t time_ns);
+/** What an address is, which tells how it is named. */
+enum address_kind {
+	ADDRESS_POINTER,     /**< of a function, or of something in it */
+	ADDRESS_CODE,        /**< an instruction that a thread stands at */
+	ADDRESS_RETURN,      /**< what is meant is the call before it */
+	ADDRESS_TRAMPOLINE,  /**< where a signal handler returns to */
+};
+
+/** An address that a backtrace or a captured value held at `time_ns` (libraries come and go). */
+void symbolizer_note(struct symbolizer *symbolizer, uint64_t addr, enum address_kind kind, uint64_t time_ns);
 
 /** Write the names of at most `max` noted addresses, as events of `time_ns`; false if none is waiting or can be found now. */
 bool symbolizer_work(struct symbolizer *symbolizer, unsigned max, uint64_t time_ns);

@@ -152,6 +152,18 @@ static struct module *module_at(void *ctx, uint64_t addr)
 	return module_set_at(session->modules, addr, session->unwind_ns);
 }
 
+static enum address_kind address_kind(enum unwind_kind kind)
+{
+	switch (kind) {
+	case UNWIND_RETURN:
+		return ADDRESS_RETURN;
+	case UNWIND_TRAMPOLINE:
+		return ADDRESS_TRAMPOLINE;
+	default:
+		return ADDRESS_CODE;
+	}
+}
+
 static size_t unwind(struct session *session, const struct recorded *recorded, const struct call_event *event,
 		     uint64_t *frames)
 {
@@ -163,10 +175,11 @@ static size_t unwind(struct session *session, const struct recorded *recorded, c
 	if (epoch != session->unwind_epoch)
 		unwinder_forget(session->unwinder);
 	session->unwind_epoch = epoch;
-	size_t n = unwind_stack(session->unwinder, event->stack, frames, recorded->stack_frames, NULL);
+	enum unwind_kind kinds[STACK_FRAMES_MAX];
+	size_t n = unwind_stack(session->unwinder, event->stack, frames, kinds, recorded->stack_frames, NULL);
 
 	for (size_t i = 0; i < n; i++)
-		symbolizer_note(session->symbolizer, frames[i], i > 0, event->entry_time_ns);
+		symbolizer_note(session->symbolizer, frames[i], address_kind(kinds[i]), event->entry_time_ns);
 	return n;
 }
 
@@ -301,7 +314,7 @@ static void write_record(struct session *session, const struct feed_record *reco
 		trace_thread(session->trace, record->time_ns, record->thread.tid, record->thread.comm);
 		break;
 	case FEED_CODE:
-		symbolizer_note(session->symbolizer, record->code, false, record->time_ns);
+		symbolizer_note(session->symbolizer, record->code, ADDRESS_POINTER, record->time_ns);
 		break;
 	}
 }

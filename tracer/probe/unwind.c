@@ -334,8 +334,8 @@ static enum unwind_end step(struct unwinder *unwinder, unw_cursor_t *cursor, boo
 }
 
 /* All frames from the second on; `pc` is its return address. */
-static enum unwind_end walk(struct unwinder *unwinder, uint64_t pc, uint64_t *pcs, size_t max,
-			    size_t *n)
+static enum unwind_end walk(struct unwinder *unwinder, uint64_t pc, uint64_t *pcs, enum unwind_kind *kinds,
+			    size_t max, size_t *n)
 {
 	bool is_signal = is_sigreturn(unwinder, pc), was_interrupted = false;
 	unw_cursor_t cursor;
@@ -347,7 +347,11 @@ static enum unwind_end walk(struct unwinder *unwinder, uint64_t pc, uint64_t *pc
 	while (*n < max) {
 		enum unwind_end end;
 
-		pcs[(*n)++] = was_interrupted ? pc + 1 : pc;
+		if (kinds)
+			kinds[*n] = is_signal	      ? UNWIND_TRAMPOLINE
+				    : was_interrupted ? UNWIND_INTERRUPTED
+						      : UNWIND_RETURN;
+		pcs[(*n)++] = pc;
 		end = step(unwinder, &cursor, is_signal, &pc);
 		if (end != UNWIND_FULL)
 			return end;
@@ -357,21 +361,23 @@ static enum unwind_end walk(struct unwinder *unwinder, uint64_t pc, uint64_t *pc
 	return UNWIND_FULL;
 }
 
-size_t unwind_stack(struct unwinder *unwinder, const struct unwind_sample *sample, uint64_t *pcs,
-		    size_t max, enum unwind_end *end)
+size_t unwind_stack(struct unwinder *unwinder, const struct unwind_sample *sample,
+		    uint64_t *pcs, enum unwind_kind *kinds, size_t max, enum unwind_end *end)
 {
 	uint64_t rsp = sample->regs[DWARF_RSP], pc;
 	enum unwind_end why = UNWIND_FULL;
 	size_t n = 0;
 
 	unwinder->sample = sample;
+	if (max && kinds)
+		kinds[0] = UNWIND_HERE;
 	if (max)
 		pcs[n++] = sample->regs[DWARF_RIP];
 	if (!in_copy(sample, rsp, sizeof(pc))) {
 		why = UNWIND_CUT;
 	} else {
 		memcpy(&pc, sample->stack + (rsp - sample->stack_addr), sizeof(pc));
-		why = pc ? walk(unwinder, pc, pcs, max, &n) : UNWIND_OUTERMOST;
+		why = pc ? walk(unwinder, pc, pcs, kinds, max, &n) : UNWIND_OUTERMOST;
 	}
 	unwinder->sample = NULL;
 	if (end)

@@ -3,7 +3,7 @@
  *again.
  *
  *	copy registers and stack_len bytes from rsp up, let the thread go
- *	n = unwind_stack(unwinder, &sample, pcs, max, &end);
+ *	n = unwind_stack(unwinder, &sample, pcs, kinds, max, &end);
  *
  * Needs .eh_frame_hdr of the modules (all of Debian's have it), not their debug information.
  */
@@ -28,6 +28,15 @@ struct unwind_sample {
 	size_t stack_len;
 };
 
+/** What the code address of a frame is. */
+enum unwind_kind {
+	UNWIND_HERE,        /**< where the thread stands: the innermost frame */
+	UNWIND_RETURN,      /**< a return address: what called is at the byte before (a call that never returns may
+	                         be the last instruction of its function) */
+	UNWIND_TRAMPOLINE,  /**< where a signal handler returns to */
+	UNWIND_INTERRUPTED, /**< the instruction that a signal came before */
+};
+
 /** Why a backtrace ends where it does. */
 enum unwind_end {
 	UNWIND_OUTERMOST, /**< that is all: _start, or where the thread started */
@@ -47,14 +56,10 @@ void unwinder_free(struct unwinder *unwinder);
 void unwinder_forget(struct unwinder *unwinder);
 
 /**
- * Write code addresses, innermost first; returns how many (at least 1, if `max` is).
- *
- * pcs[0] is the sample's rip, all others are return addresses: what called is at pcs[i] - 1 (a call
- * that never returns may be the last instruction of its function).  A frame that was interrupted by
- * a signal has called nothing; its address + 1 is stored, so that the rule holds for it too.  `end`
- * may be NULL.
+ * Write code addresses, innermost first, and what each of them is; returns how many (at least 1, if
+ * `max` is).  `kinds` and `end` may be NULL.
  */
 size_t unwind_stack(struct unwinder *unwinder, const struct unwind_sample *sample, uint64_t *pcs,
-		    size_t max, enum unwind_end *end);
+		    enum unwind_kind *kinds, size_t max, enum unwind_end *end);
 
 #endif

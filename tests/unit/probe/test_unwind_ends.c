@@ -40,7 +40,7 @@ static void maximum_is_kept(void **state)
 	take(deep);
 	for (size_t max = 0; max <= 10; max++) {
 		memset(pcs, 0xee, sizeof(pcs));
-		assert_int_equal(unwind_stack(unwinder, &taken.sample, pcs, max, &end), max);
+		assert_int_equal(unwind_stack(unwinder, &taken.sample, pcs, NULL, max, &end), max);
 		assert_int_equal(end, UNWIND_FULL);
 		assert_int_equal(pcs[max], 0xeeeeeeeeeeeeeeee);
 	}
@@ -62,7 +62,7 @@ static void without_modules_the_caller_is_known(void **state)
 
 	(void)state;
 	take(deep);
-	assert_int_equal(unwind_stack(unwinder, &taken.sample, pcs, 4, &end), 2);
+	assert_int_equal(unwind_stack(unwinder, &taken.sample, pcs, NULL, 4, &end), 2);
 	assert_int_equal(pcs[1], (uintptr_t)taken.oracle[0]);
 	assert_int_equal(end, UNWIND_LOST);
 	unwinder_free(unwinder);
@@ -162,13 +162,13 @@ static void many_backtraces_take_no_memory(void **state)
 
 	(void)state;
 	take(in_qsort);
-	size_t n = unwind_stack(unwinder, &taken.sample, first, FRAMES, NULL);
+	size_t n = unwind_stack(unwinder, &taken.sample, first, NULL, FRAMES, NULL);
 	for (int round = 0; round < 3000; round++) {
 		if (round == 100)
 			before = mallinfo2().uordblks;
 		if (round % 500 == 0)
 			unwinder_forget(unwinder);
-		assert_int_equal(unwind_stack(unwinder, &taken.sample, pcs, FRAMES, NULL), n);
+		assert_int_equal(unwind_stack(unwinder, &taken.sample, pcs, NULL, FRAMES, NULL), n);
 		assert_memory_equal(pcs, first, n * sizeof(*pcs));
 	}
 	assert_true(mallinfo2().uordblks <= before + 4096);
@@ -227,7 +227,7 @@ static void broken_stacks_do_no_harm(void **state)
 			sample.stack_len = rnd() % sample.stack_len;
 		if (round % 7 == 0)
 			sample.stack_addr = rnd_word();
-		size_t n = unwind_stack(unwinder, &sample, pcs, FRAMES, &end);
+		size_t n = unwind_stack(unwinder, &sample, pcs, NULL, FRAMES, &end);
 		assert_true(n >= 1 && n <= FRAMES);
 		assert_true(end <= UNWIND_LOST);
 	}
@@ -280,7 +280,7 @@ static void broken_tables_do_no_harm(void **state)
 		write_damaged(self, damaged, from, from + 64 + rnd() % 16384, 1 + rnd() % 2000);
 		struct modules broken = { .replaced = self, .replacement = damaged };
 		struct unwinder *unwinder = unwinder_new(module_at, &broken);
-		size_t n = unwind_stack(unwinder, &taken.sample, pcs, FRAMES, &end);
+		size_t n = unwind_stack(unwinder, &taken.sample, pcs, NULL, FRAMES, &end);
 		assert_true(n >= 2 && n <= FRAMES);
 		assert_int_equal(pcs[1], (uintptr_t)taken.oracle[0]);
 		unwinder_free(unwinder);

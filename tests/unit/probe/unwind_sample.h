@@ -147,6 +147,7 @@ static inline void modules_close(struct modules *modules)
 
 struct result {
 	uint64_t pcs[FRAMES];
+	enum unwind_kind kinds[FRAMES];
 	size_t n;
 	enum unwind_end end;
 };
@@ -158,7 +159,7 @@ static inline struct result unwind_taken(void)
 	struct result result;
 
 	assert_non_null(unwinder);
-	result.n = unwind_stack(unwinder, &taken.sample, result.pcs, FRAMES, &result.end);
+	result.n = unwind_stack(unwinder, &taken.sample, result.pcs, result.kinds, FRAMES, &result.end);
 	unwinder_free(unwinder);
 	modules_close(&modules);
 	return result;
@@ -170,9 +171,15 @@ static inline void assert_frames(const struct result *result, int n, int interru
 	assert_true(n <= taken.n_oracle);
 	assert_int_equal(result->n, n + 1);
 	assert_int_equal(result->pcs[0], (uintptr_t)sample_here);
-	for (int i = 0; i < n; i++)
-		assert_int_equal(result->pcs[i + 1],
-				 (uintptr_t)taken.oracle[i] + (i == interrupted));
+	assert_int_equal(result->kinds[0], UNWIND_HERE);
+	for (int i = 0; i < n; i++) {
+		enum unwind_kind kind = interrupted > 0 && i == interrupted - 1 ? UNWIND_TRAMPOLINE
+					: i == interrupted			 ? UNWIND_INTERRUPTED
+										 : UNWIND_RETURN;
+
+		assert_int_equal(result->pcs[i + 1], (uintptr_t)taken.oracle[i]);
+		assert_int_equal(result->kinds[i + 1], kind);
+	}
 }
 
 /* ---- functions of many shapes ---- */
