@@ -86,8 +86,10 @@ void session_why_disarmed(const struct session *session, const struct recorded *
 {
 	uint64_t held_ns = recorded->held_ns;
 
-	if (recorded->has_changed)
-		snprintf(text, len, "the process has changed its code in memory");
+	const char *let_go = recorded->let_go;
+
+	if (let_go)
+		snprintf(text, len, "%s", let_go);
 	else if (held_ns)
 		snprintf(text, len, "%d hits in %d s held a thread for more than %g ms, up to %.1f ms (--max-pause)", LONG_HITS, LONG_SPAN,
 			 (double)session->options.max_pause_ns / 1e6, (double)held_ns / 1e6);

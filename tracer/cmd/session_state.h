@@ -35,7 +35,7 @@ struct recorded {
 	struct binding binding;
 	struct probe *probe;
 	unsigned stack_frames; /**< of a backtrace; 0: none wanted */
-	_Atomic bool has_changed;    /**< its code, in memory: it is disarmed for good */
+	const char *_Atomic let_go; /**< why it is disarmed for good; or NULL */
 	_Atomic unsigned times_off; /**< how often it was over its budget, and disarmed for a while */
 	_Atomic uint64_t off_since_ns, off_ns; /**< disarmed since then, 0: it is armed; and for how long before */
 	_Atomic uint64_t held_ns; /**< the longest of the hits for which it was; 0: there were too many */

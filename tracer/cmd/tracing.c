@@ -88,13 +88,13 @@ static void on_disarmed(void *ctx, struct probe *probe, uint64_t held_ns)
 	log_warn("%s is disarmed for a while: %s", recorded->binding.function->name, text);
 }
 
-static void on_changed(void *ctx, struct probe *probe)
+static void on_let_go(void *ctx, struct probe *probe, const char *why)
 {
 	struct session *session = ctx;
 	struct recorded *recorded = probe_user(probe);
 	char text[sizeof(recorded->disarmed)];
 
-	recorded->has_changed = true;
+	recorded->let_go = why;
 	note_disarmed(session, recorded);
 	session_why_disarmed(session, recorded, text, sizeof(text));
 	log_warn("%s is disarmed: %s", recorded->binding.function->name, text);
@@ -140,7 +140,7 @@ static const struct engine_ops callbacks = {
 	.modules = on_modules,
 	.saw_code = on_code,
 	.disarmed = on_disarmed,
-	.changed = on_changed,
+	.let_go = on_let_go,
 	.armed_again = on_armed_again,
 	.idle = on_idle,
 	.last_will = leave_will,

@@ -244,12 +244,25 @@ static int prepare_sites(struct probe *probe, const struct maps *maps)
 	return r;
 }
 
+/* Only where it matters: that would be many functions, and to a process that does nothing about SIGTRAP a sent one is the end. */
+static int check_ambiguous(const struct probe *probe)
+{
+	uint64_t addr = probe->code->scan.ambiguous;
+
+	return !addr || !probe->engine->traps_are_sent ? 0 :
+	       err_set(-ENOTSUP, "the process handles or ignores SIGTRAP, and one sent to it could be taken for a hit at %#lx",
+		       (unsigned long)addr);
+}
+
 static int bind_probe(struct probe *probe)
 {
 	struct engine *engine = probe->engine;
 	struct maps maps;
 	uint64_t lo, hi;
-	int r = alloc_exits(probe);
+	int r = check_ambiguous(probe);
+
+	if (r == 0)
+		r = alloc_exits(probe);
 
 	if (r == 0)
 		r = proc_maps(engine->proc, &maps);
@@ -323,30 +336,6 @@ int engine_add_probe(struct engine *engine, const struct plan *plan, struct prob
 	return 0;
 }
 
-/*
- * Exits first: so no call is ever entered that could return unseen.  A call that is under way is
- * unknown and ignored.  A probe whose library was unloaded meanwhile, or whose code was changed, is off for good.
- */
-static int hold_sites(struct engine *engine, struct probe *probe)
-{
-	size_t n = 0;
-	int r = 0;
-
-	while (r == 0 && n < probe->code->scan.n_exits)
-		r = site_hold(engine->sites, probe->exit_sites[n++]);
-	if (r == 0)
-		r = site_hold(engine->sites, probe->entry_site);
-	else
-		n--;
-	probe->held = r == 0;
-	for (; r < 0 && n > 0; n--)
-		site_release(engine->sites, probe->exit_sites[n - 1]);
-	if (r == -ESTALE && engine->ops->changed)
-		engine->ops->changed(engine->ctx, probe);
-	probe->is_off = r == -ENOENT || r == -ESTALE;
-	return probe->is_off ? 0 : r;
-}
-
 static void release(struct engine *engine, struct site *site)
 {
 	if (!site->gone)
@@ -365,6 +354,58 @@ void probe_disarm(struct engine *engine, struct probe *probe)
 		release(engine, probe->exit_sites[i]);
 	hit_close_calls_of(engine, probe);
 	pause_end(engine->proc, paused);
+}
+
+const char code_was_changed[] = "the process has changed its code in memory";
+
+void probe_let_go(struct engine *engine, struct probe *probe, const char *why)
+{
+	if (probe->held)
+		probe_disarm(engine, probe);
+	probe->is_off = true;
+	probe->rests_until_ns = 0;
+	if (engine->ops->let_go)
+		engine->ops->let_go(engine->ctx, probe, why);
+}
+
+/* Now, or when it has rested (budget.c). */
+static bool may_be_armed(const struct probe *probe)
+{
+	return !probe->is_off || probe->rests_until_ns;
+}
+
+void engine_expect_traps(struct engine *engine)
+{
+	if (engine->traps_are_sent || engine->phase >= ENGINE_DETACHING)
+		return;
+	engine->traps_are_sent = true;
+	for (size_t i = 0; i < engine->probes.n; i++)
+		if (engine->probes.items[i]->code->scan.ambiguous && may_be_armed(engine->probes.items[i]))
+			probe_let_go(engine, engine->probes.items[i], "SIGTRAPs are sent, which could be taken for a hit");
+}
+
+/*
+ * Exits first: so no call is ever entered that could return unseen.  A call that is under way is
+ * unknown and ignored.  A probe whose library was unloaded meanwhile, or whose code was changed, is off for good.
+ */
+static int hold_sites(struct engine *engine, struct probe *probe)
+{
+	size_t n = 0;
+	int r = 0;
+
+	while (r == 0 && n < probe->code->scan.n_exits)
+		r = site_hold(engine->sites, probe->exit_sites[n++]);
+	if (r == 0)
+		r = site_hold(engine->sites, probe->entry_site);
+	else
+		n--;
+	probe->held = r == 0;
+	for (; r < 0 && n > 0; n--)
+		site_release(engine->sites, probe->exit_sites[n - 1]);
+	probe->is_off = r == -ENOENT;
+	if (r == -ESTALE)
+		probe_let_go(engine, probe, code_was_changed);
+	return r == -ENOENT || r == -ESTALE ? 0 : r;
 }
 
 int probe_arm_again(struct probe *probe)

@@ -8,7 +8,8 @@
  *	                               and it is let go.  The first stop may come before or after its maker's event; if it
  *	                               comes after, the maker waits for it.
  *	at a site                      SIGTRAP sent by the kernel (SI_KERNEL) with rip behind an int3 of ours: recorded, sent to the
- *	                               slot.  A SIGTRAP that anybody sent has another si_code, wherever the thread stands.
+ *	                               slot.  A SIGTRAP that anybody sent has another si_code, but may have taken the place of the
+ *	                               int3's: then it is delivered first, at the site.
  *	at a site no longer armed      it trapped just before the byte was restored: sent to the slot.
  *	about to get a signal          it gets it, unchanged, where it would be without us: of a slot the program knows nothing, and no
  *	                               unwinder.  A thread in one is put back to the original instruction, or behind it; if to it,
@@ -39,9 +40,9 @@
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
 #include "tracer/remote/event.h"
+#include "tracer/remote/rmem.h"
 #include "tracer/remote/thread.h"
 
-enum { LOCK_PREFIX = 0xf0 };
 enum { SERVE_MAX = 10000 }; /* events handled in one go while attaching: a storm must not keep us from going on */
 
 struct tracee *engine_tracee(struct thread *thread)
@@ -163,15 +164,9 @@ static void refill(struct engine *engine, const struct site *site)
 static void let_go_changed(struct engine *engine, struct site *site)
 {
 	site_let_go(engine->sites, site);
-	for (size_t i = 0; i < site->roles.n; i++) {
-		struct probe *probe = site->roles.items[i].probe;
-
-		if (!probe->held)
-			continue;
-		probe_disarm(engine, probe);
-		if (engine->ops->changed)
-			engine->ops->changed(engine->ctx, probe);
-	}
+	for (size_t i = 0; i < site->roles.n; i++)
+		if (site->roles.items[i].probe->held)
+			probe_let_go(engine, site->roles.items[i].probe, code_was_changed);
 }
 
 /* Let a thread run on for a moment when leaving; its next stop is soon. */
@@ -229,17 +224,31 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 	}
 }
 
-/*
- * The byte behind an int3 is in the middle of an instruction, mostly: nothing but that int3 leads there.  Not so where the
- * instruction has only one byte, or a lock prefix, which hand-written code jumps over.  To ask what signal it is costs a tenth
- * of a stop.
- */
-static bool only_int3_leads_behind(const struct site *site)
+static size_t read_stack(void *ctx, uint64_t addr, void *buf, size_t len)
 {
-	return site->slot->insn_len > 1 && site->slot->orig[0] != LOCK_PREFIX;
+	struct engine *engine = ctx;
+
+	return rmem_read(engine->proc, addr, buf, len);
 }
 
-/* The site a thread in a SIGTRAP stop stands at; NULL if the signal is not ours. */
+/*
+ * A SIGTRAP that somebody sends while the one of an int3 is made: the kernel keeps one of them (kernel/signal.c, legacy_queue), here
+ * the sent one.  The thread is put back to the site, where it gets that signal; then it comes to the int3 again.
+ */
+static void put_back_from_int3(struct engine *engine, const struct thread *thread, const struct site *site,
+			       const struct user_regs_struct *regs)
+{
+	if (!site->hides_next_byte && insn_has_run(site->slot->orig[0], regs, read_stack, engine))
+		return;
+	KILL_POINT("trap-seen");
+	thread_set_rip(thread, site->addr);
+	KILL_POINT("trap-moved");
+}
+
+/*
+ * The site that a thread in a SIGTRAP stop has hit; NULL if the signal is not ours.  To ask who made the signal costs a tenth of a
+ * stop.  It need not be asked where only the int3 leads behind its byte, as long as nobody sends any.
+ */
 static struct site *site_of(struct engine *engine, const struct thread *thread, struct user_regs_struct *regs)
 {
 	siginfo_t info;
@@ -248,8 +257,13 @@ static struct site *site_of(struct engine *engine, const struct thread *thread, 
 		return NULL;
 	struct site *site = site_find(engine->sites, regs->rip - 1);
 
-	if (!site || only_int3_leads_behind(site) || (thread_get_siginfo(thread, &info) == 0 && info.si_code == SI_KERNEL))
+	if (!site || (site->hides_next_byte && !engine->traps_are_sent))
 		return site;
+	if (thread_get_siginfo(thread, &info) < 0)
+		return NULL;
+	if (info.si_code == SI_KERNEL)
+		return site;
+	put_back_from_int3(engine, thread, site, regs);
 	return NULL;
 }
 
@@ -261,10 +275,12 @@ static void handle_trap(struct engine *engine, struct thread *thread, uint64_t n
 	struct site *site = site_of(engine, thread, &regs);
 
 	KILL_POINT("hit-known");
-	if (site)
+	if (site) {
 		handle_hit(engine, thread, site, &regs, now_ns);
-	else
-		pass_signal(engine, thread, SIGTRAP);
+		return;
+	}
+	pass_signal(engine, thread, SIGTRAP);
+	engine_expect_traps(engine); /* if it lives */
 }
 
 /* Nobody who knows the process can find us there any more. */

@@ -50,6 +50,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
+#include "tracer/probe/areas.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/protect.h"
 #include "tracer/probe/repair.h"
@@ -154,6 +155,16 @@ static void look_for_lazy_memory(struct engine *engine, size_t n_files)
 			 (int)engine->proc->pid);
 }
 
+/* Whether SIGTRAPs are not the end of the process; a handler that a killed virtrace left is not its own. */
+static bool lives_with_traps(const struct engine *engine)
+{
+	uint64_t caught = 0, ignored = 0, bit = 1ull << (SIGTRAP - 1);
+
+	proc_status(engine->proc->live, "SigCgt", 16, &caught);
+	proc_status(engine->proc->live, "SigIgn", 16, &ignored);
+	return ignored & bit || (caught & bit && !slots_areas(engine->slots)->common.ours.handler);
+}
+
 /* What is needed of the target's memory; its threads are seized. */
 static int look_around(struct engine *engine)
 {
@@ -176,6 +187,8 @@ static int look_around(struct engine *engine)
 		r = site_table_new(engine->proc, engine->slots, &engine->journal, &engine->sites);
 	if (r == 0)
 		look_for_lazy_memory(engine, SIZE_MAX);
+	if (r == 0)
+		engine->traps_are_sent = lives_with_traps(engine);
 	return r;
 }
 

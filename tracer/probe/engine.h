@@ -79,8 +79,8 @@ struct engine_ops {
 	void (*saw_code)(void *ctx, uint64_t addr); /**< a captured value is this code address */
 	/** The probe was over its budget and is disarmed for a while: the last of its long hits took `held_ns`; 0: there were too many. */
 	void (*disarmed)(void *ctx, struct probe *probe, uint64_t held_ns);
-	/** The process has changed the probe's code in memory: it is disarmed for good. */
-	void (*changed)(void *ctx, struct probe *probe);
+	/** The probe could harm the process, so it is disarmed for good: `why` ends a sentence. */
+	void (*let_go)(void *ctx, struct probe *probe, const char *why);
 	/** It is armed again. */
 	void (*armed_again)(void *ctx, struct probe *probe);
 	/** The engine has nothing to do right now: time for slow work (at most a few ms).  */

@@ -124,6 +124,7 @@ struct engine {
 	struct site *loader_site; /**< NULL: libraries are watched by polling */
 	bool watches_libraries, libraries_pending; /**< pending: the owner is looking at what was loaded */
 	atomic_bool woken; /**< engine_wake() */
+	bool traps_are_sent;     /**< and the process lives with that: engine_expect_traps() */
 	bool protected;          /**< the handler is in the target: protect.h */
 	char unprotected[128];   /**< why it could die with us; empty: it could not */
 	uint64_t rest_ns;        /**< for which a probe is disarmed that was over its budget, at first */
@@ -197,6 +198,11 @@ int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n);
 void engine_reserve_for_callers(struct engine *engine, const struct maps *maps);
 /** Open calls of the probe end as open. */
 void probe_disarm(struct engine *engine, struct probe *probe);
+/** A probe that could do harm: the owner is told why.  It may not be armed yet. */
+void probe_let_go(struct engine *engine, struct probe *probe, const char *why);
+extern const char code_was_changed[]; /**< why */
+/** Somebody sends SIGTRAPs that the process lives with: from now on only those sites are armed where pc tells who has hit them. */
+void engine_expect_traps(struct engine *engine);
 struct call *probe_take_call(struct probe *probe);
 void probe_give_call(struct probe *probe, struct call *call);
 void probe_refill(struct probe *probe);

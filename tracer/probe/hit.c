@@ -333,6 +333,12 @@ static struct call *jumping_call(const struct callstack *stack, const struct pro
 	return NULL;
 }
 
+/* Of a function that was not looked through (scan.c) nobody knows where it branches to. */
+static bool is_ambiguous(const struct engine *engine, const struct site *site)
+{
+	return engine->traps_are_sent && !site->roles.n && !site->hides_next_byte;
+}
+
 static void tail_call(struct engine *engine, struct tracee *tracee, struct probe *probe)
 {
 	struct call *call = jumping_call(&tracee->calls, probe, engine->live.regs.rsp);
@@ -342,7 +348,8 @@ static void tail_call(struct engine *engine, struct tracee *tracee, struct probe
 	if (!call || call->return_site || engine->phase == ENGINE_DETACHING)
 		return; /* when detaching, nothing is planted any more */
 	if (rmem_read_data(engine->proc, call->entry_rsp, &addr, sizeof(addr)) != sizeof(addr) ||
-	    site_prepare(engine->sites, addr, NULL, 0, NULL, &site) < 0 || site_hold(engine->sites, site) < 0) {
+	    site_prepare(engine->sites, addr, NULL, 0, NULL, &site) < 0 || is_ambiguous(engine, site) ||
+	    site_hold(engine->sites, site) < 0) {
 		log_debug("hit", "the return of a tail call is lost");
 		engine->stats.missed++;
 		return;

@@ -24,8 +24,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "symbols/frame.h"
 #include "tracer/base/err.h"
 #include "tracer/probe/decode.h"
+#include "tracer/remote/regs.h"
 
 enum { MODRM_RSP_BASE = 4, JMP_LEN = 5 };
 
@@ -244,4 +246,57 @@ int insn_displace(const uint8_t *bytes, size_t n, uint64_t from, uint64_t to, st
 			       (unsigned long)from, (unsigned long)to);
 	*ret = e.out;
 	return 0;
+}
+
+enum {
+	OP_PUSH = 0x50, OP_POP = 0x58, OP_NOP = 0x90, OP_CWTL = 0x98, OP_CLTD = 0x99, OP_SAHF = 0x9e, OP_LAHF = 0x9f,
+	OP_RET = 0xc3, OP_LEAVE = 0xc9, OP_LOCK = 0xf0, OP_CLC = 0xf8, OP_STD = 0xfd, /* and what is between these two */
+	OP_REG_MASK = 7,
+};
+
+bool insn_hides_next_byte(const uint8_t *bytes, size_t len)
+{
+	ZydisDecodedInstruction insn;
+
+	return decode_insn(bytes, len < INSN_MAX ? len : INSN_MAX, &insn, NULL) && insn.length > 1 && bytes[0] != OP_LOCK;
+}
+
+/* It leaves what it has moved in a register, and on the stack or just below. */
+static bool moves_stack(uint8_t opcode)
+{
+	return (opcode & ~OP_REG_MASK) == OP_PUSH || (opcode & ~OP_REG_MASK) == OP_POP || opcode == OP_LEAVE;
+}
+
+bool insn_shows_run(uint8_t opcode)
+{
+	switch (opcode) {
+	case OP_POP | MODRM_RSP_BASE:
+		return false;
+	case OP_RET: /* does not go on behind */
+	case OP_LOCK:
+	case OP_NOP: /* these may run twice */
+	case OP_CWTL:
+	case OP_CLTD:
+	case OP_SAHF:
+	case OP_LAHF:
+		return true;
+	default:
+		return moves_stack(opcode) || (opcode >= OP_CLC && opcode <= OP_STD);
+	}
+}
+
+bool insn_has_run(uint8_t opcode, const struct user_regs_struct *regs,
+		  size_t (*read_mem)(void *ctx, uint64_t addr, void *buf, size_t len), void *ctx)
+{
+	static const uint8_t numbers[] = {
+		DWARF_RAX, DWARF_RCX, DWARF_RDX, DWARF_RBX, DWARF_RSP, DWARF_RBP, DWARF_RSI, DWARF_RDI,
+	};
+	bool pushes = (opcode & ~OP_REG_MASK) == OP_PUSH;
+	uint64_t moved = regs_get(regs, opcode == OP_LEAVE ? DWARF_RBP : numbers[opcode & OP_REG_MASK]), there;
+
+	if (opcode == (OP_PUSH | MODRM_RSP_BASE))
+		moved += sizeof(moved); /* as it was before */
+	return moves_stack(opcode) &&
+	       read_mem(ctx, pushes ? regs->rsp : regs->rsp - sizeof(there), &there, sizeof(there)) == sizeof(there) &&
+	       there == moved;
 }

@@ -38,6 +38,19 @@ struct displaced {
  */
 int insn_displace(const uint8_t *bytes, size_t n, uint64_t from, uint64_t to, struct displaced *ret);
 
+/** Whether only an int3 on the first byte leads a thread behind it, wherever branches go: it is in the middle of the instruction. */
+bool insn_hides_next_byte(const uint8_t *bytes, size_t len);
+
+/** Whether insn_has_run() can tell of an instruction that does not hide its next byte, where no branch leads there. */
+bool insn_shows_run(uint8_t opcode);
+
+/**
+ * Whether it has been executed by a thread that stands behind its first byte; false also where it does no harm to execute it
+ * twice.
+ */
+bool insn_has_run(uint8_t opcode, const struct user_regs_struct *regs,
+		  size_t (*read_mem)(void *ctx, uint64_t addr, void *buf, size_t len), void *ctx);
+
 /** How control leaves a function. */
 enum exit_kind {
 	EXIT_RET,
@@ -73,6 +86,11 @@ enum exit_condition { /* after the 16 conditions of jcc */
 struct scan {
 	uint64_t entry;      /**< where to plant: the first instruction after an endbr64 */
 	bool loops_to_entry; /**< a jump inside the function goes to the entry: coming there need not be a call */
+	/**
+	 * A place to plant at where pc does not tell who has hit the int3, as threads come to the next byte in other ways, too;
+	 * 0: none.
+	 */
+	uint64_t ambiguous;
 	struct exit_point *exits; /**< by rising address */
 	size_t n_exits, cap_exits;
 };

@@ -13,6 +13,13 @@
  *     distances (what gcc and clang make for position independent code).
  * All others get a site, and where the jump goes is computed when a thread stands at it: inside the
  * ranges is no exit.
+ *
+ * A thread that has hit an int3 stands behind its byte.  Mostly nothing else leads there; where it does, the signal has to tell, and
+ * a SIGTRAP that is sent at that moment makes it untrue (dispatch.c).  So it is looked at what lies behind:
+ *   - the entry, if it has one byte or a lock prefix: a jump of the function may go there.  The instruction itself leads there,
+ *     too, but mostly it can be seen whether it has been executed (insn.c)
+ *   - `ret`: other code, if it is not padding.  Something leads there, be it a jump, a table, an exception, or a call: it may
+ *     be the next function
  */
 #include "tracer/probe/insn.h"
 
@@ -54,6 +61,8 @@ struct scanner {
 	ZydisDecodedInstruction previous;
 	ZydisDecoderContext previous_context;
 	bool has_previous;
+	read_code_fn read;
+	void *ctx;
 };
 
 static struct piece *piece_at(struct scanner *s, uint64_t addr)
@@ -212,6 +221,47 @@ static int scan_piece(struct scanner *s, struct piece *piece)
 	return 0;
 }
 
+/* Or nothing at all. */
+static bool is_padding(struct scanner *s, uint64_t addr)
+{
+	uint8_t code[INSN_MAX];
+	size_t n = sizeof(code);
+	ZydisDecodedInstruction insn;
+
+	while (n && s->read(s->ctx, addr, code, n) < 0)
+		n--;
+	return !n || !decode_insn(code, n, &insn, NULL) || insn.mnemonic == ZYDIS_MNEMONIC_NOP ||
+	       insn.mnemonic == ZYDIS_MNEMONIC_INT3;
+}
+
+static void check_behind_entry(struct scanner *s)
+{
+	const struct piece *piece = piece_at(s, s->scan.entry);
+	const uint8_t *code = piece->code + (s->scan.entry - piece->lo);
+	const struct jump *jump;
+
+	if (insn_hides_next_byte(code, piece->hi - s->scan.entry))
+		return;
+	if (!insn_shows_run(*code))
+		s->scan.ambiguous = s->scan.entry;
+	array_foreach(&s->inside, jump)
+		if (jump->target == s->scan.entry + 1)
+			s->scan.ambiguous = s->scan.entry;
+}
+
+static void check_behind_exits(struct scanner *s)
+{
+	const struct exit_point *exit;
+
+	array_foreach(&s->exits, exit) {
+		const struct piece *piece = piece_at(s, exit->addr);
+
+		if (!insn_hides_next_byte(piece->code + (exit->addr - piece->lo), piece->hi - exit->addr) &&
+		    !is_padding(s, exit->addr + 1))
+			s->scan.ambiguous = exit->addr;
+	}
+}
+
 static int check_jumps(struct scanner *s)
 {
 	const struct jump *jump;
@@ -228,7 +278,7 @@ static int check_jumps(struct scanner *s)
 	return 0;
 }
 
-static int load_pieces(struct scanner *s, const struct range *ranges, size_t n, read_code_fn read, void *ctx)
+static int load_pieces(struct scanner *s, const struct range *ranges, size_t n)
 {
 	uint64_t total = 0;
 
@@ -245,7 +295,7 @@ static int load_pieces(struct scanner *s, const struct range *ranges, size_t n, 
 		*piece = (struct piece){ ranges[i].lo, ranges[i].hi, malloc(len), calloc(1, len) };
 		if (!piece->code || !piece->starts)
 			return out_of_memory();
-		if (read(ctx, piece->lo, piece->code, len) < 0)
+		if (s->read(s->ctx, piece->lo, piece->code, len) < 0)
 			return err_set(-ENOTSUP, "its code is not in the file at %#lx", (unsigned long)piece->lo);
 	}
 	return 0;
@@ -274,10 +324,9 @@ static int by_addr(const void *a, const void *b)
 	return (x->addr > y->addr) - (x->addr < y->addr);
 }
 
-static int scan_all(struct scanner *s, uint64_t entry, const struct range *ranges, size_t n, read_code_fn read,
-		    void *ctx)
+static int scan_all(struct scanner *s, uint64_t entry, const struct range *ranges, size_t n)
 {
-	int r = load_pieces(s, ranges, n, read, ctx);
+	int r = load_pieces(s, ranges, n);
 
 	if (r == 0)
 		r = find_entry(s, entry);
@@ -289,14 +338,18 @@ static int scan_all(struct scanner *s, uint64_t entry, const struct range *range
 
 	if (piece && !piece->starts[s->scan.entry - piece->lo])
 		r = err_set(-ENOTSUP, "its entry is in the middle of an instruction");
+	if (r == 0) {
+		check_behind_entry(s);
+		check_behind_exits(s);
+	}
 	return r;
 }
 
 int scan_function(uint64_t entry, const struct range *ranges, size_t n_ranges, read_code_fn read, void *ctx,
 		  struct scan *ret)
 {
-	struct scanner s = { 0 };
-	int r = n_ranges ? scan_all(&s, entry, ranges, n_ranges, read, ctx)
+	struct scanner s = { .read = read, .ctx = ctx };
+	int r = n_ranges ? scan_all(&s, entry, ranges, n_ranges)
 			 : err_set(-ENOTSUP, "its size is not known");
 
 	for (size_t i = 0; i < s.n; i++) {

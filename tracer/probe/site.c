@@ -234,6 +234,7 @@ int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect,
 	site->addr = addr;
 	site->slot = slot;
 	site->writable = is_writable(maps, addr);
+	site->hides_next_byte = insn_hides_next_byte(slot->orig, slot->insn_len);
 	r = remember(table, site, module, n >= PLACE_PAGE);
 	if (r == 0) {
 		HASH_ADD(hh, table->sites, addr, sizeof(site->addr), site);

@@ -40,6 +40,7 @@ struct site {
 	bool gone;  /**< its module was unmapped: never written to again */
 	bool changed; /**< by the process, and let go: it has another instruction now */
 	bool writable; /**< the process may write there */
+	bool hides_next_byte; /**< insn_hides_next_byte() */
 	uint64_t looked_ns; /**< for changes */
 	int journal_index;
 	ARRAY(struct role) roles;

@@ -389,12 +389,50 @@ static void every_entry(void **state)
 	module_close(module);
 }
 
+static size_t read_words(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	memcpy(buf, (const char *)ctx + addr, len);
+	return len;
+}
+
+/* Whether an instruction of one byte has been executed, told from the stack: words at 0 and 8, rsp is 8. */
+static void has_run(void **state)
+{
+	static const struct {
+		uint8_t opcode;
+		uint64_t below, at;
+		bool shows, has_run;
+	} cases[] = {
+		{ 0x53, 0, 7, true, true }, { 0x53, 7, 1, true, false },   /* push %rbx, which is 7 */
+		{ 0x54, 0, 16, true, true }, { 0x54, 0, 8, true, false },  /* push %rsp */
+		{ 0x5b, 7, 0, true, true }, { 0x5b, 0, 7, true, false },   /* pop %rbx */
+		{ 0xc9, 9, 0, true, true }, { 0xc9, 0, 9, true, false },   /* leave; rbp is 9 */
+		{ 0xc3, 0, 0, true, false }, { 0x90, 0, 0, true, false }, { 0xfc, 0, 0, true, false }, { 0xf0, 0, 0, true, false },
+		{ 0x5c, 0, 0, false, false }, { 0x93, 0, 0, false, false }, { 0xf5, 0, 0, false, false },
+		{ 0xa4, 0, 0, false, false },
+	};
+	struct user_regs_struct regs = { .rsp = 8, .rbx = 7, .rbp = 9 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t words[2] = { cases[i].below, cases[i].at };
+
+		if (insn_shows_run(cases[i].opcode) != cases[i].shows ||
+		    (cases[i].shows && insn_has_run(cases[i].opcode, &regs, read_words, words) != cases[i].has_run))
+			fail_msg("%#x, case %zu", cases[i].opcode, i);
+	}
+	assert_false(insn_hides_next_byte((const uint8_t[]){ 0x53 }, 1));
+	assert_false(insn_hides_next_byte((const uint8_t[]){ 0xf0, 0xff, 0x07 }, 3));
+	assert_true(insn_hides_next_byte((const uint8_t[]){ 0x41, 0x54 }, 2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_form),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(too_far),
+		cmocka_unit_test(has_run),
 		cmocka_unit_test(every_entry),
 	};
 

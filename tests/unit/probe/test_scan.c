@@ -66,6 +66,43 @@ static void simple(void **state)
 	scan_free(&scan);
 }
 
+/* Where a thread behind the first byte of a site need not have hit its int3. */
+static void ambiguous(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t bytes[16];
+		size_t n;
+		uint64_t ambiguous;
+	} cases[] = {
+		{ "push, pop, ret", { 0x55, 0x5d, 0xc3 }, 3, 0 },
+		{ "push, dec, jne behind the push, ret", { 0x53, 0xff, 0xcf, 0x75, 0xfc, 0xc3 }, 6, BASE },
+		{ "sub, dec, jne behind the sub, ret", { 0x48, 0x83, 0xec, 8, 0xff, 0xcf, 0x75, 0xfc, 0xc3 }, 9, 0 },
+		{ "xchg, ret: has it run?", { 0x93, 0xc3 }, 2, BASE },
+		{ "lock inc, ret", { 0xf0, 0xff, 0x07, 0xc3 }, 4, 0 },
+		{ "lock inc, je behind the lock, ret", { 0xf0, 0xff, 0x07, 0x74, 0xfc, 0xc3 }, 6, BASE },
+		{ "test, je, ret, xor, ret", { 0x85, 0xff, 0x74, 1, 0xc3, 0x31, 0xc0, 0xc3 }, 8, BASE + 4 },
+		{ "test, je, rep ret, xor, ret", { 0x85, 0xff, 0x74, 2, 0xf3, 0xc3, 0x31, 0xc0, 0xc3 }, 9, 0 },
+		{ "test, je, ret, nop, xor, ret", { 0x85, 0xff, 0x74, 2, 0xc3, 0x90, 0x31, 0xc0, 0xc3 }, 9, 0 },
+		{ "ret, int3", { 0x31, 0xc0, 0xc3, 0xcc }, 4, 0 },
+	};
+	struct scan scan;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(scan_bytes(cases[i].bytes, cases[i].n, &scan), 0);
+		if (scan.ambiguous != cases[i].ambiguous)
+			fail_msg("%s: %#lx", cases[i].what, (unsigned long)scan.ambiguous);
+		scan_free(&scan);
+	}
+	/* a function that ends with ret, right before the next one */
+	struct text text = { (uint8_t[]){ 0x31, 0xc0, 0xc3, 0x55, 0xc3 }, 5 };
+
+	assert_int_equal(scan_function(BASE, &(struct range){ BASE, BASE + 3 }, 1, read_text, &text, &scan), 0);
+	assert_int_equal(scan.ambiguous, BASE + 2);
+	scan_free(&scan);
+}
+
 static void jumps_out(void **state)
 {
 	struct scan scan;
@@ -397,7 +434,8 @@ static void against_objdump(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(simple), cmocka_unit_test(jumps_out), cmocka_unit_test(indirect_jumps),
+		cmocka_unit_test(simple),
+		cmocka_unit_test(ambiguous), cmocka_unit_test(jumps_out), cmocka_unit_test(indirect_jumps),
 		cmocka_unit_test(unreliable), cmocka_unit_test(several_ranges), cmocka_unit_test(conditions),
 		cmocka_unit_test(targets), cmocka_unit_test(against_objdump),
 	};
