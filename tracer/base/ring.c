@@ -56,6 +56,7 @@ struct shared {
 	_Alignas(CACHE_LINE) _Atomic uint64_t head;
 	_Alignas(CACHE_LINE) _Atomic uint64_t tail;
 	_Alignas(CACHE_LINE) _Atomic uint32_t sleeper;
+	_Alignas(CACHE_LINE) _Atomic uint64_t counters[RING_COUNTERS];
 };
 
 struct ring {
@@ -175,6 +176,11 @@ int ring_inherit(int fd, struct ring **ret)
 	if (r == 0)
 		(*ret)->seen_head = shared.head;
 	return r;
+}
+
+_Atomic uint64_t *ring_counters(struct ring *ring)
+{
+	return ring->shared->counters;
 }
 
 void ring_free(struct ring *ring)

@@ -7,6 +7,7 @@
 #ifndef BASE_RING_H
 #define BASE_RING_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +53,12 @@ enum ring_wait {
 };
 /** Wait for records, for ring_wake(), or for `ns`; it may also return early. */
 void ring_wait(struct ring *ring, enum ring_wait how, uint64_t ns);
+
+/* Any thread, and who inherits the ring */
+
+enum { RING_COUNTERS = 16 };
+/** Numbers beside the records, of what meaning its users like; 0 at first. */
+_Atomic uint64_t *ring_counters(struct ring *ring);
 
 /* Any thread */
 

@@ -124,10 +124,6 @@ bool feed_enter(struct feed *feed, const struct call_event *event, int class)
 
 bool feed_leave(struct feed *feed, const struct call_event *event, int class)
 {
-	if (event->entry_refused) {
-		feed->refused++;
-		return false;
-	}
 	assert(feed->n_open);
 	feed->n_open--;
 	if (put_event(feed, FEED_LEAVE, event, class, feed->n_open))
@@ -200,6 +196,46 @@ void feed_pop(struct feed *feed)
 void feed_wait(struct feed *feed, bool busy)
 {
 	ring_wait(feed->ring, busy ? RING_NAP : RING_SLEEP, busy ? nap_ns : sleep_ns);
+}
+
+const char *loss_reason(enum loss why)
+{
+	static const char *const reasons[LOSS_COUNT] = {
+		[LOSS_NO_ROOM] = "calls came faster than they could be written",
+		[LOSS_NO_MEMORY] = "more calls were open than there is memory for (256 MiB)",
+		[LOSS_NO_SLOT] = "there was no room for a breakpoint where a tail call returns to",
+		[LOSS_UNKNOWN] = "virtrace ended before it had described them",
+		[LOSS_UNWRITTEN] = "the disk did not take them",
+	};
+
+	return reasons[why];
+}
+
+/* Of each reason: how many are lost, and how many of these are told. */
+static _Atomic uint64_t *counters_of(const struct feed *feed, enum loss why)
+{
+	_Static_assert(2 * LOSS_COUNT <= RING_COUNTERS, "there are more reasons than counters");
+	return ring_counters(feed->ring) + (ptrdiff_t)(2 * why);
+}
+
+void feed_count_lost(struct feed *feed, enum loss why)
+{
+	atomic_fetch_add_explicit(&counters_of(feed, why)[0], 1, memory_order_relaxed);
+}
+
+void feed_count_told(struct feed *feed, enum loss why, uint64_t n)
+{
+	atomic_fetch_add_explicit(&counters_of(feed, why)[1], n, memory_order_relaxed);
+}
+
+uint64_t feed_lost(const struct feed *feed, enum loss why)
+{
+	return atomic_load_explicit(&counters_of(feed, why)[0], memory_order_relaxed);
+}
+
+uint64_t feed_untold(const struct feed *feed, enum loss why)
+{
+	return feed_lost(feed, why) - atomic_load_explicit(&counters_of(feed, why)[1], memory_order_relaxed);
 }
 
 void feed_wake(struct feed *feed)

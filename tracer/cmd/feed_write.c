@@ -10,7 +10,8 @@ static struct event_context context_of(const struct call_event *event)
 		.tid = event->tid,
 		.call = event->id,
 		.parent = event->parent,
-		.depth = event->depth > UINT16_MAX ? UINT16_MAX : (uint16_t)event->depth,
+		.depth = event->depth,
+		.is_guess = event->is_guess,
 	};
 }
 
@@ -34,6 +35,7 @@ int feed_write_leave(struct trace_writer *trace, int class, const struct feed_re
 		[CALL_UNWOUND] = CLOSED_UNWOUND,
 		[CALL_OPEN] = CLOSED_OPEN,
 		[CALL_EXITED] = CLOSED_EXITED,
+		[CALL_UNSEEN] = CLOSED_LOST,
 	};
 	const struct call_event *event = &record->event;
 	struct event_context context = context_of(event);

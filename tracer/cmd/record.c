@@ -457,8 +457,8 @@ static void print_summary(struct session *session, bool commanded)
 	else
 		log_warn("%s[%d] %s after %s", report.comm, (int)report.pid, report.reason,
 			 human_ns(report.elapsed_ns, a));
-	log_plain("virtrace: %llu calls, lost %llu event%s, longest time a thread was held %s, %s in %s",
-		(unsigned long long)report.calls, (unsigned long long)report.lost, report.lost == 1 ? "" : "s",
+	log_plain("virtrace: %llu calls, %llu lost, longest time a thread was held %s, %s in %s",
+		(unsigned long long)report.calls, (unsigned long long)report.lost,
 		human_ns(report.engine.longest_stop_ns, b), human_bytes(report.bytes, c), report.path);
 	if (report.engine.moved)
 		log_warn("%s[%d] moved or replaced its code meanwhile: %llu breakpoints went with it, virtrace's handler of SIGTRAP stays",
@@ -476,7 +476,7 @@ static int outcome(struct session *session, int error, const struct record_optio
 	struct session_report report;
 
 	session_get_report(session, &report);
-	if (error < 0)
+	if (error < 0 || report.cannot_write)
 		return EXIT_ERROR;
 	if (report.end == TARGET_RUNNING)
 		return EXIT_OK;

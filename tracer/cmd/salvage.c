@@ -25,13 +25,14 @@
 #include "tracer/trace/directory.h"
 #include "tracer/trace/writer.h"
 
-static const char *const reason_unknown = "virtrace was killed before it had described them";
-static const char *const reason_refused = "calls came faster than they could be written";
-
-static int write_one(struct trace_writer *trace, const struct feed_record *record)
+/* Of a call that the trace does not know, the entry says that it is lost. */
+static int write_one(struct trace_writer *trace, struct feed *feed, const struct feed_record *record)
 {
-	if (!trace_knows(trace, feed_class(record)))
-		return trace_lost(trace, record->time_ns, "", 1, reason_unknown);
+	if (!trace_knows(trace, feed_class(record))) {
+		if (record->kind == FEED_ENTER)
+			feed_count_lost(feed, LOSS_UNKNOWN);
+		return 0;
+	}
 	switch (record->kind) {
 	case FEED_ENTER:
 		return feed_write_enter(trace, record->class, &record->event, NULL, 0);
@@ -55,18 +56,21 @@ static bool is_written(const struct feed_record *record, const struct event_name
 static int write_all(struct trace_writer *trace, struct feed *feed, const struct event_name *last)
 {
 	const struct feed_record *record = feed_next(feed);
-	uint64_t refused = record ? record->refused : 0;
+	uint64_t time_ns = 0;
 	int r = 0;
 
 	if (record && is_written(record, last))
 		feed_pop(feed);
 	while (r == 0 && (record = feed_next(feed))) {
-		if (record->refused != refused)
-			r = trace_lost(trace, record->time_ns, "", record->refused - refused, reason_refused);
-		refused = record->refused;
-		if (r == 0)
-			r = write_one(trace, record);
+		time_ns = record->time_ns;
+		r = write_one(trace, feed, record);
 		feed_pop(feed);
+	}
+	for (int i = 0; i < LOSS_COUNT; i++) {
+		uint64_t n = feed_untold(feed, (enum loss)i);
+
+		if (n)
+			trace_lost(trace, time_ns, "", n, loss_reason((enum loss)i));
 	}
 	return r;
 }

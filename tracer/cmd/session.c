@@ -58,6 +58,12 @@ void session_set_start(struct session *session)
 	session->start_wall_ns = clock_ns(CLOCK_REALTIME);
 }
 
+void session_lose(struct session *session, struct recorded *recorded, enum loss why)
+{
+	atomic_fetch_add_explicit(&recorded->lost[why], 1, memory_order_relaxed);
+	feed_count_lost(session->feed, why);
+}
+
 void session_block_signals(void)
 {
 	sigset_t set;
@@ -319,6 +325,10 @@ static void set_reason(struct session *session)
 	case TARGET_LOST: /* the tracer thread has said it */
 		break;
 	case TARGET_RUNNING:
+		if (session->cannot_write) {
+			snprintf(reason, len, "error: %s", session->write_error);
+			break;
+		}
 		snprintf(reason, len, "%s", session->limit_reached ? "calls" : session->interrupted ? "interrupted"
 									      : "duration");
 		break;
@@ -416,16 +426,17 @@ void session_get_report(struct session *session, struct session_report *ret)
 		.n_pending = session->n_pending,
 		.elapsed_ns = session->started ? end_ns - session->start_ns : 0,
 		.calls = session->calls,
-		.lost = session->lost,
 		.bytes = session->bytes,
 		.end = session->ended ? session->end : TARGET_RUNNING,
 		.end_status = session->end_status,
 		.reason = session->reason,
+		.cannot_write = session->cannot_write,
 	};
 	pthread_mutex_lock(&session->stats_lock);
 	ret->engine = session->stats;
 	pthread_mutex_unlock(&session->stats_lock);
-	ret->lost += ret->engine.missed;
+	for (int i = 0; session->feed && i < LOSS_COUNT; i++)
+		ret->lost += feed_lost(session->feed, (enum loss)i);
 }
 
 bool session_get_probe(const struct session *session, size_t i, struct session_probe *ret)
@@ -438,7 +449,6 @@ bool session_get_probe(const struct session *session, size_t i, struct session_p
 		.function = recorded->binding.function->name,
 		.module = module_name(recorded->binding.function->module),
 		.calls = recorded->calls,
-		.lost = recorded->unwritten,
 		.longest_stop_ns = probe_longest_stop_ns(recorded->probe),
 		.stopped_ns = probe_stopped_ns(recorded->probe),
 		.disarmed = tell_disarmed(session, recorded),

@@ -62,6 +62,7 @@ struct session_report {
 	struct engine_stats engine;
 	enum target_end end;
 	int end_status;
+	bool cannot_write;  /**< the trace was cut short by its disk */
 	const char *reason; /**< why it ended, for people: "interrupted", "killed by SIGTERM" … */
 };
 void session_get_report(struct session *session, struct session_report *ret);
@@ -70,7 +71,7 @@ void session_get_report(struct session *session, struct session_report *ret);
 struct session_probe {
 	const char *function, *module;
 	uint64_t calls; /**< in the trace */
-	uint64_t lost;  /**< events: entries and returns */
+	uint64_t lost;  /**< calls, and returns of calls in the trace */
 	uint64_t longest_stop_ns, stopped_ns;
 	const char *disarmed; /**< why it was over its budget; NULL: it was not */
 };

@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 #include "tracer/base/array.h"
+#include "tracer/cmd/feed.h"
 #include "tracer/cmd/session.h"
 
-struct feed;
 struct ring;
 struct session;
 struct symbolizer;
@@ -21,13 +21,6 @@ struct trace_writer;
 struct unwinder;
 
 enum { STACK_FRAMES_MAX = 1024 }; /* of a backtrace */
-
-/** Why events are not in the trace, where that can be told in it. */
-enum loss {
-	LOSS_NO_ROOM,   /**< in the feed */
-	LOSS_UNKNOWN,   /**< the trace does not know their class */
-	LOSS_COUNT,
-};
 
 /** A probe of ours: a binding that is armed, and its place in the trace. */
 struct recorded {
@@ -46,7 +39,6 @@ struct recorded {
 	bool is_described; /**< the trace knows it */
 	uint64_t calls; /**< entries in the trace */
 	uint64_t told[LOSS_COUNT]; /**< of `lost`, in the trace */
-	uint64_t unwritten; /**< events that could not be written */
 };
 
 /** Functions of new libraries, and whose the bindings are: searching.c. */
@@ -93,7 +85,7 @@ struct session {
 	_Atomic size_t n_disarmed;
 	size_t told_disarmed; /**< of them, in info.json */
 	_Atomic size_t n_described; /**< of the probes: those the trace knows, or never will */
-	_Atomic uint64_t calls, lost, bytes; /**< in the trace, not in it */
+	_Atomic uint64_t calls, bytes; /**< in the trace */
 
 	/* the tracer thread's */
 	pthread_t tracer;
@@ -105,7 +97,7 @@ struct session {
 	struct failure tracer_failure; /**< read after `started`, `ended` */
 	enum target_end end;
 	int end_status;
-	bool told_no_room;
+	bool told_loss[LOSS_COUNT];
 	bool modules_are_late; /**< code of the libraries that are looked at may have run already */
 	pthread_mutex_t stats_lock; /**< which it only tries to take */
 	struct engine_stats stats;
@@ -134,7 +126,10 @@ struct session {
 	uint64_t losses_ns;   /**< when losses were looked at */
 	uint64_t refused;     /**< by the feed, as the last record said */
 	uint64_t entered, completed, last_id; /**< for -c: calls that began and ended; the newest one wanted */
-	bool skip_deferred, told_unwritten;
+	bool skip_deferred;
+	uint64_t newest_written, unwritten; /**< calls: the newest entry in the trace, the last one that could not be written */
+	_Atomic bool cannot_write; /**< the disk takes no more */
+	char write_error[96];      /**< why; read after cannot_write is set */
 	bool describe_failed; /**< no probe is described any more: classes are in the order of probes */
 	struct failure writer_failure; /**< read after n_described has changed */
 };
@@ -147,6 +142,9 @@ void session_set_start(struct session *session);
 void session_block_signals(void);
 /** Remember the message there is. */
 void failure_set(struct failure *failure, int code);
+
+/** A call of this probe, or what it returned, will not be in the trace.  Any thread. */
+void session_lose(struct session *session, struct recorded *recorded, enum loss why);
 
 /* arming.c: from requests to armed probes */
 /** All requests in all modules; before other threads run. */

@@ -19,14 +19,13 @@
 #include "tracer/probe/guardian.h"
 #include "tracer/trace/writer.h"
 
-/* An event for which there is no room. */
-static void lose(struct session *session, struct recorded *recorded)
+/* A call, or what one returns, that will not be in the trace. */
+static void lose(struct session *session, struct recorded *recorded, enum loss why)
 {
-	atomic_fetch_add_explicit(&recorded->lost[LOSS_NO_ROOM], 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&session->lost, 1, memory_order_relaxed);
-	if (!session->told_no_room)
-		log_warn("calls come faster than they can be written: some are lost");
-	session->told_no_room = true;
+	session_lose(session, recorded, why);
+	if (!session->told_loss[why])
+		log_warn("some calls are lost: %s", loss_reason(why));
+	session->told_loss[why] = true;
 }
 
 static bool on_enter(void *ctx, const struct call_event *event)
@@ -36,7 +35,7 @@ static bool on_enter(void *ctx, const struct call_event *event)
 	bool taken = feed_enter(session->feed, event, recorded->class);
 
 	if (!taken)
-		lose(session, recorded);
+		lose(session, recorded, LOSS_NO_ROOM);
 	return taken;
 }
 
@@ -45,8 +44,16 @@ static void on_leave(void *ctx, const struct call_event *event)
 	struct session *session = ctx;
 	struct recorded *recorded = probe_user(event->probe);
 
-	if (!feed_leave(session->feed, event, recorded->class))
-		lose(session, recorded);
+	/* Of a call that is lost already nothing more is. */
+	if (!event->entry_refused && !feed_leave(session->feed, event, recorded->class))
+		lose(session, recorded, LOSS_NO_ROOM);
+}
+
+static void on_lost(void *ctx, struct probe *probe, enum engine_loss why)
+{
+	static const enum loss losses[] = { [ENGINE_NO_MEMORY] = LOSS_NO_MEMORY, [ENGINE_NO_SLOT] = LOSS_NO_SLOT };
+
+	lose(ctx, probe_user(probe), losses[why]);
 }
 
 static bool on_thread(void *ctx, pid_t tid, const char *comm, uint64_t time_ns)
@@ -136,6 +143,7 @@ static void leave_will(void *ctx, struct last_will *ret)
 static const struct engine_ops callbacks = {
 	.enter = on_enter,
 	.leave = on_leave,
+	.lost = on_lost,
 	.thread = on_thread,
 	.modules = on_modules,
 	.saw_code = on_code,

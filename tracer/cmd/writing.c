@@ -11,6 +11,7 @@
  * What is not in the trace is counted where it is lost; this thread writes those numbers into the trace, before what came later.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,11 +43,6 @@ enum {
 enum { FEED_SIZE = 16 << 20, FEED_SIZE_STACKS = 64 << 20 };
 
 static const uint64_t losses_every_ns = 100 * 1000 * 1000;
-
-static const char *const reasons[LOSS_COUNT] = {
-	[LOSS_NO_ROOM] = "calls came faster than they could be written",
-	[LOSS_UNKNOWN] = "its description could not be written",
-};
 
 /* Describing probes */
 
@@ -190,23 +186,23 @@ static void count(_Atomic uint64_t *counter)
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-/* What could not be written: the trace itself counts it. */
+/* The disk takes no more, so the target need not be held up any longer.  What comes until it is free is counted. */
 static void lose(struct session *session, struct recorded *recorded)
 {
-	recorded->unwritten++;
-	count(&session->lost);
-	if (!session->told_unwritten)
-		log_warn("the trace cannot be written: %s", err_text());
-	session->told_unwritten = true;
+	session_lose(session, recorded, LOSS_UNWRITTEN);
+	if (session->cannot_write)
+		return;
+	snprintf(session->write_error, sizeof(session->write_error), "%s", err_text());
+	session->cannot_write = true;
+	log_warn("%s: the recording ends", err_text());
+	engine_stop(session->engine);
 }
 
 static bool is_known(struct session *session, struct recorded *recorded)
 {
-	if (recorded->is_described)
-		return true;
-	count(&recorded->lost[LOSS_UNKNOWN]);
-	count(&session->lost);
-	return false;
+	if (!recorded->is_described)
+		session_lose(session, recorded, LOSS_UNKNOWN);
+	return recorded->is_described;
 }
 
 /* With -c the calls entered after the last wanted one are left out, whole. */
@@ -242,11 +238,19 @@ static void write_enter(struct session *session, const struct call_event *event)
 	size_t n = unwind(session, recorded, event, frames);
 
 	if (feed_write_enter(session->trace, recorded->class, event, frames, n) < 0) {
+		session->unwritten = event->id;
 		lose(session, recorded);
 		return;
 	}
+	session->newest_written = event->id > session->newest_written ? event->id : session->newest_written;
 	recorded->calls++;
 	count(&session->calls);
+}
+
+/* A call without its entry in the trace is lost already.  Once an entry could not be written none is, so later calls are without. */
+static bool has_entry(const struct session *session, const struct call_event *event)
+{
+	return event->id <= session->newest_written && event->id != session->unwritten;
 }
 
 static void write_leave(struct session *session, const struct feed_record *record)
@@ -255,7 +259,8 @@ static void write_leave(struct session *session, const struct feed_record *recor
 
 	if (!is_wanted_end(session, &record->event))
 		return;
-	if (is_known(session, recorded) && feed_write_leave(session->trace, recorded->class, record) < 0)
+	if (recorded->is_described && has_entry(session, &record->event) &&
+	    feed_write_leave(session->trace, recorded->class, record) < 0 && record->event.end != CALL_OPEN)
 		lose(session, recorded);
 	session->completed++;
 	if (session->options.max_calls && session->completed >= session->options.max_calls) {
@@ -266,6 +271,12 @@ static void write_leave(struct session *session, const struct feed_record *recor
 
 /* Losses */
 
+static void tell(struct session *session, const char *probe, enum loss why, uint64_t n)
+{
+	trace_lost(session->trace, session->last_ns, probe, n, loss_reason(why));
+	feed_count_told(session->feed, why, n);
+}
+
 static void tell_losses_of(struct session *session, struct recorded *recorded)
 {
 	for (int i = 0; i < LOSS_COUNT; i++) {
@@ -273,16 +284,27 @@ static void tell_losses_of(struct session *session, struct recorded *recorded)
 
 		if (n == recorded->told[i])
 			continue;
-		trace_lost(session->trace, session->last_ns, recorded->binding.function->name, n - recorded->told[i],
-			   reasons[i]);
+		tell(session, recorded->binding.function->name, (enum loss)i, n - recorded->told[i]);
 		recorded->told[i] = n;
 	}
 }
 
 static void tell_losses(struct session *session)
 {
-	for (size_t i = 0; i < session->n_described; i++)
+	for (size_t i = 0; !session->cannot_write && i < session->n_described; i++)
 		tell_losses_of(session, nth_probe(session, i));
+}
+
+/* There is room for a few last words (trace/packet.c): they are of all functions together. */
+static void tell_last_losses(struct session *session)
+{
+	tell_losses(session);
+	for (int i = 0; i < LOSS_COUNT; i++) {
+		uint64_t n = feed_untold(session->feed, (enum loss)i);
+
+		if (n)
+			tell(session, "", (enum loss)i, n);
+	}
 }
 
 static void tell_losses_at_times(struct session *session)
@@ -360,7 +382,7 @@ void *writing_main(void *arg)
 		else
 			feed_wait(session->feed, idle++ < NAPS_MAX);
 	}
-	tell_losses(session);
+	tell_last_losses(session);
 	session->written = true;
 	sem_post(&session->news);
 	return NULL;

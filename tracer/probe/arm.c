@@ -25,13 +25,16 @@
 #include "tracer/remote/thread.h"
 
 enum { CALLS_IN_STOCK = 16 };
+static const uint64_t try_again_ns = 100 * 1000 * 1000;
 
 static void serve(void *ctx, struct thread *thread)
 {
 	struct engine *engine = ctx;
 
 	guardian_beat(&engine->guardian);
-	if (thread)
+	if (engine->makes_room)
+		engine_serve_waiting(engine);
+	else if (thread)
 		engine_serve_quietly(ctx, thread);
 	else
 		engine_serve_all(ctx);
@@ -137,6 +140,27 @@ void engine_reserve_for_callers(struct engine *engine, const struct maps *maps)
 	}
 }
 
+void engine_make_room(struct engine *engine)
+{
+	uint64_t addr = engine->low_at, now_ns = engine_now_ns(), lo, hi;
+	struct maps maps;
+
+	if (engine->phase != ENGINE_ARMED || engine->makes_room || engine->held || now_ns < engine->make_room_ns ||
+	    proc_maps(engine->proc, &maps) < 0)
+		return;
+	engine->makes_room = true;
+	engine->low_at = 0;
+	int r = module_span(&maps, addr, &lo, &hi);
+
+	if (r == 0)
+		r = engine_reserve(engine, lo, hi, SLOTS_LOW);
+	if (r < 0)
+		log_debug("arm", "no more slots near %#lx: %s", (unsigned long)addr, err_text());
+	maps_free(&maps);
+	engine->makes_room = false;
+	engine->make_room_ns = engine_now_ns() + try_again_ns;
+}
+
 struct call *probe_take_call(struct probe *probe)
 {
 	if (!probe->free_calls)
@@ -166,11 +190,13 @@ static struct call *new_call(struct probe *probe)
 	size_t saved = plan->saved_params ? (sizeof(struct saved) + 7) & ~7ul : 0;
 	size_t stack = deferred && probe->options.stack ? STACK_COPY : 0;
 	size_t payload = deferred ? plan->entry_max + 1 : 0;
-	char *memory = calloc(1, sizeof(struct call) + saved + stack + payload);
+	size_t size = sizeof(struct call) + saved + stack + payload;
+	char *memory = probe->engine->calls_bytes + size <= CALLS_BYTES_MAX ? calloc(1, size) : NULL;
 	struct call *call = (struct call *)memory;
 
 	if (!call)
 		return NULL;
+	probe->engine->calls_bytes += size;
 	memory += sizeof(*call);
 	call->probe = probe;
 	call->saved = saved ? (struct saved *)memory : NULL;

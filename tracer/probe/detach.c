@@ -282,6 +282,7 @@ int engine_detach(struct engine *engine)
 	if (r < 0 && !site_count_armed(engine->sites))
 		r = 0;
 	forget_all(engine);
+	hit_close_all_calls(engine);
 	dismiss_guardian(engine);
 	urgency_stop();
 	engine->phase = ENGINE_DETACHED;

@@ -155,6 +155,9 @@ static void count_stop(struct engine *engine, const struct site *site, uint64_t 
 static void refill(struct engine *engine, const struct site *site)
 {
 	site_table_refill(engine->sites);
+	stacks_refill(&engine->stacks);
+	if (engine->low_at)
+		engine_make_room(engine);
 	for (size_t i = 0; i < site->roles.n; i++)
 		if (site->roles.items[i].probe->n_free_calls < 4)
 			probe_refill(site->roles.items[i].probe);
@@ -488,12 +491,21 @@ void engine_serve_all(struct engine *engine)
 		engine_serve_waiting(engine);
 }
 
+/* While the loader's hook is being answered, or a thread works for us, nobody else is let through it. */
+static bool is_at_loader(struct engine *engine, const struct event *event)
+{
+	struct thread *thread = event->kind == EVENT_TRAP ? proc_thread(engine->proc, event->tid) : NULL;
+	struct user_regs_struct regs;
+
+	return thread && engine->loader_site && site_of(engine, thread, &regs) == engine->loader_site;
+}
+
 void engine_serve_waiting(struct engine *engine)
 {
 	struct event event;
 
-	for (int i = 0; i < SERVE_MAX; i++) {
-		if (event_next(engine->proc, false, &event) < 0 || event.kind == EVENT_NONE)
+	for (int i = 0; i < SERVE_MAX && engine->end == TARGET_RUNNING; i++) {
+		if (event_next(engine->proc, false, &event) < 0 || event.kind == EVENT_NONE || is_at_loader(engine, &event))
 			break;
 		engine_handle(engine, &event);
 	}
@@ -528,10 +540,8 @@ void engine_serve_quietly(struct engine *engine, struct thread *thread)
 		return;
 	struct site *site = event.kind == EVENT_TRAP ? site_of(engine, thread, &regs) : NULL;
 
-	if (!site) {
+	if (site && site == engine->loader_site)
+		pass_site(engine, thread, site);
+	else
 		engine_handle(engine, &event);
-		return;
-	}
-	engine->stats.missed++;
-	pass_site(engine, thread, site);
 }

@@ -110,6 +110,7 @@ static int engine_new(pid_t pid, const struct engine_ops *ops, void *ctx, struct
 	}
 	engine->proc->forget = on_forget;
 	engine->proc->ctx = engine;
+	stacks_refill(&engine->stacks);
 	r = hit_init(&engine->scratch);
 	if (r == 0)
 		r = ahead_new(&engine->ahead);
@@ -135,6 +136,7 @@ void engine_free(struct engine *engine)
 	journal_close(&engine->journal);
 	guardian_dismiss(&engine->guardian);
 	hit_fini(&engine->scratch);
+	stacks_fini(&engine->stacks);
 	ahead_free(engine->ahead);
 	proc_close(engine->proc);
 	free(engine);
@@ -414,8 +416,8 @@ static int idle(struct engine *engine, uint64_t now_ns)
 {
 	look_for_lazy_memory(engine, FILES_AT_ONCE);
 	engine->last_idle_ns = now_ns;
-	engine->n_stacks = 0;
 	urgency_renew();
+	stacks_tidy(&engine->stacks, engine->proc, now_ns);
 	libraries_poll(engine, now_ns);
 	budget_serve(engine, now_ns);
 	if (engine->ops->idle)

@@ -28,7 +28,17 @@ enum call_end {
 	CALL_UNWOUND, /**< its frame is gone without a return: longjmp, exception, stack switch */
 	CALL_OPEN,    /**< tracing ended first */
 	CALL_EXITED,  /**< the thread ended first */
+	CALL_UNSEEN,  /**< its frame is gone, and its return could not be seen: ops->lost was told why */
 };
+
+/** Why something the target did is not told to the owner. */
+enum engine_loss {
+	ENGINE_NO_MEMORY, /**< for calls: more are open than CALLS_BYTES_MAX has room for, or there is none */
+	ENGINE_NO_SLOT,   /**< for the place that a tail call returns to */
+};
+
+/** Memory for calls that are open, all in all: a million without saved parameters. */
+enum { CALLS_BYTES_MAX = 256 << 20 };
 
 /** One event of a call; pointers are valid during the callback only. */
 struct call_event {
@@ -37,6 +47,7 @@ struct call_event {
 	uint64_t id;     /**< number of the call, from 1 */
 	uint64_t parent; /**< enclosing recorded call of the same thread, 0 if none */
 	unsigned depth;  /**< 0 for a call without parent */
+	bool is_guess;   /**< parent and depth: its stack shares memory with others, so they are likely, not proved */
 	uint64_t time_ns;      /**< CLOCK_MONOTONIC when the stop was seen */
 	const uint8_t *payload; /**< as plan->entry or plan->ret describes it */
 	size_t len;
@@ -67,6 +78,8 @@ struct engine_ops {
 	/** False: refused, there is no room for it; remembered until the call's end. */
 	bool (*enter)(void *ctx, const struct call_event *event);
 	void (*leave)(void *ctx, const struct call_event *event);
+	/** An entry or a return of this probe that neither of them is told. */
+	void (*lost)(void *ctx, struct probe *probe, enum engine_loss why);
 	/** First hit of a thread, or its name changed.  False: no room, tell it again later. */
 	bool (*thread)(void *ctx, pid_t tid, const char *comm, uint64_t time_ns);
 	/**
@@ -94,7 +107,7 @@ struct engine_stats {
 	uint64_t hits, calls;
 	uint64_t stopped_ns; /**< for which hits held their threads, as these felt it as far as that can be known, summed */
 	uint64_t longest_stop_ns; /**< the longest of these, and of all other stops: attaching and detaching too */
-	uint64_t missed;  /**< hits that could not be recorded (thread gone, memory gone) */
+	uint64_t missed;  /**< entries and returns that ops->lost was told of */
 	uint64_t attach_ns, detach_ns; /**< what attaching and detaching took */
 	uint64_t moved;    /**< after detaching: int3s that went with code that the program moved; the handler of SIGTRAP stays for them */
 	uint64_t undone;   /**< after detaching: int3s that somebody else had taken away; calls are missing since */

@@ -20,6 +20,7 @@
 #include "tracer/probe/journal.h"
 #include "tracer/probe/loader.h"
 #include "tracer/probe/probe_code.h"
+#include "tracer/probe/stacks.h"
 #include "tracer/remote/live.h"
 #include "tracer/remote/maps.h"
 #include "tracer/remote/latency.h"
@@ -62,8 +63,8 @@ struct probe {
 /** What we know about a thread of the target: thread->user. */
 struct tracee {
 	pid_t tid;
-	struct callstack calls;
 	struct again again;
+	struct callstack *stack; /**< it was last seen on; NULL: not seen yet */
 	char comm[16];
 	uint64_t comm_read_ns; /**< 0: never */
 };
@@ -87,11 +88,6 @@ struct hit_scratch {
 	uint8_t *stack_copy;
 };
 
-enum { STACKS_KEPT = 16 };
-struct stack_range {
-	uint64_t lo, hi;
-};
-
 struct engine {
 	struct proc *proc;
 	const struct engine_ops *ops;
@@ -105,8 +101,11 @@ struct engine {
 	uint64_t last_id;
 	struct hit_scratch scratch;
 	uint64_t lowest;     /**< where the target's memory began when we attached */
-	struct stack_range stacks[STACKS_KEPT]; /**< mappings that held stacks lately: hit.c */
-	size_t n_stacks;     /**< found so far; the newest are kept */
+	struct stacks stacks;
+	uint64_t low_at;     /**< near here there will soon be no room for slots; 0: nowhere */
+	uint64_t make_room_ns; /**< when to try again */
+	bool makes_room;
+	uint64_t calls_bytes; /**< memory for calls, of all probes */
 	struct live_frame live; /**< of the stop at hand */
 	struct ahead *ahead; /**< for its reads */
 	struct placement placement; /**< of the thread that runs the engine */
@@ -149,11 +148,14 @@ void engine_handle(struct engine *engine, const struct event *event);
  * Handle what has stopped, unless sites are armed or a thread is held; for the time of attaching.
  */
 void engine_serve_all(struct engine *engine);
-/** The same whatever is armed; no stopped thread may be kept that is not consumed (event.h). */
+/**
+ * The same whatever is armed: hits are recorded.  Whoever stands in the loader's hook waits.  No stopped thread may be kept that is not
+ * consumed (event.h).
+ */
 void engine_serve_waiting(struct engine *engine);
 /** proc_maps(), and meanwhile the same. */
 int engine_maps(struct engine *engine, struct maps *ret);
-/** For a thread that works for us: handle its stop, record nothing. */
+/** For a thread that works for us: handle its stop; it goes straight through the loader's hook. */
 void engine_serve_quietly(struct engine *engine, struct thread *thread);
 /**
  * rip (and rsp) in a slot to the place in the original code they stand for; whether anything was
@@ -172,8 +174,11 @@ void hit_record(struct engine *engine, struct thread *thread, struct site *site,
 		const struct user_regs_struct *regs, uint64_t now_ns);
 /** Now and then: whether a thread has another name; it need not be held. */
 void hit_look_again(struct engine *engine, struct thread *thread, uint64_t now_ns);
-/** End all open calls of a thread. */
+/** End all open calls on a thread's own stack: it has ended. */
 void hit_close_calls(struct engine *engine, struct tracee *tracee, enum call_end end);
+
+/** End all open calls, as open. */
+void hit_close_all_calls(struct engine *engine);
 
 /** End all open calls of a probe, as open. */
 void hit_close_calls_of(struct engine *engine, struct probe *probe);
@@ -194,6 +199,8 @@ int engine_arm(struct engine *engine);
 int engine_rcall(struct engine *engine, int (*what)(struct engine *engine, const struct rcall *call, void *arg), void *arg);
 /** Make room for slots near a range. */
 int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n);
+/** Near engine->low_at, before there is none: in the background, as all others are served meanwhile. */
+void engine_make_room(struct engine *engine);
 /** Make room near every module, if calls may have to be caught where they return to. */
 void engine_reserve_for_callers(struct engine *engine, const struct maps *maps);
 /** Open calls of the probe end as open. */

@@ -29,48 +29,12 @@
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/site.h"
+#include "tracer/probe/slots.h"
 #include "tracer/remote/ahead.h"
 #include "tracer/remote/regs.h"
 #include "tracer/remote/rmem.h"
 
 static const uint64_t comm_again_ns = 100 * 1000 * 1000;
-
-/* Of a thread that has ended the kernel tells no mapping: then another one is asked. */
-static bool find_range(struct proc *proc, uint64_t addr, struct stack_range *ret)
-{
-	return maps_bounds(proc->live, addr, &ret->lo, &ret->hi) ||
-	       (proc_find_live(proc) == 0 && maps_bounds(proc->live, addr, &ret->lo, &ret->hi));
-}
-
-/*
- * Ranges are remembered, as it takes long to find one; for a while only (engine.c), as stacks come and go.  NULL: nothing is mapped
- * there.
- */
-static const struct stack_range *stack_of(struct engine *engine, uint64_t addr)
-{
-	struct stack_range range;
-
-	for (size_t i = 0; i < engine->n_stacks && i < STACKS_KEPT; i++)
-		if (addr >= engine->stacks[i].lo && addr < engine->stacks[i].hi)
-			return &engine->stacks[i];
-	if (!find_range(engine->proc, addr, &range))
-		return NULL;
-	struct stack_range *place = &engine->stacks[engine->n_stacks++ % STACKS_KEPT];
-
-	*place = range;
-	return place;
-}
-
-static bool same_stack(void *ctx, uint64_t a, uint64_t b)
-{
-	struct engine *engine = ctx;
-
-	if (a >> 12 == b >> 12)
-		return true;
-	const struct stack_range *stack = stack_of(engine, a);
-
-	return stack ? b >= stack->lo && b < stack->hi : !stack_of(engine, b);
-}
 
 int hit_init(struct hit_scratch *scratch)
 {
@@ -128,6 +92,7 @@ static struct call_event event_of_call(const struct call *call, pid_t tid, uint6
 		.id = call->id,
 		.parent = call->parent,
 		.depth = call->depth,
+		.is_guess = call->is_guess,
 		.time_ns = now_ns,
 		.entry_time_ns = call->entry_time_ns,
 	};
@@ -143,6 +108,13 @@ static void tell_enter(struct engine *engine, struct tracee *tracee, struct call
 	engine->stats.calls++;
 }
 
+static void lose(struct engine *engine, struct probe *probe, enum engine_loss why)
+{
+	engine->stats.missed++;
+	if (engine->ops->lost)
+		engine->ops->lost(engine->ctx, probe, why);
+}
+
 static void tell_leave(struct engine *engine, const struct call *call, struct call_event *event)
 {
 	KILL_POINT("hit-read");
@@ -150,10 +122,10 @@ static void tell_leave(struct engine *engine, const struct call *call, struct ca
 	engine->ops->leave(engine->ctx, event);
 }
 
-/* Take a call off its thread, and give its memory back to its probe. */
-static void remove_call(struct engine *engine, struct tracee *tracee, struct call *call)
+/* Take a call off its stack, and give its memory back to its probe. */
+static void remove_call(struct engine *engine, struct call *call)
 {
-	callstack_remove(&tracee->calls, call);
+	callstack_remove(call);
 	if (call->return_site)
 		site_release(engine->sites, call->return_site);
 	call->return_site = NULL;
@@ -164,15 +136,14 @@ static void remove_call(struct engine *engine, struct tracee *tracee, struct cal
  * End a call that has no return to fetch.  One that was to be recorded only for its return value
  * was never told.
  */
-static void end_call(struct engine *engine, struct tracee *tracee, struct call *call, enum call_end end,
-		     uint64_t now_ns)
+static void end_call(struct engine *engine, struct call *call, enum call_end end, uint64_t now_ns)
 {
-	struct call_event event = event_of_call(call, tracee->tid, now_ns);
+	struct call_event event = event_of_call(call, call->tid, now_ns);
 
 	event.end = end;
 	if (!call->deferred)
 		tell_leave(engine, call, &event);
-	remove_call(engine, tracee, call);
+	remove_call(engine, call);
 }
 
 /* The entry that was held back. */
@@ -182,7 +153,7 @@ static void tell_deferred(struct engine *engine, struct tracee *tracee, struct c
 
 	event.payload = call->deferred;
 	event.len = call->deferred_len;
-	event.stack = call->stack.stack ? &call->stack : NULL;
+	event.stack = call->stack_sample.stack ? &call->stack_sample : NULL;
 	event.deferred = true;
 	tell_enter(engine, tracee, call, &event);
 }
@@ -204,7 +175,7 @@ static void return_call(struct engine *engine, struct tracee *tracee, struct cal
 		event.len = payload.len;
 		tell_leave(engine, call, &event);
 	}
-	remove_call(engine, tracee, call);
+	remove_call(engine, call);
 }
 
 /* Registers and stack at a function's entry, whatever was done for a site to be there. */
@@ -224,19 +195,33 @@ static void copy_stack(struct engine *engine, const struct user_regs_struct *reg
 	stack->stack_len = rmem_read_data(engine->proc, regs->rsp, scratch->stack_copy, STACK_COPY);
 }
 
-static void open_call(struct engine *engine, struct tracee *tracee, struct call *call, uint64_t rsp,
+/*
+ * The call within which one is entered.  On a stack that is not the thread's own the first one has none, as nobody calls a coroutine;
+ * unless a signal handler runs there.
+ */
+static const struct call *find_caller(struct engine *engine, const struct tracee *tracee, uint64_t rsp, bool *is_guess)
+{
+	const struct callstack *stack = tracee->stack;
+	const struct call *caller = callstack_caller(stack, rsp, tracee->tid);
+	uint64_t before = caller || stack->owner ? 0 : stacks_interrupted(engine->proc, rsp);
+
+	*is_guess = stack->is_shared && !before;
+	stack = before ? stacks_find(&engine->stacks, before, tracee->tid) : NULL;
+	return stack ? callstack_caller(stack, before, tracee->tid) : caller;
+}
+
+static void open_call(struct engine *engine, struct tracee *tracee, struct call *call, const struct call *caller, uint64_t rsp,
 		      uint64_t now_ns)
 {
-	const struct call *parent = tracee->calls.top;
-
 	call->id = ++engine->last_id;
-	call->parent = parent ? parent->id : 0;
-	call->depth = parent ? parent->depth + 1 : 0;
+	call->tid = tracee->tid;
+	call->parent = caller ? caller->id : 0;
+	call->depth = caller ? caller->depth + 1 : 0;
 	call->entry_rsp = rsp;
 	call->entry_time_ns = now_ns;
-	call->refused = false;
+	call->refused = call->returns_unseen = false;
 	call->loops = call->probe->code->scan.loops_to_entry;
-	callstack_push(&tracee->calls, call);
+	callstack_push(tracee->stack, call);
 }
 
 /* The entry waits in the call until its filter on $ret can be asked. */
@@ -244,11 +229,11 @@ static void keep_entry(const struct hit_scratch *scratch, struct call *call, con
 {
 	memcpy(call->deferred, payload->data, payload->len);
 	call->deferred_len = payload->len;
-	call->stack.stack = NULL;
+	call->stack_sample.stack = NULL;
 	if (!call->probe->options.stack)
 		return;
-	call->stack = scratch->stack;
-	call->stack.stack = call->stack_copy;
+	call->stack_sample = scratch->stack;
+	call->stack_sample.stack = call->stack_copy;
 	memcpy(call->stack_copy, scratch->stack_copy, scratch->stack.stack_len);
 }
 
@@ -267,16 +252,18 @@ static void enter(struct engine *engine, struct tracee *tracee, struct probe *pr
 {
 	const struct plan *plan = probe->plan;
 	uint64_t rsp = engine->live.regs.rsp;
-	const struct call *same = callstack_find(&tracee->calls, probe, rsp);
-
+	const struct call *same = callstack_find(tracee->stack, probe, rsp);
 	if (same && same->loops && !same->return_site)
 		return; /* a jump inside the function: see callstack.c */
-	if (probe->options.nested_only && !tracee->calls.top)
+	bool is_guess;
+	const struct call *caller = find_caller(engine, tracee, rsp, &is_guess);
+
+	if (probe->options.nested_only && !caller)
 		return;
-	struct call *call = tracee->calls.n < CALLS_MAX ? probe_take_call(probe) : NULL;
+	struct call *call = probe_take_call(probe);
 
 	if (!call) {
-		engine->stats.missed++;
+		lose(engine, probe, ENGINE_NO_MEMORY);
 		return;
 	}
 	struct payload payload = empty_payload(engine);
@@ -286,7 +273,8 @@ static void enter(struct engine *engine, struct tracee *tracee, struct probe *pr
 		probe_give_call(probe, call);
 		return;
 	}
-	open_call(engine, tracee, call, rsp, now_ns);
+	call->is_guess = is_guess;
+	open_call(engine, tracee, call, caller, rsp, now_ns);
 	if (probe->options.stack)
 		copy_stack(engine, &engine->live.regs, plan->function->entry);
 	if (call->deferred)
@@ -341,17 +329,20 @@ static bool is_ambiguous(const struct engine *engine, const struct site *site)
 
 static void tail_call(struct engine *engine, struct tracee *tracee, struct probe *probe)
 {
-	struct call *call = jumping_call(&tracee->calls, probe, engine->live.regs.rsp);
+	struct call *call = jumping_call(tracee->stack, probe, engine->live.regs.rsp);
 	uint64_t addr;
 	struct site *site;
 
-	if (!call || call->return_site || engine->phase == ENGINE_DETACHING)
+	if (!call || call->return_site || call->returns_unseen || engine->phase == ENGINE_DETACHING)
 		return; /* when detaching, nothing is planted any more */
-	if (rmem_read_data(engine->proc, call->entry_rsp, &addr, sizeof(addr)) != sizeof(addr) ||
-	    site_prepare(engine->sites, addr, NULL, 0, NULL, &site) < 0 || is_ambiguous(engine, site) ||
+	bool is_read = rmem_read_data(engine->proc, call->entry_rsp, &addr, sizeof(addr)) == sizeof(addr);
+
+	if (is_read && slots_are_low(engine->slots, addr))
+		engine->low_at = addr;
+	if (!is_read || site_prepare(engine->sites, addr, NULL, 0, NULL, &site) < 0 || is_ambiguous(engine, site) ||
 	    site_hold(engine->sites, site) < 0) {
-		log_debug("hit", "the return of a tail call is lost");
-		engine->stats.missed++;
+		log_debug("hit", "the return of a tail call is lost: %s", err_text());
+		call->returns_unseen = true;
 		return;
 	}
 	call->return_site = site;
@@ -363,7 +354,7 @@ static void leave(struct engine *engine, struct tracee *tracee, struct probe *pr
 
 	engine->live.frame.pc = exit->addr;
 	if (exit->kind == EXIT_RET) {
-		struct call *call = callstack_find(&tracee->calls, probe, engine->live.regs.rsp);
+		struct call *call = callstack_find(tracee->stack, probe, engine->live.regs.rsp);
 
 		if (call)
 			return_call(engine, tracee, call, probe->return_index[index], now_ns);
@@ -384,8 +375,11 @@ static void end_gone_calls(struct engine *engine, struct tracee *tracee, bool en
 {
 	struct call *call;
 
-	while ((call = callstack_gone(&tracee->calls, engine->live.regs.rsp, entering, same_stack, engine)))
-		end_call(engine, tracee, call, CALL_UNWOUND, now_ns);
+	while ((call = callstack_gone(tracee->stack, engine->live.regs.rsp, entering))) {
+		if (call->returns_unseen)
+			lose(engine, call->probe, ENGINE_NO_SLOT);
+		end_call(engine, call, call->returns_unseen ? CALL_UNSEEN : CALL_UNWOUND, now_ns);
+	}
 }
 
 static bool has_entry(const struct site *site)
@@ -396,25 +390,47 @@ static bool has_entry(const struct site *site)
 	return false;
 }
 
-void hit_record(struct engine *engine, struct thread *thread, struct site *site,
-		const struct user_regs_struct *regs, uint64_t now_ns)
+/* Nothing can be known of the thread: what it enters here is lost.  What it leaves was not recorded either. */
+static void lose_entries(struct engine *engine, const struct site *site)
 {
-	struct tracee *tracee = engine_tracee(thread);
-	struct call *call;
+	for (size_t i = 0; i < site->roles.n; i++)
+		if (site->roles.items[i].exit == ROLE_ENTRY && site->roles.items[i].probe->held)
+			lose(engine, site->roles.items[i].probe, ENGINE_NO_MEMORY);
+}
 
-	if (!tracee) {
-		engine->stats.missed++;
-		return;
-	}
-	if (again_has_come(&tracee->again, regs, same_stack, engine))
-		return;
+/* `now` is where the thread is on this stack. */
+static bool is_on_stack(void *ctx, uint64_t now, uint64_t before)
+{
+	const struct callstack *stack = ctx;
+
+	(void)now;
+	return before >= stack->lo && before < stack->hi;
+}
+
+static void begin_stop(struct engine *engine, struct thread *thread, const struct site *site, const struct user_regs_struct *regs)
+{
 	live_frame_init(&engine->live, engine->proc, thread, regs);
 	engine->live.saw_code = note_code;
 	engine->live.ctx = engine;
 	engine->live.ahead = engine->ahead;
 	engine->scratch.has_stack = false;
 	ahead_begin(engine->ahead, engine->proc, thread->tid, site->addr);
-	while ((call = callstack_returning(&tracee->calls, site, regs->rsp)))
+}
+
+void hit_record(struct engine *engine, struct thread *thread, struct site *site,
+		const struct user_regs_struct *regs, uint64_t now_ns)
+{
+	struct tracee *tracee = engine_tracee(thread);
+	struct call *call;
+
+	if (!tracee || !stacks_at(&engine->stacks, engine->proc, tracee, regs, now_ns)) {
+		lose_entries(engine, site);
+		return;
+	}
+	if (again_has_come(&tracee->again, regs, is_on_stack, tracee->stack))
+		return;
+	begin_stop(engine, thread, site, regs);
+	while ((call = callstack_returning(tracee->stack, site, regs->rsp)))
 		return_call(engine, tracee, call, call->probe->n_return_sites - 1, now_ns);
 	end_gone_calls(engine, tracee, has_entry(site), now_ns);
 	for (size_t i = 0; i < site->roles.n; i++)
@@ -435,26 +451,39 @@ void hit_look_again(struct engine *engine, struct thread *thread, uint64_t now_n
 		announce(engine, tracee, now_ns);
 }
 
-void hit_close_calls_of(struct engine *engine, struct probe *probe)
+/* Innermost first; of `probe`, or all. */
+static void close_calls(struct engine *engine, struct callstack *stack, const struct probe *probe, enum call_end end)
 {
 	uint64_t now_ns = engine_now_ns();
-	struct thread *thread, *next;
 
-	HASH_ITER(hh, engine->proc->threads, thread, next) {
-		struct tracee *tracee = thread->user;
-
-		for (struct call *call = tracee ? tracee->calls.top : NULL, *below; call; call = below) {
-			below = call->below;
-			if (call->probe == probe)
-				end_call(engine, tracee, call, CALL_OPEN, now_ns);
-		}
+	for (struct call *call = stack->top, *below; call; call = below) {
+		below = call->below;
+		if (probe && call->probe != probe)
+			continue;
+		if (call->returns_unseen)
+			lose(engine, call->probe, ENGINE_NO_SLOT);
+		end_call(engine, call, call->returns_unseen ? CALL_UNSEEN : end, now_ns);
 	}
+}
+
+void hit_close_calls_of(struct engine *engine, struct probe *probe)
+{
+	for (size_t i = 0; i < engine->stacks.list.n; i++)
+		close_calls(engine, engine->stacks.list.items[i], probe, CALL_OPEN);
+}
+
+void hit_close_all_calls(struct engine *engine)
+{
+	hit_close_calls_of(engine, NULL);
 }
 
 void hit_close_calls(struct engine *engine, struct tracee *tracee, enum call_end end)
 {
-	uint64_t now_ns = engine_now_ns();
+	struct callstack *stack = stacks_of(&engine->stacks, tracee->tid);
 
-	while (tracee->calls.top)
-		end_call(engine, tracee, tracee->calls.top, end, now_ns);
+	if (!stack)
+		return;
+	close_calls(engine, stack, NULL, end);
+	stack->owner = 0;
+	stack->found_ns = 0;
 }

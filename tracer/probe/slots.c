@@ -230,6 +230,11 @@ int slots_reserve(struct slots *slots, const struct rcall *call, uint64_t lo, ui
 	return r == -EEXIST ? err_set(-EAGAIN, "the address space near %#lx changes too fast", (unsigned long)lo) : r;
 }
 
+bool slots_are_low(struct slots *slots, uint64_t addr)
+{
+	return !areas_find(&slots->areas, addr, addr, SLOTS_LOW * SLOT_MAX);
+}
+
 static const struct slot *find_known(struct slots *slots, uint64_t site, const uint8_t *bytes, size_t len, uint32_t origin)
 {
 	struct known *known = NULL;

@@ -39,6 +39,11 @@ void slots_free(struct slots *slots);
  */
 int slots_reserve(struct slots *slots, const struct rcall *call, uint64_t lo, uint64_t hi, size_t n);
 
+/** So many slots are to be left near a place that sites are added to while hits come. */
+enum { SLOTS_LOW = 600 };
+/** Whether fewer are left near `addr`. */
+bool slots_are_low(struct slots *slots, uint64_t addr);
+
 /**
  * Find or make the slot of the instruction `bytes` (`len` readable) of `origin` at `site`.  Allocates nothing
  * in the process: -ENOSPC if no area in reach has room.  -ENOTSUP if the instruction cannot be

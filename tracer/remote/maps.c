@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "tracer/base/array.h"
@@ -264,28 +265,120 @@ bool maps_walk(int fd, bool (*each)(void *ctx, const struct mapping *m), void *c
 	return false;
 }
 
-struct bounds {
-	uint64_t addr, lo, hi;
+/* A line that is being read: its addresses, rights and name, as far as they have come. */
+struct line {
+	uint64_t bounds[2];
+	unsigned n;      /* bounds that are over */
+	unsigned column; /* behind them */
+	bool may_touch;
+	const char *name; /* what is to follow if it is the stack's */
 };
 
-static bool holds(void *ctx, const struct mapping *m)
+static void read_char(struct line *line, char c)
 {
-	struct bounds *bounds = ctx;
+	static const char rights[] = "rwx", stack[] = "[stack]";
 
-	bounds->lo = m->lo;
-	bounds->hi = m->hi;
-	return bounds->addr >= m->lo && bounds->addr < m->hi;
+	if (line->n < 2 && isxdigit((unsigned char)c)) {
+		line->bounds[line->n] = line->bounds[line->n] << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	} else if (line->n < 2) {
+		line->n++;
+	} else {
+		line->may_touch |= line->column < 3 && c == rights[line->column];
+		line->column++;
+		if (c == '[' && !line->name)
+			line->name = stack;
+		if (line->name && *line->name)
+			line->name = c == *line->name ? line->name + 1 : "\n"; /* which is in no line */
+	}
 }
 
-bool maps_bounds(pid_t pid, uint64_t addr, uint64_t *ret_lo, uint64_t *ret_hi)
+static void look_around(const struct line *line, const struct line *below, struct surroundings *ret)
 {
-	struct bounds bounds = { .addr = addr };
-	int fd = maps_open(pid);
-	bool found = fd >= 0 && maps_walk(fd, holds, &bounds);
+	*ret = (struct surroundings){
+		.lo = line->bounds[0],
+		.hi = line->bounds[1],
+		.is_guarded = below->bounds[1] == line->bounds[0] && !below->may_touch,
+		.is_main_stack = line->name && !*line->name,
+	};
+}
+
+/* A whole line was read; whether it is the one. */
+static bool end_line(struct line *line, struct line *below, uint64_t addr, struct surroundings *ret)
+{
+	bool found = addr >= line->bounds[0] && addr < line->bounds[1];
+
+	if (found)
+		look_around(line, below, ret);
+	*below = *line;
+	*line = (struct line){ 0 };
+	return found;
+}
+
+bool maps_read_around(int fd, uint64_t addr, struct surroundings *ret)
+{
+	struct line line = { 0 }, below = { 0 };
+	char text[4096];
+	bool found = false;
+	ssize_t n;
+
+	while (!found && ((n = read(fd, text, sizeof(text))) > 0 || (n < 0 && errno == EINTR))) {
+		for (ssize_t i = 0; !found && i < n; i++) {
+			if (text[i] == '\n')
+				found = end_line(&line, &below, addr, ret);
+			else
+				read_char(&line, text[i]);
+		}
+	}
+	return found;
+}
+
+/* PROCMAP_QUERY of linux/fs.h, which headers before Linux 6.11 do not have. */
+struct map_query {
+	uint64_t size, flags, addr;
+	uint64_t lo, hi, rights, page_size, offset, inode;
+	uint32_t dev_major, dev_minor, name_size, build_id_size;
+	uint64_t name, build_id;
+};
+enum { MAP_MAY_TOUCH = 1 | 2 | 4 }; /* PROCMAP_QUERY_VMA_READABLE, _WRITABLE, _EXECUTABLE */
+
+static int ask(int fd, uint64_t addr, struct map_query *query, char name[16])
+{
+	*query = (struct map_query){ .size = sizeof(*query), .addr = addr, .name_size = 16, .name = (uint64_t)name };
+	name[0] = '\0';
+	int r = ioctl(fd, _IOWR('f', 17, struct map_query), query);
+
+	/* A longer name is none that matters. */
+	if (r < 0 && errno == ENAMETOOLONG) {
+		query->name_size = 0;
+		query->name = 0;
+		r = ioctl(fd, _IOWR('f', 17, struct map_query), query);
+	}
+	return r < 0 ? -errno : 0;
+}
+
+static int ask_around(int fd, uint64_t addr, struct surroundings *ret)
+{
+	struct map_query query, below;
+	char name[16], other[16];
+	int r = ask(fd, addr, &query, name);
+
+	if (r < 0)
+		return r;
+	*ret = (struct surroundings){
+		.lo = query.lo,
+		.hi = query.hi,
+		.is_guarded = ask(fd, query.lo - 1, &below, other) == 0 && !(below.rights & MAP_MAY_TOUCH),
+		.is_main_stack = !strcmp(name, "[stack]"),
+	};
+	return 0;
+}
+
+bool maps_around(pid_t pid, uint64_t addr, struct surroundings *ret)
+{
+	int fd = maps_open(pid), r = fd < 0 ? fd : ask_around(fd, addr, ret);
+	bool found = r == -ENOTTY ? maps_read_around(fd, addr, ret) : r == 0;
 
 	if (fd >= 0)
 		close(fd);
-	*ret_lo = bounds.lo;
-	*ret_hi = bounds.hi;
 	return found;
 }

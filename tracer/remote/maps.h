@@ -46,7 +46,16 @@ const struct mapping *maps_find(const struct maps *maps, uint64_t addr);
  */
 bool maps_walk(int fd, bool (*each)(void *ctx, const struct mapping *m), void *ctx);
 
-/** From where to where the mapping of a process goes that holds `addr`; false if there is none.  Allocates nothing. */
-bool maps_bounds(pid_t pid, uint64_t addr, uint64_t *ret_lo, uint64_t *ret_hi);
+/** The mapping around an address, as far as it tells what stack is there. */
+struct surroundings {
+	uint64_t lo, hi;
+	bool is_guarded;    /**< right below is memory that may not be touched */
+	bool is_main_stack; /**< the kernel made it, for the first thread */
+};
+
+/** What there is around `addr` in a process; false if nothing is mapped there.  Allocates nothing. */
+bool maps_around(pid_t pid, uint64_t addr, struct surroundings *ret);
+/** The same by reading all, which the other does where the kernel cannot be asked for one (before Linux 6.11); for its test. */
+bool maps_read_around(int fd, uint64_t addr, struct surroundings *ret);
 
 #endif

@@ -261,6 +261,7 @@ static struct held *new_call(struct calls *calls, const struct trace_event *even
 		.id = event->call,
 		.parent = event->parent,
 		.depth = event->depth,
+		.is_guess = event->is_guess,
 		.tid = event->tid,
 		.thread = thread->name,
 		.probe = event->probe,
@@ -295,6 +296,7 @@ static int on_entry(struct calls *calls, const struct trace_event *event, struct
 	if (held->qmp)
 		held->size += qmp_is_sender(held->qmp, &held->call) ? held->qmp->request.len : held->qmp->reply.len;
 	calls->summary.calls++;
+	calls->summary.guesses += held->call.is_guess;
 	held->own = held->size;
 	calls->held_size += held->own;
 	settle_waiting(calls, thread, event, held);

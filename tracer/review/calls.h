@@ -36,6 +36,7 @@ struct call {
 	uint64_t id;
 	uint64_t parent; /**< its number; 0 if there is none, or none in the trace */
 	unsigned depth;  /**< as recorded: also parents that are not in the trace count */
+	bool is_guess;   /**< parent and depth are likely, not proved: its stack shares memory with others */
 	pid_t tid;
 	const char *thread; /**< its name then; NULL if unknown */
 	const struct trace_probe *probe;
@@ -86,7 +87,8 @@ void call_walk(const struct call *root, const struct call_visitor *visitor, void
 struct calls_summary {
 	uint64_t calls, open, unwound, exited, lost_returns;
 	uint64_t orphans;           /**< ends of calls whose entry is not in the trace */
-	uint64_t lost;              /**< events that could not be recorded */
+	uint64_t guesses;           /**< calls of which is_guess */
+	uint64_t lost;              /**< calls that are not in the trace, and returns of calls that are */
 	uint64_t first_ns, last_ns; /**< times of the first and the last event */
 };
 

@@ -142,7 +142,9 @@ static void describe_calls(struct show *show, const struct description *d)
 	put_count(show, d->summary ? d->summary->calls : trace_info_uint(summary, "calls"), "recorded, ");
 	put_count(show, d->summary ? d->summary->lost : trace_info_uint(summary, "lost"), "lost");
 	if (d->summary && d->summary->open)
-		put_count(show, d->summary->open, ", open at the end");
+		page_putf(&show->page, COLOUR_NONE, ", %" PRIu64 " open at the end", d->summary->open);
+	if (d->summary && d->summary->guesses)
+		page_putf(&show->page, COLOUR_NONE, ", %" PRIu64 " with a caller that is not proved", d->summary->guesses);
 	end(show);
 	if (!hits)
 		return;

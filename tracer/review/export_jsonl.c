@@ -59,6 +59,10 @@ static void put_facts(struct json *json, const struct export *export, const stru
 		json_null(json);
 	json_key(json, "depth");
 	json_uint(json, call->depth);
+	if (call->is_guess) {
+		json_key(json, "caller_is_proved");
+		json_bool(json, false);
+	}
 	json_key(json, "tid");
 	json_int(json, call->tid);
 	json_key(json, "thread");

@@ -92,6 +92,7 @@ static void put_counts(struct show *show, const struct report *report)
 		{ summary->exited, "ended with their thread" },
 		{ summary->lost_returns, "with their return lost" },
 		{ summary->orphans, "returns without their entry" },
+		{ summary->guesses, "with a caller that is not proved" },
 	};
 
 	if (report->n_selected)

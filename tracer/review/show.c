@@ -151,6 +151,12 @@ static bool is_same_object(const struct value_node *before, const struct value_n
 	return is_decoded && value_equal(before, after);
 }
 
+static void put_guess(struct show *show, const struct call *call)
+{
+	if (call->is_guess)
+		page_put(&show->page, COLOUR_FAINT, " [caller not proved]");
+}
+
 /* What is shown again at the return is left to it. */
 static void put_arguments(struct show *show, const struct call *call)
 {
@@ -174,6 +180,7 @@ static void put_arguments(struct show *show, const struct call *call)
 		separator = ", ";
 	}
 	page_put(&show->page, COLOUR_NONE, ")");
+	put_guess(show, call);
 }
 
 static void put_outcome(struct show *show, const struct call *call)
@@ -285,6 +292,7 @@ static void verbose_enter(struct show *show, const struct call *call)
 	if (call->probe->source)
 		put_place(show, "  ", call->probe->source);
 	put_place(show, "  ", last_part(call->probe->module));
+	put_guess(show, call);
 	put_parts(show, call);
 	page_newline(page);
 	if (call->entry)

@@ -83,6 +83,8 @@ static bool put_call(void *ctx, const struct call *call)
 	if (call->parent)
 		put_uint(out, call, "parent", call->parent);
 	put_uint(out, call, "depth", call->depth);
+	if (call->is_guess)
+		put_text(out, call, "caller", "not proved");
 	put_uint(out, call, "tid", (uint64_t)call->tid);
 	put_text(out, call, "thread", call->thread);
 	put_uint(out, call, "time_ns", call->entered_ns + show->wall_offset_ns);

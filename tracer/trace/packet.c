@@ -54,6 +54,7 @@
 
 enum {
 	ROUND_SIZE = 4096,
+	LAST_WORDS = 2048, /* kept in each packet for packets_append_last() */
 	SMALLEST_SIZE = 64 * 1024,     /* each packet is twice as large as the one before ... */
 	LARGEST_SIZE = 4 * 1024 * 1024 /* ... until allocating more at once could be felt */
 };
@@ -239,10 +240,10 @@ static int packet_store(struct packets *p, uint64_t time, const struct iovec *pa
 
 static size_t packet_size_for(const struct packets *p, size_t event_len)
 {
-	size_t size = SMALLEST_SIZE, need = sizeof(struct packet_header) + event_len;
+	size_t size = SMALLEST_SIZE, need = sizeof(struct packet_header) + event_len + LAST_WORDS;
 
 	if (p->n == 0)
-		return need;
+		return sizeof(struct packet_header);
 	for (uint64_t i = 1; i < p->n && size < LARGEST_SIZE; i++)
 		size *= 2;
 	return size >= need ? size : (need + ROUND_SIZE - 1) / ROUND_SIZE * ROUND_SIZE;
@@ -348,7 +349,7 @@ static int event_append(struct packets *p, uint64_t time, const struct iovec *pa
 {
 	int r = p->n ? 0 : packet_begin(p, time - 1, 0);
 
-	if (r == 0 && (p->n == 1 || p->size - p->used < len))
+	if (r == 0 && (p->n == 1 || p->size - p->used < len + LAST_WORDS))
 		r = packet_begin(p, time, len);
 	if (r == 0)
 		r = packet_store(p, time, parts, n);
@@ -378,6 +379,24 @@ int packets_append(struct packets *p, uint64_t time_ns, const struct iovec *part
 		p->error = event_append(p, time_ns, parts, n, len);
 	if (p->error < 0)
 		return err_set(p->error, "cannot write the trace: %s", strerror(-p->error));
+	return 0;
+}
+
+int packets_append_last(struct packets *p, uint64_t time_ns, const struct iovec *parts, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		len += parts[i].iov_len;
+	if (p->error == 0 || p->n < 2 || p->size - p->used < len)
+		return packets_append(p, time_ns, parts, n);
+	int r = packet_store(p, time_ns, parts, n);
+
+	if (r < 0)
+		return r;
+	p->used += len;
+	p->bytes += len;
+	p->last_time = time_ns;
 	return 0;
 }
 

@@ -72,6 +72,9 @@ uint64_t packets_time(const struct packets *packets, uint64_t time_ns);
  */
 int packets_append(struct packets *packets, uint64_t time_ns, const struct iovec *parts, size_t n);
 
+/** The same for an event that tells of others that are lost: each packet keeps some room for it, so it mostly can be had on a full disk. */
+int packets_append_last(struct packets *packets, uint64_t time_ns, const struct iovec *parts, size_t n);
+
 /** Count `n` events that are not in the stream. */
 void packets_discard(struct packets *packets, uint64_t n);
 

@@ -294,7 +294,8 @@ static int get_context(struct reader *rd, const bt_event *event, struct trace_ev
 	ret->tid = (pid_t)numbers[0];
 	ret->call = numbers[1];
 	ret->parent = numbers[2];
-	ret->depth = (unsigned)numbers[3];
+	ret->depth = (unsigned)numbers[3] & DEPTH_MAX_TOLD;
+	ret->is_guess = numbers[3] & DEPTH_IS_GUESS;
 	return 0;
 }
 

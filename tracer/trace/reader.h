@@ -43,6 +43,7 @@ struct trace_event {
 	pid_t tid;
 	uint64_t call, parent;
 	unsigned depth;
+	bool is_guess; /**< parent and depth are likely, not proved */
 	const struct trace_probe *probe; /**< ENTRY, RETURN */
 	const struct value_node *values; /**< ENTRY, RETURN: a STRUCT of captures */
 	const uint64_t *stack;           /**< ENTRY: code addresses */

@@ -325,7 +325,8 @@ static void event_begin(struct event *event, const struct trace_writer *w, int c
 		.tid = (uint32_t)context->tid,
 		.call = context->call,
 		.parent = context->parent,
-		.depth = context->depth,
+		.depth = (uint16_t)((context->depth < DEPTH_MAX_TOLD ? context->depth : DEPTH_MAX_TOLD) |
+				    (context->is_guess ? DEPTH_IS_GUESS : 0)),
 	};
 	event->n = 0;
 	event_add(event, &event->header, sizeof(event->header));
@@ -340,15 +341,6 @@ static int event_write(struct trace_writer *w, const struct event *event)
 	if (event->header.id >= w->n_committed)
 		return err_set(-EINVAL, "event class %u is not in the trace", event->header.id);
 	return packets_append(w->packets, event->header.timestamp, event->parts, event->n);
-}
-
-static int event_end(struct trace_writer *w, const struct event *event)
-{
-	int r = event_write(w, event);
-
-	if (r < 0)
-		packets_discard(w->packets, 1);
-	return r;
 }
 
 int trace_entry(struct trace_writer *w, int class, const struct event_context *context,
@@ -366,7 +358,7 @@ int trace_entry(struct trace_writer *w, int class, const struct event_context *c
 	}
 	if (w->classes.items[class].deferred)
 		event_add(&event, &entered_ns, sizeof(entered_ns));
-	return event_end(w, &event);
+	return event_write(w, &event);
 }
 
 int trace_return(struct trace_writer *w, int class, const struct event_context *context,
@@ -378,7 +370,7 @@ int trace_return(struct trace_writer *w, int class, const struct event_context *
 	event_begin(&event, w, class, context);
 	event_add(&event, &site, sizeof(site));
 	event_add(&event, payload, len);
-	return event_end(w, &event);
+	return event_write(w, &event);
 }
 
 int trace_closed(struct trace_writer *w, const struct event_context *context, enum call_closed end)
@@ -388,7 +380,7 @@ int trace_closed(struct trace_writer *w, const struct event_context *context, en
 
 	event_begin(&event, w, CLASS_CLOSED, context);
 	event_add(&event, &byte, sizeof(byte));
-	return event_end(w, &event);
+	return event_write(w, &event);
 }
 
 /** A TEXT: option(text) of schema.h. */
@@ -421,7 +413,7 @@ int trace_thread(struct trace_writer *w, uint64_t time_ns, pid_t tid, const char
 	event_begin(&event, w, CLASS_THREAD,
 		    &(struct event_context){ .time_ns = time_ns, .tid = tid });
 	event_add_text(&event, &head, comm);
-	return event_end(w, &event);
+	return event_write(w, &event);
 }
 
 int trace_frame(struct trace_writer *w, uint64_t time_ns, uint64_t addr, unsigned index,
@@ -440,7 +432,7 @@ int trace_frame(struct trace_writer *w, uint64_t time_ns, uint64_t addr, unsigne
 	event_add_text(&event, &heads[0], function);
 	event_add_text(&event, &heads[1], module);
 	event_add_text(&event, &heads[2], source);
-	return event_end(w, &event);
+	return event_write(w, &event);
 }
 
 int trace_lost(struct trace_writer *w, uint64_t time_ns, const char *probe, uint64_t count,
@@ -453,7 +445,7 @@ int trace_lost(struct trace_writer *w, uint64_t time_ns, const char *probe, uint
 	event_add_text(&event, &heads[0], probe);
 	event_add(&event, &count, sizeof(count));
 	event_add_text(&event, &heads[1], reason);
-	int r = event_write(w, &event);
+	int r = packets_append_last(w->packets, event.header.timestamp, event.parts, event.n);
 
 	/* After the event: the packet that counts them must be the one that explains them. */
 	packets_discard(w->packets, count);

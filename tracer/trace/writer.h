@@ -56,8 +56,12 @@ struct event_context {
 	pid_t tid;
 	uint64_t call;   /**< 0 for events that are of no call */
 	uint64_t parent; /**< calls: enclosing call, 0 if none */
-	uint16_t depth;
+	unsigned depth;  /**< up to DEPTH_MAX_TOLD */
+	bool is_guess;   /**< parent and depth are likely, not proved */
 };
+
+/** In the trace: one number for both. */
+enum { DEPTH_MAX_TOLD = 0x7fff, DEPTH_IS_GUESS = 0x8000 };
 
 /** A probe's two classes. */
 struct trace_probe_desc {
@@ -114,7 +118,7 @@ bool trace_knows(const struct trace_writer *writer, int class);
 
 /**
  * Append events.  The bytes are in the kernel's hands when this returns.  -ENOSPC (and the like)
- * once the disk is full: the trace stays readable, later events count as lost. `entered_ns` is used
+ * once the disk is full: the trace stays readable, and trace_lost() can mostly tell still what is missing. `entered_ns` is used
  * for deferred probes only.
  */
 int trace_entry(struct trace_writer *writer, int class, const struct event_context *context,
@@ -127,7 +131,7 @@ int trace_closed(struct trace_writer *writer, const struct event_context *contex
 int trace_thread(struct trace_writer *writer, uint64_t time_ns, pid_t tid, const char *comm);
 int trace_frame(struct trace_writer *writer, uint64_t time_ns, uint64_t addr, unsigned index,
 		bool inlined, const char *function, const char *module, const char *source);
-/** `count` events were lost before they came here; those that could not be appended are counted already. */
+/** `count` calls or returns are not in the trace: those that could not be appended are for the caller to count, too. */
 int trace_lost(struct trace_writer *writer, uint64_t time_ns, const char *probe, uint64_t count,
 	       const char *reason);
 

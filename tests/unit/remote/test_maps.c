@@ -1,12 +1,15 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,32 +125,74 @@ static void own_mappings(void **state)
 	assert_int_equal(maps_read(0x3fffffff, &maps), -3); /* ESRCH */
 }
 
-/* All mappings of a process that stands still, one by one. */
-static void bounds(void **state)
+static void check_around(const struct maps *maps, size_t i, const struct surroundings *around)
 {
-	uint64_t lo, hi;
+	const struct mapping *m = &maps->items[i], *below = i ? m - 1 : NULL;
+	bool is_guarded = below && below->hi == m->lo && !below->readable && !below->writable && !below->executable;
+
+	assert_true(around->lo == m->lo && around->hi == m->hi);
+	assert_int_equal(around->is_guarded, is_guarded);
+	assert_int_equal(around->is_main_stack, !strcmp(m->path, "[stack]"));
+}
+
+static bool read_around(pid_t pid, uint64_t addr, struct surroundings *ret)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	bool found = maps_read_around(fd, addr, ret);
+
+	close(fd);
+	return found;
+}
+
+/* All mappings of a process that stands still, one by one, as the kernel tells one and as it tells all. */
+static void around(void **state)
+{
+	const size_t size = 16 * 4096;
+	char *guarded = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct surroundings found;
+	size_t n_guarded = 0, n_main = 0;
 	struct maps maps;
-	pid_t pid = fork();
 
 	(void)state;
+	assert_int_equal(mprotect(guarded + 4096, size - 2 * 4096, PROT_READ | PROT_WRITE), 0);
+	pid_t pid = fork();
+
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		raise(SIGSTOP);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
 	assert_int_equal(maps_read(pid, &maps), 0);
 	for (size_t i = 0; i < maps.n; i++) {
-		assert_true(maps_bounds(pid, maps.items[i].hi - 1, &lo, &hi));
-		assert_true(lo == maps.items[i].lo && hi == maps.items[i].hi);
-		assert_true(maps_bounds(pid, lo, &lo, &hi));
-		assert_true(lo == maps.items[i].lo && hi == maps.items[i].hi);
+		const uint64_t places[] = { maps.items[i].lo, maps.items[i].hi - 1 };
+
+		if (!strcmp(maps.items[i].path, "[vsyscall]"))
+			continue; /* the kernel's */
+		for (int k = 0; k < 2; k++) {
+			assert_true(maps_around(pid, places[k], &found));
+			check_around(&maps, i, &found);
+			assert_true(read_around(pid, places[k], &found));
+			check_around(&maps, i, &found);
+		}
+		n_guarded += found.is_guarded;
+		n_main += found.is_main_stack;
 	}
-	assert_false(maps_bounds(pid, 0, &lo, &hi));
-	assert_false(maps_bounds(pid, maps.items[0].lo - 1, &lo, &hi));
+	assert_true(n_guarded > 0);
+	assert_int_equal(n_main, 1);
+	assert_false(maps_around(pid, 0, &found));
+	assert_false(read_around(pid, 0, &found));
+	assert_false(maps_around(pid, maps.items[0].lo - 1, &found));
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_false(maps_bounds(pid, maps.items[0].lo, &lo, &hi));
+	assert_false(maps_around(pid, maps.items[0].lo, &found));
 	maps_free(&maps);
+	munmap(guarded, size);
 }
 
 int main(void)
@@ -155,7 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields), cmocka_unit_test(odd_paths), cmocka_unit_test(bad_text),
 		cmocka_unit_test(lookup), cmocka_unit_test(loaded), cmocka_unit_test(own_mappings),
-		cmocka_unit_test(bounds),
+		cmocka_unit_test(around),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
