@@ -278,6 +278,19 @@ static int check_room(struct session *session)
 	return r;
 }
 
+void arming_add_again(struct session *session)
+{
+	for (size_t i = 0; i < session->probes.n; i++) {
+		struct recorded *recorded = session->probes.items[i];
+		const struct function *function = recorded->binding.function;
+
+		if (!probe_is_unloaded(recorded->probe) || recorded->let_go || !module_set_is_mapped(session->modules, function->module))
+			continue;
+		if (engine_add_again(session->engine, recorded->probe) < 0)
+			log_warn("%s cannot be traced any more: %s", function->name, err_text());
+	}
+}
+
 int arming_add(struct session *session, uint64_t until_ns)
 {
 	int r = check_room(session);

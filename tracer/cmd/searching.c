@@ -73,6 +73,7 @@ bool search_modules(struct session *session, bool held)
 	struct mapped_file *const *files;
 
 	module_set_refresh(session->modules);
+	arming_add_again(session);
 	session->modules_are_late |= !held; /* of those being looked at */
 	if (session->search_state == SEARCH_WANTED)
 		return false;

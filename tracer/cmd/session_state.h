@@ -156,6 +156,8 @@ void arming_search(struct session *session);
  * with a warning.  The tracer thread.
  */
 int arming_add(struct session *session, uint64_t until_ns);
+/** The same for probes whose library was unloaded and is there again. */
+void arming_add_again(struct session *session);
 
 /* searching.c */
 void *searching_main(void *session);

@@ -290,6 +290,29 @@ static int grow(struct module_set *set)
 	return 0;
 }
 
+static struct timespec modified(const struct mapped_file *file)
+{
+	struct stat st;
+
+	return stat(file->open_path, &st) == 0 ? st.st_mtim : (struct timespec){ 0 };
+}
+
+/* A file that was unmapped, and is mapped again at the same place. */
+static struct mapped_file *find_gone(struct module_set *set, const struct mapping *m)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct mapped_file *file = set->files[i];
+
+		if (!file->gone || !is_same_file(file, m) || m->lo != file->lo || m->offset != file->offset || file->deleted != m->deleted)
+			continue;
+		struct timespec now = modified(file);
+
+		if (now.tv_sec && now.tv_sec == file->modified.tv_sec && now.tv_nsec == file->modified.tv_nsec)
+			return file;
+	}
+	return NULL;
+}
+
 static int add_file(struct module_set *set, const struct mapping *m)
 {
 	if (set->n == set->cap && grow(set) < 0)
@@ -310,6 +333,7 @@ static int add_file(struct module_set *set, const struct mapping *m)
 	file->gone_ns = UINT64_MAX;
 	snprintf(file->open_path, sizeof(file->open_path), "/proc/%d/map_files/%lx-%lx", (int)set->pid,
 		 (unsigned long)m->lo, (unsigned long)m->hi);
+	file->modified = modified(file);
 	set->files[set->n++] = file;
 	return 0;
 }
@@ -352,6 +376,10 @@ int module_set_refresh(struct module_set *set)
 		const struct mapping *m = &maps.items[i];
 		struct mapped_file *file = is_file(m) ? find_file(set, m) : NULL;
 
+		if (!file && is_file(m) && (file = find_gone(set, m))) {
+			file->gone = false;
+			file->gone_ns = UINT64_MAX;
+		}
 		if (file) {
 			file->hi = m->hi > file->hi ? m->hi : file->hi;
 			file->executable |= m->executable;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "symbols/module.h"
 
@@ -60,6 +61,7 @@ struct mapped_file {
 	uint64_t lo, hi;   /**< all of its mappings lie in here */
 	uint64_t offset;   /**< of the mapping at `lo` */
 	uint64_t dev, inode;
+	struct timespec modified; /**< zeros: not known */
 	_Atomic bool executable; /**< has code mapped */
 	_Atomic bool gone;       /**< unmapped since */
 	uint64_t gone_ns;  /**< CLOCK_MONOTONIC when that was found; UINT64_MAX before */
@@ -78,7 +80,10 @@ void module_set_free(struct module_set *set);
 /** Whether a module of the set was still mapped when it was last refreshed. */
 bool module_set_is_mapped(struct module_set *set, const struct module *module);
 
-/** Read the maps again, after dlopen, dlclose or exec; returns how many new files there are. */
+/**
+ * Read the maps again, after dlopen, dlclose or exec; returns how many new files there are.  One that is mapped again where it was, and was
+ * not changed, is the old one.
+ */
 int module_set_refresh(struct module_set *set);
 /** All there were up to now; the array and the files stay as long as the set. */
 size_t module_set_files(struct module_set *set, struct mapped_file *const **ret);

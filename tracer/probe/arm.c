@@ -288,10 +288,8 @@ static int bind_probe(struct probe *probe)
 	int r = check_ambiguous(probe);
 
 	if (r == 0)
-		r = alloc_exits(probe);
-
-	if (r == 0)
 		r = proc_maps(engine->proc, &maps);
+
 	if (r < 0)
 		return r;
 	r = module_span(&maps, probe->plan->function->entry, &lo, &hi);
@@ -333,6 +331,26 @@ static void undo_add(struct probe *probe)
 	probe_free(probe);
 }
 
+/* What its sites held is void: the memory they were in is gone. */
+static void let_sites_go(struct engine *engine, struct probe *probe, struct site *site)
+{
+	if (probe->held)
+		site_release(engine->sites, site);
+	remove_roles(site, probe);
+}
+
+int engine_add_again(struct engine *engine, struct probe *probe)
+{
+	let_sites_go(engine, probe, probe->entry_site);
+	for (size_t i = 0; i < probe->code->scan.n_exits; i++)
+		let_sites_go(engine, probe, probe->exit_sites[i]);
+	probe->held = false;
+	int r = bind_probe(probe);
+
+	probe->is_off = r < 0;
+	return r;
+}
+
 int engine_add_probe(struct engine *engine, const struct plan *plan, struct probe_code *code,
 		     const struct probe_options *options, void *user, struct probe **ret)
 {
@@ -348,6 +366,8 @@ int engine_add_probe(struct engine *engine, const struct plan *plan, struct prob
 	*probe = (struct probe){ .engine = engine, .plan = plan, .code = code, .options = *options, .user = user };
 	int r = make_room_for(engine, plan);
 
+	if (r == 0)
+		r = alloc_exits(probe);
 	if (r == 0)
 		r = bind_probe(probe);
 	if (r < 0) {
@@ -486,6 +506,11 @@ int engine_arm(struct engine *engine)
 	pause_end(engine->proc, paused);
 	engine->phase = ENGINE_ARMED;
 	return r;
+}
+
+bool probe_is_unloaded(const struct probe *probe)
+{
+	return probe->entry_site->gone;
 }
 
 void *probe_user(const struct probe *probe)

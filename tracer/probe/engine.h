@@ -162,6 +162,13 @@ struct probe_options {
 int engine_add_probe(struct engine *engine, const struct plan *plan, struct probe_code *code,
 		     const struct probe_options *options, void *user, struct probe **ret);
 
+/**
+ * The library of a probe, which was unloaded, is mapped at the same place again: in ops->modules, as engine_add_probe(), and errors as
+ * there.  Not for one that is disarmed for good.
+ */
+int engine_add_again(struct engine *engine, struct probe *probe);
+
+bool probe_is_unloaded(const struct probe *probe);
 void *probe_user(const struct probe *probe);
 const struct plan *probe_plan(const struct probe *probe);
 uint64_t probe_calls(const struct probe *probe);

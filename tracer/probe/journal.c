@@ -333,6 +333,11 @@ int journal_add(struct journal *journal, uint64_t addr, const uint8_t *orig, siz
 	return (int)file->n_sites - 1;
 }
 
+void journal_add_again(struct journal *journal, int index, size_t len)
+{
+	journal->file->sites[index].len = (uint8_t)len;
+}
+
 void journal_drop(struct journal *journal, int index)
 {
 	journal->file->sites[index].len = 0;

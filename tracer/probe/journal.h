@@ -95,6 +95,8 @@ unsigned journal_find_module(const struct journal *journal, uint64_t addr);
 /** Note a site; its index, or a negative errno: there is no room.  Allocates no memory of ours. */
 int journal_add(struct journal *journal, uint64_t addr, const uint8_t *orig, size_t len, unsigned module, uint32_t page_sum);
 void journal_drop(struct journal *journal, int index);
+/** One that was dropped is there again, as it was. */
+void journal_add_again(struct journal *journal, int index, size_t len);
 
 /** Field 22 of /proc/PID/stat: with the pid it names a process for ever (until reboot); 0 if there is none. */
 uint64_t process_start_time(pid_t pid);

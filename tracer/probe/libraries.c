@@ -21,7 +21,8 @@
  * thread ends while it is held, forgetting it is all there is to do (engine.c, on_forget).
  *
  * Sites of a library that was unmapped are dropped without writing: other memory may be there by
- * now.
+ * now.  When it is mapped at the same place again, as it mostly is, the owner has the same probes armed once more (engine_add_again()):
+ * who loads and unloads a library in a loop costs us nothing more each time.
  *
  * Where there is no such hook, /proc/PID/maps is compared once a second.
  */

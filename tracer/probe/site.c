@@ -6,7 +6,8 @@
  *
  *	IDLE    memory holds the original byte; the slot is complete, so a late hit can still be sent there
  *	ARMED   memory holds int3; exactly when holds > 0 (or restoring it has failed, until that is done)
- *	GONE    what is at the address now is not ours; never written again, found no more
+ *	GONE    what is at the address now is not ours; never written again, found no more.  When the same module is mapped at the
+ *	        same place again, it becomes IDLE again (site_prepare())
  *
  * Only one byte is ever written, by one pwrite() or one word by PTRACE_POKETEXT: other processors
  * see the old or the new instruction, never a mixture (Intel SDM volume 3, 8.1.3, and what the
@@ -45,7 +46,7 @@ struct site_table {
 	struct slots *slots;
 	struct journal *journal;
 	struct site *sites;
-	ARRAY(struct site *) gone;
+	struct site *gone; /* whose module was unmapped; by address, too */
 	size_t n_armed, n_undone, n_moved;
 	struct site *stock[STOCK]; /* for sites to come */
 	size_t n_stock;
@@ -81,9 +82,10 @@ void site_table_free(struct site_table *table)
 		HASH_DEL(table->sites, site);
 		site_free(site);
 	}
-	for (size_t i = 0; i < table->gone.n; i++)
-		site_free(table->gone.items[i]);
-	array_free(&table->gone);
+	HASH_ITER(hh, table->gone, site, next) {
+		HASH_DEL(table->gone, site);
+		site_free(site);
+	}
 	while (table->n_stock)
 		free(table->stock[--table->n_stock]);
 	free(table);
@@ -207,6 +209,32 @@ static bool is_writable(const struct maps *maps, uint64_t addr)
 	return m && m->writable;
 }
 
+static const struct journal_site *noted(const struct site_table *table, const struct site *site)
+{
+	return &table->journal->file->sites[site->journal_index];
+}
+
+/* The site that was there before its module was unmapped, if that is what is mapped there now, with the same code. */
+static struct site *take_gone(struct site_table *table, uint64_t addr, const struct slot *slot, unsigned module)
+{
+	struct site *site = NULL;
+
+	HASH_FIND(hh, table->gone, &addr, sizeof(addr), site);
+	if (!site || module == JOURNAL_NO_MODULE || site->slot != slot || noted(table, site)->module != module)
+		return NULL;
+	HASH_DEL(table->gone, site);
+	site->gone = false;
+	journal_add_again(table->journal, site->journal_index, slot->insn_len);
+	return site;
+}
+
+static int add(struct site_table *table, struct site *site)
+{
+	HASH_ADD(hh, table->sites, addr, sizeof(site->addr), site);
+	hash_keep_buckets(table->sites);
+	return hash_added(site) ? 0 : err_set(-ENOMEM, "out of memory");
+}
+
 int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect, size_t len,
 		 const struct maps *maps, struct site **ret)
 {
@@ -228,19 +256,19 @@ int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect,
 
 	if (r < 0)
 		return r;
-	site = table->n_stock ? table->stock[--table->n_stock] : calloc(1, sizeof(*site));
-	if (!site)
-		return err_set(-ENOMEM, "out of memory");
-	site->addr = addr;
-	site->slot = slot;
-	site->writable = is_writable(maps, addr);
-	site->hides_next_byte = insn_hides_next_byte(slot->orig, slot->insn_len);
-	r = remember(table, site, module, n >= PLACE_PAGE);
-	if (r == 0) {
-		HASH_ADD(hh, table->sites, addr, sizeof(site->addr), site);
-		hash_keep_buckets(table->sites);
-		r = hash_added(site) ? 0 : err_set(-ENOMEM, "out of memory");
+	site = take_gone(table, addr, slot, module);
+	if (!site) {
+		site = table->n_stock ? table->stock[--table->n_stock] : calloc(1, sizeof(*site));
+		if (!site)
+			return err_set(-ENOMEM, "out of memory");
+		site->addr = addr;
+		site->slot = slot;
+		site->hides_next_byte = insn_hides_next_byte(slot->orig, slot->insn_len);
+		r = remember(table, site, module, n >= PLACE_PAGE);
 	}
+	site->writable = is_writable(maps, addr);
+	if (r == 0)
+		r = add(table, site);
 	if (r < 0) {
 		site_free(site);
 		return r;
@@ -363,11 +391,6 @@ void site_let_go(struct site_table *table, struct site *site)
 		log_debug("site", "cannot restore %#lx: %s", (unsigned long)site->addr, strerror(-r));
 }
 
-static const struct journal_site *noted(const struct site_table *table, const struct site *site)
-{
-	return &table->journal->file->sites[site->journal_index];
-}
-
 static int fail_to_restore(const struct site *site, int r)
 {
 	if (r == -EBUSY)
@@ -399,8 +422,6 @@ int site_disarm_all(struct site_table *table, const struct maps *maps)
 /* While its file is there, the code may have been moved, and come back: then the journal still knows it. */
 static void drop(struct site_table *table, struct site *site, bool has_module)
 {
-	struct site **place = array_push(&table->gone);
-
 	table->n_armed -= site->armed;
 	table->n_moved += site->armed && has_module;
 	site->armed = false;
@@ -408,8 +429,7 @@ static void drop(struct site_table *table, struct site *site, bool has_module)
 	if (!has_module)
 		journal_drop(table->journal, site->journal_index);
 	HASH_DEL(table->sites, site);
-	if (place)
-		*place = site; /* probes and calls may still point at it */
+	HASH_ADD(hh, table->gone, addr, sizeof(site->addr), site); /* probes and calls may still point at it */
 }
 
 size_t site_drop_unmapped(struct site_table *table, const struct maps *maps)
