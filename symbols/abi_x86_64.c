@@ -280,7 +280,8 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 /*
- * Alignment as far as it is stated, or that of scalars, of which at most `scalar_max` counts.  A member that is not where its own alignment wants it is in a packed struct, and does not count.
+ * Alignment as far as it is stated, or that of scalars, of which at most `scalar_max` counts.  A
+ * member that is not where its own alignment wants it is in a packed struct, and does not count.
  */
 static uint64_t type_align(const struct type *type, unsigned depth, uint64_t scalar_max)
 {

@@ -150,10 +150,10 @@ static bool compile_description(struct compiler *compiler, Dwarf_Attribute *attr
 }
 
 /*
- * The expression of a list for `pc`, or the only one there is.  At a function's entry GCC may give several: with location
- * views (-gvariable-location-views) ranges may be empty, and stand for what is true before the
- * first instruction but no longer when a statement without code of its own has been "run".  The
- * first one that starts there is what the caller passed.
+ * The expression of a list for `pc`, or the only one there is.  At a function's entry GCC may give
+ * several: with location views (-gvariable-location-views) ranges may be empty, and stand for what
+ * is true before the first instruction but no longer when a statement without code of its own has
+ * been "run".  The first one that starts there is what the caller passed.
  */
 static bool find_expression(struct compiler *compiler, Dwarf_Attribute *attr, Dwarf_Addr pc,
 			    Dwarf_Op **ret, size_t *n)

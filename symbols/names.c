@@ -3,8 +3,8 @@
  *
  * The index over all units is made when a name is not found in the unit it is asked from; that
  * takes some ten milliseconds for a library of the size of libvirt, where the same headers are in
- * hundreds of units.  Definitions at the same line, of the same size and with members of the same names
- * are taken for one; whether others differ is compared only when that name is asked for.
+ * hundreds of units.  Definitions at the same line, of the same size and with members of the same
+ * names are taken for one; whether others differ is compared only when that name is asked for.
  */
 #include <errno.h>
 #include <stdlib.h>
