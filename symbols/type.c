@@ -83,6 +83,18 @@ static const char *plain_name(const char *name)
 	return name;
 }
 
+/* GCC's -mlong-double-128: another format of the same name and size, which only the producer tells. */
+static bool has_quad_long_double(Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Die unit;
+	const char *producer = dwarf_diecu(die, &unit, NULL, NULL)
+				       ? dwarf_formstring(dwarf_attr(&unit, DW_AT_producer, &attr))
+				       : NULL;
+
+	return producer && strstr(producer, "-mlong-double-128");
+}
+
 static void set_base(struct type *type, Dwarf_Die *die)
 {
 	uint64_t encoding = 0, order = DW_END_default;
@@ -92,6 +104,8 @@ static void set_base(struct type *type, Dwarf_Die *die)
 	die_unsigned(die, DW_AT_encoding, &encoding);
 	if (die_unsigned(die, DW_AT_endianity, &order) && order == DW_END_big)
 		encoding = DW_ATE_void; /* scalar_storage_order("big-endian"): not understood */
+	if (type->name && strstr(type->name, "long double") && has_quad_long_double(die))
+		encoding = DW_ATE_void;
 	type->kind = TYPE_INT;
 	switch (encoding) {
 	case DW_ATE_boolean:
