@@ -97,14 +97,12 @@ static bool is_fault(int sig, const siginfo_t *info)
 }
 
 /* Some faults tell the address of the instruction, too. */
-static void correct_address(const struct thread *thread, int sig, uint64_t in_slot, uint64_t rip)
+static void correct_address(const struct thread *thread, siginfo_t *info, uint64_t in_slot, uint64_t rip)
 {
-	siginfo_t info;
-
-	if (thread_get_siginfo(thread, &info) < 0 || !is_fault(sig, &info) || (uint64_t)info.si_addr != in_slot)
+	if ((uint64_t)info->si_addr != in_slot)
 		return;
-	info.si_addr = (void *)rip;
-	thread_set_siginfo(thread, &info);
+	info->si_addr = (void *)rip;
+	thread_set_siginfo(thread, info);
 }
 
 /* True if it will not come to the site again, or that is expected. */
@@ -115,19 +113,26 @@ static bool expect_again(struct thread *thread, const struct slot *slot, const s
 	return regs->rip != slot->site || !tracee || again_expect(&tracee->again, regs);
 }
 
-/* A thread in a slot that is about to get a signal: to where it would be without us. */
+/*
+ * A thread in a slot that is about to get a signal: to where it would be without us.  Who handles a fault mostly jumps away, and what
+ * is called then may look the same: it is not expected again.
+ */
 static void put_back(struct engine *engine, struct thread *thread, int sig)
 {
 	struct user_regs_struct regs;
+	siginfo_t info;
 
 	if (!engine->slots || thread_get_regs(thread, &regs) < 0)
 		return;
 	const struct slot *slot = slots_find(engine->slots, regs.rip);
 	uint64_t in_slot = regs.rip;
 
-	if (!slot || !engine_leave_slot(engine, &regs) || !expect_again(thread, slot, &regs))
+	if (!slot || !engine_leave_slot(engine, &regs) || thread_get_siginfo(thread, &info) < 0)
 		return;
-	correct_address(thread, sig, in_slot, regs.rip);
+	if (is_fault(sig, &info))
+		correct_address(thread, &info, in_slot, regs.rip);
+	else if (!expect_again(thread, slot, &regs))
+		return;
 	KILL_POINT("signal-seen");
 	thread_set_regs(thread, &regs);
 	KILL_POINT("signal-moved");
