@@ -99,6 +99,7 @@ struct recorder {
 	void (*on_modules)(struct recorder *recorder);
 	const char *library; /* for on_modules */
 	bool wants_stack; /* backtraces */
+	bool may_refuse;  /* the victim handles or ignores SIGTRAP: not all functions can be traced */
 	struct unwinder *unwinder;
 	size_t n_stack; /* of the last entry */
 	uint64_t stack[16];

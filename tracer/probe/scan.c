@@ -221,7 +221,7 @@ static int scan_piece(struct scanner *s, struct piece *piece)
 	return 0;
 }
 
-/* Or nothing at all. */
+/* Or nothing at all, or what is there for code that must not be reached: who comes to it ends. */
 static bool is_padding(struct scanner *s, uint64_t addr)
 {
 	uint8_t code[INSN_MAX];
@@ -231,7 +231,7 @@ static bool is_padding(struct scanner *s, uint64_t addr)
 	while (n && s->read(s->ctx, addr, code, n) < 0)
 		n--;
 	return !n || !decode_insn(code, n, &insn, NULL) || insn.mnemonic == ZYDIS_MNEMONIC_NOP ||
-	       insn.mnemonic == ZYDIS_MNEMONIC_INT3;
+	       insn.mnemonic == ZYDIS_MNEMONIC_INT3 || insn.mnemonic == ZYDIS_MNEMONIC_UD2;
 }
 
 static void check_behind_entry(struct scanner *s)
