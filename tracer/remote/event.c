@@ -216,13 +216,16 @@ static int wait_for_any(struct proc *proc, siginfo_t *info)
 	sigset_t mask;
 
 	pthread_sigmask(SIG_SETMASK, &tick_wait_mask, &mask);
-	int r = ticked ? -EINTR : look(P_ALL, 0, 0, info); /* it may have come before */
+	bool was_ticked = ticked; /* it may have come before */
+	int r = was_ticked ? -EINTR : look(P_ALL, 0, 0, info);
 
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	if (r == 1)
 		note_wait(proc, start_ns);
 	else
 		waited_for_cpu(proc);
+	if (r == -EINTR && !was_ticked)
+		proc->free_ns = now_ns(); /* stops come first */
 	if (ticked)
 		adapt_tick();
 	return r;

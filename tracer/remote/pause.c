@@ -15,6 +15,7 @@
 #include "tracer/remote/event.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/thread.h"
+#include "tracer/remote/urgency.h"
 
 enum { STOP_WAIT_MS = 20 }; /* for an answer to PTRACE_INTERRUPT: it may be in an uninterruptible call */
 
@@ -99,13 +100,15 @@ size_t pause_candidates(struct proc *proc, struct candidate *list)
 
 bool pause_thread(struct proc *proc, struct thread *thread)
 {
-	uint64_t asked_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t asked_ns = clock_ns(CLOCK_MONOTONIC), waited_ns = urgency_waited_ns();
 	struct event event;
 
 	if (thread_interrupt(thread) < 0 || event_wait(thread->tid, STOP_WAIT_MS, &event) < 0 || event.kind != EVENT_PAUSED)
 		return false;
 	thread->interrupted = false;
-	thread->held_since_ns = asked_ns;
+	/* It may have waited for a CPU until it stopped, and we until we saw that: the latter counts. */
+	waited_ns = urgency_waited_ns() - waited_ns;
+	thread->held_since_ns = event.seen_ns - asked_ns > waited_ns ? event.seen_ns - waited_ns : asked_ns;
 	proc->stopped = thread;
 	if (!thread_fault_waits(thread))
 		return true;

@@ -2,11 +2,11 @@
  * Why the thread that traces runs before others
  *
  * Each stop holds a thread of the target until ours has had a CPU.  On a machine that has more to do than it has CPUs that may take
- * long: one hot thread, sixteen busy loops beside on two CPUs, ms that a call of two stops took at the most:
+ * long: a thread that calls now and then, sixteen busy loops beside on two CPUs, for how many ms a call of two stops was held at the most:
  *
- *	SCHED_OTHER	nice 0		35 to 680
- *	SCHED_OTHER	nice -20	4 to 9
- *	SCHED_RR	priority 1	0.2 to 4
+ *	SCHED_OTHER	nice 0		180 to 450
+ *	SCHED_OTHER	nice -20	70 to 710	where nice values count within a session only (sched(7), autogroup)
+ *	SCHED_RR	priority 1	0.2 to 0.8
  *
  * So it has the lowest real-time priority, where that is permitted (CAP_SYS_NICE, RLIMIT_RTPRIO), else the best nice value that
  * is.  It is bounded: the kernel sends SIGXCPU to who runs for RLIMIT_RTTIME without having slept, and the handler takes the priority
