@@ -34,7 +34,8 @@ struct place {
 
 static const struct place attaching[] = {
 	{ "journal-made", 1 }, { "guardian-started", 1 }, { "seize", 3 }, { "seized-all", 1 },
-	{ "rcall-paused", 2 }, { "rcall-frame", 2 }, { "rcall-set", 2 }, { "rcall-resumed", 2 },
+	{ "rcall-paused", 3 }, { "rcall-frame", 3 }, { "rcall-set", 3 }, { "rcall-masked", 3 }, { "rcall-resumed", 3 },
+	{ "rcall-cleared", 1 }, { "room-mapped", 1 }, { "room-made", 1 },
 	{ "area-code", 1 }, { "area-header", 1 }, { "area-linked", 1 },
 	{ "handler-described", 1 }, { "handler-installed", 1 }, { "children-gone", 1 },
 	{ "slot-written", 6 }, { "site-noted", 12 }, { "site-armed", 12 },
@@ -207,13 +208,14 @@ static void before_the_handler(void **state)
 static void at_a_file(void **state)
 {
 	static const struct place places[] = {
-		{ "rcall-paused", 4 }, { "rcall-frame", 4 }, { "rcall-set", 4 }, { "rcall-resumed", 4 },
+		{ "rcall-paused", 5 }, { "rcall-frame", 5 }, { "rcall-set", 5 }, { "rcall-masked", 5 }, { "rcall-resumed", 5 },
 	};
+	enum { N = sizeof(places) / sizeof(places[0]) };
 	static const char *const args[] = { "no-anonymous", NULL };
 	unsigned kills = times("VIRTRACE_KILLS", 1);
 
 	(void)state;
-	for (size_t i = 0; i < 4 * kills; i++) {
+	for (size_t i = 0; i < N * kills; i++) {
 		struct victim victim = victim_start("traps", args, 2);
 
 		kill_at(&victim, &places[i / kills], hot_probes);
@@ -221,39 +223,49 @@ static void at_a_file(void **state)
 	}
 }
 
-/* Its only thread is in a timed wait when it makes a call for us: it may wait longer if we are killed then, but not less. */
+/* A new one each time: the first call that a process makes for us is another than those that follow. */
+static void kill_a_sleeper(const char *kind, const struct place *place)
+{
+	static const char *const probes[] = { "-e", "f_idle n", NULL };
+	const char *const args[] = { kind, NULL };
+	struct victim victim = victim_start("sleeps", args, 1);
+	int status;
+
+	if (random() % 2) { /* from now on this wait is a restarted one */
+		kill(victim.pid, SIGSTOP);
+		kill(victim.pid, SIGCONT);
+	}
+	kill_at(&victim, place, probes);
+	pid_t pid = start_record(&victim, probes, NULL, "-d0.1", false);
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	check_all(&victim, "the end");
+	assert_false(catches_sigtrap(&victim));
+	victim.shared->stop = 1;
+	victim_finish(&victim);
+	remove_trace();
+}
+
+/*
+ * Its only thread is in a timed wait when it makes a call for us: it may wait longer if we are killed then, but not less.  What waits
+ * until a point in time comes back by itself.
+ */
 static void at_a_wait(void **state)
 {
 	static const struct place places[] = {
-		{ "rcall-paused", 1 }, { "rcall-frame", 1 }, { "rcall-set", 1 }, { "rcall-begun", 1 }, { "rcall-made", 1 },
-		{ "rcall-back", 1 }, { "rcall-resumed", 1 },
+		{ "rcall-paused", 2 }, { "rcall-frame", 2 }, { "rcall-set", 2 }, { "rcall-masked", 2 }, { "rcall-resumed", 2 },
+		{ "rcall-begun", 2 }, { "rcall-made", 2 }, { "rcall-back", 2 },
 	};
-	static const char *const kinds[] = { "nanosleep", "clock_nanosleep", "poll", "futex", "futex_until" };
-	static const char *const probes[] = { "-e", "f_idle n", NULL };
+	static const struct {
+		const char *name;
+		size_t n_places;
+	} kinds[] = { { "nanosleep", 8 }, { "clock_nanosleep", 8 }, { "poll", 8 }, { "futex", 8 }, { "futex_until", 5 } };
 
 	(void)state;
-	for (size_t i = 0; i < 5; i++) {
-		const char *const args[] = { kinds[i], NULL };
-		struct victim victim = victim_start("sleeps", args, 1);
-
-		for (size_t k = 0; k < 7 * times("VIRTRACE_KILLS", 1); k++) {
-			if (random() % 2) { /* from now on this wait is a restarted one */
-				kill(victim.pid, SIGSTOP);
-				kill(victim.pid, SIGCONT);
-			}
-			kill_at(&victim, &places[k % 7], probes);
-		}
-		pid_t pid = start_record(&victim, probes, NULL, "-d0.1", false);
-		int status;
-
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(status, 0);
-		check_all(&victim, "the end");
-		assert_false(catches_sigtrap(&victim));
-		victim.shared->stop = 1;
-		victim_finish(&victim);
-		remove_trace();
-	}
+	for (size_t i = 0; i < 5; i++)
+		for (size_t k = 0; k < kinds[i].n_places * times("VIRTRACE_KILLS", 1); k++)
+			kill_a_sleeper(kinds[i].name, &places[k % kinds[i].n_places]);
 }
 
 /* A library comes and goes while we are killed. */

@@ -466,6 +466,9 @@ static void print_summary(struct session *session, bool commanded)
 	if (report.engine.undone)
 		log_warn("somebody else (perf, bpftrace, a debugger) took away %llu breakpoints meanwhile: calls are missing",
 			 (unsigned long long)report.engine.undone);
+	if (report.engine.interrupted)
+		log_warn("%llu system calls of %s[%d] ended early with EINTR, which they would not have without virtrace",
+			 (unsigned long long)report.engine.interrupted, report.comm, (int)report.pid);
 	if (report.calls)
 		print_next(report.path);
 }

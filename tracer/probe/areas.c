@@ -260,6 +260,16 @@ static int map(const struct rcall *call, uint64_t addr)
 	return rcall_map_file(call, addr, AREA_SIZE);
 }
 
+/* As if nothing had been; why it failed is what is to be told. */
+static void leave(const struct rcall *call)
+{
+	char *text = strdup(err_text());
+
+	rcall_leave(call);
+	err_set(-ENOTSUP, "%s", text ? text : "out of memory");
+	free(text);
+}
+
 int areas_map(struct areas *areas, const struct rcall *call, uint64_t lo, uint64_t hi)
 {
 	struct maps maps;
@@ -285,6 +295,8 @@ int areas_map(struct areas *areas, const struct rcall *call, uint64_t lo, uint64
 	pause_end(areas->proc, paused);
 	if (r < 0)
 		areas->list.n--;
+	if (r < 0 && !areas->list.n)
+		leave(call);
 	return r;
 }
 

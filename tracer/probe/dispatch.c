@@ -140,6 +140,7 @@ static void put_back(struct engine *engine, struct thread *thread, int sig)
 
 static void pass_signal(struct engine *engine, struct thread *thread, int sig)
 {
+	thread_undo_eintr_of(engine->proc, thread, sig);
 	put_back(engine, thread, sig);
 	release(engine, thread, sig);
 }
@@ -450,7 +451,7 @@ static void handle_stop(struct engine *engine, struct thread *thread, const stru
 		break;
 	case EVENT_PAUSED:
 		if (thread->interrupted)
-			thread_undo_eintr(thread);
+			thread_undo_eintr(engine->proc, thread);
 		thread->interrupted = false;
 		release_paused(engine, thread);
 		break;

@@ -501,6 +501,7 @@ void engine_get_stats(const struct engine *engine, struct engine_stats *ret)
 	ret->longest_stop_ns = engine->proc->longest_held_ns;
 	if (engine->phase < ENGINE_DETACHING)
 		ret->threads = proc_count(engine->proc);
+	ret->interrupted = engine->proc->interrupted;
 	ret->sites = engine->sites ? site_count_armed(engine->sites) : 0;
 	ret->moved = engine->sites ? site_count_moved(engine->sites) : 0;
 	ret->undone = engine->sites ? site_count_undone(engine->sites) : 0;

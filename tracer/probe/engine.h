@@ -112,6 +112,7 @@ struct engine_stats {
 	uint64_t moved;    /**< after detaching: int3s that went with code that the program moved; the handler of SIGTRAP stays for them */
 	uint64_t undone;   /**< after detaching: int3s that somebody else had taken away; calls are missing since */
 	uint64_t repaired; /**< places restored while attaching, which a killed virtrace had left */
+	uint64_t interrupted; /**< system calls of the target that ended with EINTR because of us */
 };
 
 /**

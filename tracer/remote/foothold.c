@@ -101,7 +101,7 @@ void foothold_leave(struct proc *proc, struct thread *thread)
 
 	event_of(thread->tid, &event);
 	if (event.kind == EVENT_PAUSED)
-		thread_undo_eintr(thread);
+		thread_undo_eintr(proc, thread);
 	thread_detach(proc, thread, event.kind == EVENT_TRAP || event.kind == EVENT_SIGNAL ? event.value : 0);
 	proc->poke = false;
 	forget_all(proc);

@@ -8,26 +8,19 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "tracer/remote/waits.h"
+
 struct proc;
 struct thread;
-
-/** What stopping a thread and having it make a system call would do to what it is doing. */
-enum harm {
-	HARM_NONE_IDLE, /**< nothing, and it has nothing to do: it waits on a futex */
-	HARM_NONE,      /**< nothing: its system call is begun again */
-	HARM_RUNNING,   /**< nothing; it runs */
-	HARM_UNKNOWN,
-	HARM_EINTR,     /**< its wait would end early if it made another call */
-};
 
 enum { CANDIDATES_MAX = 64 }; /* of a process with thousands of threads these do */
 
 struct candidate {
 	pid_t tid;
-	enum harm harm;
+	enum wait wait;
 };
 
-/** Threads of the process, the least harmed first; returns how many (at most CANDIDATES_MAX). */
+/** Threads of the process, those first that mind a stop least; returns how many (at most CANDIDATES_MAX). */
 size_t pause_candidates(struct proc *proc, struct candidate *list);
 
 /**

@@ -53,6 +53,8 @@ struct proc {
 	uint64_t free_ns;  /**< when nobody was stopped, as far as seen last */
 	uint64_t cpu_wait_ns; /**< how long we had waited for a CPU when we asked last (urgency.h) */
 	uint64_t held_ns, longest_held_ns; /**< how long the task was held that was let go last; the longest of all */
+	uint64_t interrupted; /**< system calls that ended with EINTR because of us: thread_undo_eintr() */
+	uint64_t room;  /**< memory of ours in it: room.h; 0: not known */
 	void (*forget)(void *ctx, struct thread *thread); /**< called before a thread is forgotten; may be NULL */
 	void (*meanwhile)(void *ctx); /**< called while something that takes long is read: NULL but where stops can be served then */
 	void *ctx;

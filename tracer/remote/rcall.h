@@ -39,6 +39,9 @@ struct rcall {
  */
 int rcall_map(const struct rcall *call, uint64_t addr, size_t len, int prot);
 
+/** It does not let itself be traced: take out of it what calls have left there. */
+void rcall_leave(const struct rcall *call);
+
 /**
  * The same for memory that may be executed, where none that is anonymous may (SELinux: execmem): a part of a file that the process
  * runs code of, private to it.  What is in it may be overwritten like anything else.  Three system calls; killed between them, we

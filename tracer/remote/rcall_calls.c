@@ -12,7 +12,9 @@
 #include <sys/syscall.h>
 
 #include "tracer/base/err.h"
+#include "tracer/base/killpoint.h"
 #include "tracer/remote/maps.h"
+#include "tracer/remote/room.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/rcall_request.h"
 #include "tracer/remote/rmem.h"
@@ -45,8 +47,8 @@ static int check_mapping(const struct request *request)
 	bool ours = of_it && m->executable == !!(prot & PROT_EXEC) && m->writable == !!(prot & PROT_WRITE) && m->hi >= end;
 
 	if (!m)
-		r = err_set(-EACCES, "the process may not map code (SELinux: 'ausearch -m avc -ts recent' tells; or a limit on its "
-				     "address space)");
+		r = err_set(-EACCES, "the process may not map %s (SELinux: 'ausearch -m avc -ts recent' tells; or a limit on its "
+				     "address space)", prot & PROT_EXEC ? "code" : "memory");
 	else if (!ours)
 		r = -EEXIST;
 	maps_free(&maps);
@@ -61,6 +63,54 @@ int rcall_map(const struct rcall *call, uint64_t addr, size_t len, int prot)
 	};
 
 	return is_mapped(&request) ? -EEXIST : request_make(&request);
+}
+
+enum { ROOM_TRIES = 4 };
+
+int request_make_room(const struct rcall *call)
+{
+	int r = -EEXIST;
+
+	for (int i = 0; i < ROOM_TRIES && r == -EEXIST; i++) {
+		struct request request = {
+			.call = call, .nr = SYS_mmap, .is_made = is_mapped, .outcome = check_mapping, .makes_room = true,
+			.args = { room_choose(call->proc), ROOM_SIZE, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1 },
+		};
+
+		if (!request.args[0])
+			return err_set(-ENOTSUP, "there is no free address space in process %d", (int)call->proc->pid);
+		r = is_mapped(&request) ? -EEXIST : request_make(&request);
+		KILL_POINT("room-mapped");
+		if (r == 0)
+			r = room_prepare(call->proc, request.args[0]);
+		KILL_POINT("room-made");
+	}
+	return r;
+}
+
+static bool is_gone(const struct request *request)
+{
+	return !is_mapped(request);
+}
+
+static int check_gone(const struct request *request)
+{
+	return is_gone(request) ? 0 : err_set(-EACCES, "the process may not unmap memory");
+}
+
+void rcall_leave(const struct rcall *call)
+{
+	struct request request = {
+		.call = call, .nr = SYS_munmap, .is_made = is_gone, .outcome = check_gone, .makes_room = true,
+		.args = { 0, ROOM_SIZE },
+	};
+
+	if (!room_find(call->proc))
+		return;
+	request.args[0] = call->proc->room;
+	call->proc->room = 0;
+	request_make(&request);
 }
 
 /* ---- mmap of a file that it has mapped already */

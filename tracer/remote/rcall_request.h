@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "tracer/remote/rcall.h"
 #include "tracer/remote/sigframe.h"
@@ -18,10 +19,18 @@ struct request {
 	uint64_t nr, args[6];
 	bool (*is_made)(const struct request *request); /* its effect is there */
 	int (*outcome)(const struct request *request);  /* it was made, or never will be: 0 or an error with its text */
+	bool makes_room; /* for the images of other calls, or takes it away: it has to do without */
+
+	/* of the thread that makes it: */
+	pid_t tid;
+	struct sigframe frame;
 };
 
 /** Have it made, by the held thread or one that minds it least; the outcome, or an error as rcall_map() has them. */
 int request_make(struct request *request);
+
+/** Have memory mapped for the images of other calls; errors as rcall_map() has them. */
+int request_make_room(const struct rcall *call);
 
 /** As rcall_set_action_and_detach(): the outcome is not waited for. */
 int request_make_and_detach(struct request *request, struct thread *thread);

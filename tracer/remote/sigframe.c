@@ -1,7 +1,7 @@
 /*
  * A thread that restores itself
  *
- *	rsp -> [restorer][struct ucontext][padding][xsave area][magic2] ... [text][red zone] the thread's own stack
+ *	rsp -> [restorer][struct ucontext][padding][xsave area][magic2][text]
  *
  * The thread is started at `syscall; ret`.  ret takes it to the restorer, whose rt_sigreturn loads
  * everything from the image: a signal frame without a signal (arch/x86/kernel/signal_64.c, struct
@@ -9,8 +9,8 @@
  *
  * - The xsave area is the one of PTRACE_GETREGSET(NT_X86_XSTATE) with the software bytes (464-511)
  *   rewritten.  The kernel takes a frame for x87 and SSE only, and so loses AVX, if the size said
- *   there exceeds what the process may use: with AMX the regset is larger than that, so it is cut
- *   to the components in use (check_xstate_in_sigframe).
+ *   there exceeds what the process may use: with AMX the regset is larger than that.  So it is cut
+ *   to the components in use (check_xstate_in_sigframe); the others get their initial state, which they have.
  * - uc_stack: sigreturn sets the alternate stack to what is there.  A mode that does not exist
  *   makes it change nothing (do_sigaltstack answers EINVAL, which restore_altstack ignores).
  */
@@ -27,11 +27,12 @@
 #include <sys/uio.h>
 
 #include "tracer/remote/maps.h"
+#include "tracer/remote/room.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/rmem.h"
 
 enum {
-	RED_ZONE = 128,
+	PATH_LEN_MAX = 4096, ALIGN = 64,
 	XSTATE_MAX = 16384,         /* AMX makes 11008 */
 	XSAVE_HEADER_AT = 512,      /* first word: XSTATE_BV */
 	XSAVE_LEGACY = 512 + 64,
@@ -42,7 +43,7 @@ enum {
 	GADGET_SCAN_MAX = 64 << 20, /* bytes of text looked at before giving up */
 };
 static const uint32_t fp_magic1 = 0x46505853, fp_magic2 = 0x46505845;
-static const uint64_t xfeatures_amx = 3ull << 17;
+static const uint64_t xfeatures_legacy = 3;
 
 /* arch/x86/include/uapi/asm/sigcontext.h, struct sigcontext_64 */
 struct sigcontext_image {
@@ -170,7 +171,7 @@ static ssize_t get_xstate(const struct thread *thread, uint8_t *area)
 		return -ENOTSUP;
 	memcpy(&supported, area + SW_BYTES_AT, sizeof(supported)); /* NT_X86_XSTATE keeps XCR0 here */
 	memcpy(&in_use, area + XSAVE_HEADER_AT, sizeof(in_use));
-	sw.xfeatures = in_use & xfeatures_amx ? supported : supported & ~xfeatures_amx;
+	sw.xfeatures = supported & (in_use | xfeatures_legacy);
 	size_t size = xsave_size(sw.xfeatures);
 
 	size = size < io.iov_len ? size : io.iov_len;
@@ -191,33 +192,35 @@ static struct sigcontext_image context_of(const struct user_regs_struct *r, uint
 	};
 }
 
-int sigframe_write(struct proc *proc, const struct thread *thread, const struct user_regs_struct *back,
-		   const struct gadgets *gadgets, const char *text, uint64_t *ret_rsp, uint64_t *ret_text)
+enum { XSTATE_AT = (sizeof(struct frame_image) + ALIGN - 1) / ALIGN * ALIGN };
+
+int sigframe_write(struct proc *proc, const struct thread *thread, const struct user_regs_struct *back, uint64_t mask,
+		   const struct gadgets *gadgets, const char *text, struct sigframe *ret)
 {
-	static uint8_t xstate[XSTATE_MAX] __attribute__((aligned(64)));
+	static uint8_t bytes[XSTATE_AT + XSTATE_MAX + PATH_LEN_MAX] __attribute__((aligned(64)));
 	struct frame_image image = {
 		.return_address = gadgets->restorer,
 		.uc_flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
 		.ss_flags = SS_NO_SUCH_MODE,
+		.mask = mask,
 	};
-	ssize_t len = get_xstate(thread, xstate);
-
-	if (len < 0)
-		return (int)len;
-	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(image.mask), &image.mask) < 0)
-		return -errno;
+	ssize_t xstate_len = get_xstate(thread, bytes + XSTATE_AT);
 	size_t text_len = text ? strlen(text) + 1 : 0;
-	uint64_t text_at = back->rsp - RED_ZONE - text_len, fpstate = (text_at - (uint64_t)len) & ~63ull;
-	uint64_t rsp = (fpstate - sizeof(image)) & ~15ull;
 
-	image.context = context_of(back, fpstate);
-	int r = rmem_write(proc, fpstate, xstate, (size_t)len);
+	if (xstate_len < 0)
+		return (int)xstate_len;
+	if (text_len > PATH_LEN_MAX)
+		return -ENAMETOOLONG;
+	size_t text_at = XSTATE_AT + (size_t)xstate_len;
+	int r = room_take(proc, back, text_at + text_len, &ret->rsp, &ret->borrowed);
 
-	if (r == 0)
-		r = rmem_write(proc, rsp, &image, sizeof(image));
-	if (r == 0 && text)
-		r = rmem_write(proc, text_at, text, text_len);
-	*ret_rsp = rsp;
-	*ret_text = text_at;
-	return r;
+	if (r < 0)
+		return r;
+	image.context = context_of(back, ret->rsp + XSTATE_AT);
+	memcpy(bytes, &image, sizeof(image));
+	if (text)
+		memcpy(bytes + text_at, text, text_len);
+	ret->text = ret->rsp + text_at;
+	ret->len = text_at + text_len;
+	return rmem_write(proc, ret->rsp, bytes, ret->len);
 }

@@ -1,6 +1,7 @@
 #include "tracer/remote/thread.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <stddef.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -8,6 +9,7 @@
 
 #include "tracer/base/clock.h"
 #include "tracer/remote/proc.h"
+#include "tracer/remote/waits.h"
 
 static int request(enum __ptrace_request what, const struct thread *thread, const void *addr, const void *data)
 {
@@ -77,6 +79,16 @@ int thread_set_rip(const struct thread *thread, uint64_t rip)
 	return request(PTRACE_POKEUSER, thread, (void *)offsetof(struct user_regs_struct, rip), (void *)rip);
 }
 
+int thread_get_sigmask(const struct thread *thread, uint64_t *ret)
+{
+	return request(PTRACE_GETSIGMASK, thread, (void *)sizeof(*ret), ret);
+}
+
+int thread_set_sigmask(const struct thread *thread, uint64_t mask)
+{
+	return request(PTRACE_SETSIGMASK, thread, (void *)sizeof(mask), &mask);
+}
+
 int thread_get_siginfo(const struct thread *thread, siginfo_t *ret)
 {
 	return request(PTRACE_GETSIGINFO, thread, NULL, ret);
@@ -101,6 +113,13 @@ int thread_event_message(const struct thread *thread, pid_t *ret)
 enum { ERESTARTSYS = 512, ERESTARTNOINTR = 513, ERESTARTNOHAND = 514, ERESTART_RESTARTBLOCK = 516 };
 enum { SYSCALL_INSN_LEN = 2 };
 
+/* poll without a time limit; a futex with a point in time */
+static bool needs_nothing_kept(const struct user_regs_struct *regs)
+{
+	return (regs->orig_rax == SYS_poll && (int32_t)regs->rdx < 0) ||
+	       (regs->orig_rax == SYS_futex && (regs->rsi & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET);
+}
+
 bool regs_settle(struct user_regs_struct *regs)
 {
 	if ((int64_t)regs->orig_rax < 0)
@@ -114,9 +133,8 @@ bool regs_settle(struct user_regs_struct *regs)
 		break;
 	case ERESTART_RESTARTBLOCK:
 		regs->rip -= SYSCALL_INSN_LEN;
-		/* poll without a timeout needs no kept state */
-		if (regs->orig_rax == SYS_poll && (int32_t)regs->rdx < 0) {
-			regs->rax = SYS_poll;
+		if (needs_nothing_kept(regs)) {
+			regs->rax = regs->orig_rax;
 			break;
 		}
 		regs->rax = SYS_restart_syscall;
@@ -127,29 +145,6 @@ bool regs_settle(struct user_regs_struct *regs)
 	}
 	regs->orig_rax = (uint64_t)-1;
 	return true;
-}
-
-/* Those that answer EINTR to any wake-up, and whether this one would wait for ever. */
-static bool waits_for_ever(const struct user_regs_struct *regs)
-{
-	switch (regs->orig_rax) {
-	case SYS_epoll_wait:
-		return (int32_t)regs->r10 < 0;
-	case SYS_epoll_pwait: /* with a mask of its own, signals are let in just for the wait */
-		return (int32_t)regs->r10 < 0 && !regs->r8;
-	case SYS_epoll_pwait2:
-		return !regs->r10 && !regs->r8;
-	case SYS_semop:
-		return true;
-	case SYS_semtimedop:
-		return !regs->r10;
-	case SYS_rt_sigtimedwait:
-		return !regs->rdx;
-	case SYS_io_getevents:
-		return !regs->r8;
-	default:
-		return false;
-	}
 }
 
 /*
@@ -186,15 +181,57 @@ static bool signal_waits(pid_t tid)
 	return own || shared;
 }
 
-void thread_undo_eintr(const struct thread *thread)
+/* Signals whose default action is nothing. */
+static bool is_ignored(pid_t tid, int sig)
+{
+	uint64_t ignored = 0, caught = 0, bit = 1ull << (sig - 1);
+	bool nothing = sig == SIGCHLD || sig == SIGCONT || sig == SIGURG || sig == SIGWINCH;
+
+	proc_status(tid, "SigIgn", 16, &ignored);
+	return ignored & bit || (nothing && proc_status(tid, "SigCgt", 16, &caught) == 0 && !(caught & bit));
+}
+
+/*
+ * A call that has let in other signals for its time (epoll_pwait) ends before it is made again: then these wait until it is.  Else a
+ * handler could run in between, and the call would wait for what has been.
+ */
+static int make_again(const struct thread *thread, struct user_regs_struct *regs)
+{
+	uint64_t mask;
+
+	regs->rip -= SYSCALL_INSN_LEN;
+	regs->rax = regs->orig_rax;
+	regs->orig_rax = (uint64_t)-1;
+	if (thread_get_sigmask(thread, &mask) == 0)
+		thread_set_sigmask(thread, mask);
+	return thread_set_regs(thread, regs);
+}
+
+static bool ended_by_eintr(const struct thread *thread, struct user_regs_struct *regs)
+{
+	return thread_get_regs(thread, regs) == 0 && (int64_t)regs->orig_rax >= 0 && (int64_t)regs->rax == -EINTR;
+}
+
+static void undo_eintr(struct proc *proc, const struct thread *thread, struct user_regs_struct *regs)
+{
+	if (signal_waits(thread->tid))
+		return;
+	if (!waits_for_ever(regs) || make_again(thread, regs) < 0)
+		proc->interrupted++;
+}
+
+void thread_undo_eintr(struct proc *proc, const struct thread *thread)
 {
 	struct user_regs_struct regs;
 
-	if (thread_get_regs(thread, &regs) < 0 || (int64_t)regs.orig_rax < 0 ||
-	    (int64_t)regs.rax != -EINTR || !waits_for_ever(&regs) || signal_waits(thread->tid))
-		return;
-	regs.rip -= SYSCALL_INSN_LEN;
-	regs.rax = regs.orig_rax;
-	regs.orig_rax = (uint64_t)-1;
-	thread_set_regs(thread, &regs);
+	if (ended_by_eintr(thread, &regs))
+		undo_eintr(proc, thread, &regs);
+}
+
+void thread_undo_eintr_of(struct proc *proc, const struct thread *thread, int sig)
+{
+	struct user_regs_struct regs;
+
+	if (ended_by_eintr(thread, &regs) && is_ignored(thread->tid, sig))
+		undo_eintr(proc, thread, &regs);
 }

@@ -36,6 +36,10 @@ int thread_get_fpregs(const struct thread *thread, struct user_fpregs_struct *re
 /** Set only one register: cheaper than the whole set, and touches nothing else. */
 int thread_set_rip(const struct thread *thread, uint64_t rip);
 
+/** Blocked signals, of a thread in a call like ppoll(2) those that are when it is over.  One that is set is at once. */
+int thread_get_sigmask(const struct thread *thread, uint64_t *ret);
+int thread_set_sigmask(const struct thread *thread, uint64_t mask);
+
 int thread_get_siginfo(const struct thread *thread, siginfo_t *ret);
 int thread_set_siginfo(const struct thread *thread, const siginfo_t *info);
 
@@ -57,10 +61,13 @@ bool regs_settle(struct user_regs_struct *regs);
 bool thread_fault_waits(const struct thread *thread);
 
 /**
- * Undo the EINTR that a mere stop gives to the few system calls that do not restart (signal(7),
- * "Interruption by stop signals"), where the call has no timeout and no signal waits: then doing it
- * again is exactly what would have been. For a thread that stands in an EVENT_PAUSED stop.
+ * Undo the EINTR that a mere stop gives to the few system calls that are not begun again by the kernel (waits.h), where the call has
+ * no time limit and no signal waits: then making it again is exactly what would have been.  Where that cannot be, it is counted:
+ * proc->interrupted.  For a thread that stands in an EVENT_PAUSED stop.
  */
-void thread_undo_eintr(const struct thread *thread);
+void thread_undo_eintr(struct proc *proc, const struct thread *thread);
+
+/** The same for a thread that is about to get `sig`, if that is ignored: untraced, it would not have woken up for it. */
+void thread_undo_eintr_of(struct proc *proc, const struct thread *thread, int sig);
 
 #endif
