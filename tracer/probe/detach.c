@@ -7,6 +7,9 @@
  *	4. the last one takes the handler of SIGTRAP out of the process on its way (protect.c); unless an int3 may be left, be it that
  *	   it could not be restored or that the program has moved its code
  *
+ * Who is seen after 1 to sleep in a system call that a stop would end with EINTR (waits.h) is not asked: it has hit nothing, and
+ * will not any more.  The kernel lets it go when our thread ends, which it does not notice (kernel/ptrace.c, __ptrace_unlink).
+ *
  * Hits that were under way in 1 are recorded like all others.  A task that was made meanwhile is
  * known from its maker's event, which the maker has to stop for before it can be detached; so when
  * no record is left, no task is.  A record whose task has ended, or never was ours, goes when the
@@ -22,6 +25,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "tracer/base/err.h"
 #include "tracer/base/killpoint.h"
@@ -35,9 +39,10 @@
 #include "tracer/remote/pause.h"
 #include "tracer/remote/thread.h"
 #include "tracer/remote/urgency.h"
+#include "tracer/remote/waits.h"
 
 static const uint64_t patience_ns = 5ull * 1000 * 1000 * 1000;
-static const uint64_t keeper_patience_ns = 1000ull * 1000 * 1000; /* when all others are gone; it runs meanwhile */
+static const uint64_t keeper_patience_ns = 2000ull * 1000 * 1000; /* when all others are gone; it runs meanwhile */
 static const uint64_t ask_again_ns = 20 * 1000 * 1000;
 
 /* With these mappings, as far as they are known. */
@@ -70,13 +75,49 @@ static int restore_text(struct engine *engine)
 	return r;
 }
 
+/* It sleeps, and might see EINTR if it had to wake up; where, is in *ret_pc. */
+static bool would_mind(struct engine *engine, const struct thread *thread, uint64_t *ret_pc)
+{
+	struct waiting waiting;
+
+	if (thread->kind != THREAD_OWN)
+		return false;
+	waits_look(engine->proc, thread->tid, &waiting);
+	*ret_pc = waiting.pc;
+	return waiting.wait >= WAIT_UNKNOWN && proc_state(engine->proc->pid, thread->tid) == 'S';
+}
+
+/* And that outside of our code, where it has come to without hitting anything. */
+static bool may_be_left(struct engine *engine, const struct thread *thread)
+{
+	uint64_t pc;
+
+	if (thread->interrupted || (engine->sites && site_count_armed(engine->sites)) || !would_mind(engine, thread, &pc))
+		return false;
+	return !engine->slots || (!slots_find(engine->slots, pc) && !areas_has_code(slots_areas(engine->slots), pc));
+}
+
+/* Tasks that are still to be let go. */
+static size_t count_asked(const struct engine *engine)
+{
+	struct thread *thread, *next;
+	size_t n = 0;
+
+	HASH_ITER(hh, engine->proc->threads, thread, next)
+		n += !thread->left;
+	return n;
+}
+
 /* Those who cannot answer any more are forgotten. */
 static void ask_all(struct engine *engine)
 {
 	struct thread *thread, *next;
 
 	HASH_ITER(hh, engine->proc->threads, thread, next) {
-		if (thread == engine->keeper)
+		if (thread == engine->keeper || thread->left)
+			continue;
+		thread->left = may_be_left(engine, thread);
+		if (thread->left)
 			continue;
 		char state = proc_state(thread->tid, thread->tid);
 
@@ -127,7 +168,7 @@ static void choose_keeper(struct engine *engine)
 static void give_up_keeper(struct engine *engine)
 {
 	if (engine->keeper)
-		log_debug("detach", "the handler of SIGTRAP stays in process %d", (int)engine->proc->pid);
+		log_warn("the handler of SIGTRAP stays in process %d: no thread could take it out without harm", (int)engine->proc->pid);
 	engine->keeper = NULL;
 }
 
@@ -144,7 +185,10 @@ static bool may_be_hit(const struct engine *engine)
 static bool stop_keeper(struct engine *engine)
 {
 	struct event event;
+	uint64_t pc;
 
+	if (would_mind(engine, engine->keeper, &pc))
+		return false;
 	if (pause_thread(engine->proc, engine->keeper))
 		return true;
 	if (event_of(engine->keeper->tid, &event) < 0 || event.kind != EVENT_GROUP_STOP)
@@ -184,15 +228,29 @@ static bool let_keeper_go(struct engine *engine)
 static int no_answer(struct engine *engine)
 {
 	const struct thread *thread = engine->proc->threads;
+
+	while (thread->left)
+		thread = thread->hh.next;
 	char state = proc_state(thread->tid, thread->tid);
 
 	return err_set(-ETIMEDOUT, "%zu threads do not answer, thread %d in state %c: they go free when virtrace ends",
-		       proc_count(engine->proc), (int)thread->tid, state ? state : '?');
+		       count_asked(engine), (int)thread->tid, state ? state : '?');
 }
 
 static bool keeper_is_last(const struct engine *engine)
 {
-	return engine->keeper && proc_count(engine->proc) == 1;
+	return engine->keeper && count_asked(engine) == 1;
+}
+
+/* The keeper may be where it minds a stop for no longer than a moment. */
+static int next_event(struct engine *engine, struct event *event)
+{
+	static const struct timespec moment = { 0, 100 * 1000 };
+	bool hurry = keeper_is_last(engine);
+
+	if (hurry)
+		nanosleep(&moment, NULL);
+	return event_next(engine->proc, !hurry, event);
 }
 
 static int let_all_go(struct engine *engine)
@@ -203,7 +261,7 @@ static int let_all_go(struct engine *engine)
 	choose_keeper(engine);
 	ask_all(engine);
 	KILL_POINT("detach-asked");
-	while (proc_count(engine->proc)) {
+	while (count_asked(engine)) {
 		uint64_t now_ns = engine_now_ns();
 
 		guardian_beat(&engine->guardian);
@@ -213,7 +271,7 @@ static int let_all_go(struct engine *engine)
 			return no_answer(engine);
 		if (keeper_is_last(engine) && let_keeper_go(engine))
 			break;
-		if (event_next(engine->proc, true, &event) < 0)
+		if (next_event(engine, &event) < 0)
 			break; /* nothing is ours any more */
 		restore_rest(engine, event.tid);
 		engine_handle(engine, &event);
@@ -253,6 +311,17 @@ static void forget_all(struct engine *engine)
 		proc_forget(engine->proc, thread);
 }
 
+/* What those who are left stopped for in the meantime. */
+static void serve_left(struct engine *engine)
+{
+	struct thread *thread, *next;
+	struct event event;
+
+	HASH_ITER(hh, engine->proc->threads, thread, next)
+		if (thread->left && event_of(thread->tid, &event) == 0)
+			engine_handle(engine, &event);
+}
+
 /* What could not be restored is left to the guardian, and stays in the journal. */
 static void dismiss_guardian(struct engine *engine)
 {
@@ -281,6 +350,7 @@ int engine_detach(struct engine *engine)
 		tick_stop();
 	if (r < 0 && !site_count_armed(engine->sites))
 		r = 0;
+	serve_left(engine);
 	forget_all(engine);
 	hit_close_all_calls(engine);
 	dismiss_guardian(engine);

@@ -195,6 +195,7 @@ void engine_get_stats(const struct engine *engine, struct engine_stats *ret);
 /**
  * Restore every byte, bring every thread out of the slots, close open calls (CALL_OPEN is told to ops->leave), detach.
  * Works in every state, also after the target's end; 0, or the first error (all that can be restored is).
+ * The calling thread has to end soon after: threads that sleep where they must not be woken up are let go by that.
  */
 int engine_detach(struct engine *engine);
 void engine_free(struct engine *engine);

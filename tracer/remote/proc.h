@@ -31,6 +31,7 @@ struct thread {
 	bool settled;      /**< what it makes from now on is traced from birth: see seize.c */
 	bool interrupted;  /**< we sent PTRACE_INTERRUPT and have not seen its stop yet */
 	pid_t awaits;      /**< it made this process, and is kept stopped until that one is let go; 0: none */
+	bool left;         /**< it is left alone until our thread ends, with which the kernel lets it go: it need not wake up for that */
 	unsigned round;    /**< fairness: the round it was served in last */
 	uint64_t ran_ns;        /**< when it was last known not to be stopped; 0: never */
 	uint64_t held_since_ns; /**< it is stopped, since then at the earliest; 0: it runs, as far as we know */
