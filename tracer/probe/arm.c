@@ -17,6 +17,7 @@
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/probe_code.h"
+#include "tracer/probe/sequences.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
 #include "tracer/remote/pause.h"
@@ -292,7 +293,9 @@ static int bind_probe(struct probe *probe)
 
 	if (r < 0)
 		return r;
-	r = module_span(&maps, probe->plan->function->entry, &lo, &hi);
+	r = sequences_check(engine->proc, probe->code);
+	if (r == 0)
+		r = module_span(&maps, probe->plan->function->entry, &lo, &hi);
 	if (r == 0)
 		r = engine_reserve(engine, lo, hi, probe->code->scan.n_exits + 1);
 	struct thread *paused = pause_for_writing(engine->proc);

@@ -37,6 +37,7 @@
 #include "tracer/base/log.h"
 #include "tracer/probe/areas.h"
 #include "tracer/probe/engine_state.h"
+#include "tracer/probe/sequences.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
 #include "tracer/remote/event.h"
@@ -210,6 +211,11 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 	regs->rip = site->addr;
 	if (thread->kind == THREAD_OWN && site == engine->loader_site && engine->phase == ENGINE_ARMED) {
 		libraries_changed(engine, thread, regs, now_ns);
+		return;
+	}
+	if (sequences_interrupted(engine, thread, site, regs)) {
+		thread_set_rip(thread, regs->rip);
+		release(engine, thread, 0);
 		return;
 	}
 	bool recorded = thread->kind == THREAD_OWN && site->holds > 0;

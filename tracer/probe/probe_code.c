@@ -5,6 +5,7 @@
 
 #include "symbols/function.h"
 #include "symbols/module.h"
+#include "symbols/section.h"
 #include "tracer/base/err.h"
 
 static int read_code(void *ctx, uint64_t addr, void *buf, size_t len)
@@ -45,6 +46,8 @@ int probe_code_read(const struct function *function, struct probe_code **ret)
 	struct probe_code *code = calloc(1, sizeof(*code));
 	int r = code ? read_all(function, code) : err_set(-ENOMEM, "out of memory");
 
+	if (r == 0)
+		section_find(function->module, "__rseq_cs", &code->sequences, &code->sequences_len);
 	if (r < 0)
 		probe_code_free(code);
 	else

@@ -20,6 +20,7 @@ struct probe_code {
 	struct scan scan;
 	struct code_bytes entry;  /**< at scan.entry */
 	struct code_bytes *exits; /**< by index in scan.exits */
+	uint64_t sequences, sequences_len; /**< where its module tells of restartable sequences: sequences.c */
 };
 
 /** -ENOTSUP with the reason if the function cannot be traced. */

@@ -267,6 +267,7 @@ int site_prepare(struct site_table *table, uint64_t addr, const uint8_t *expect,
 		r = remember(table, site, module, n >= PLACE_PAGE);
 	}
 	site->writable = is_writable(maps, addr);
+	site->sequence_checks = SITE_SEQUENCE_CHECKS;
 	if (r == 0)
 		r = add(table, site);
 	if (r < 0) {

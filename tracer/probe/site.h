@@ -24,7 +24,7 @@ struct site_table;
 struct slot;
 struct slots;
 
-enum { ROLE_ENTRY = -1 };
+enum { ROLE_ENTRY = -1, SITE_SEQUENCE_CHECKS = 16 };
 
 /** What a site means to a probe. */
 struct role {
@@ -42,6 +42,7 @@ struct site {
 	bool writable; /**< the process may write there */
 	bool hides_next_byte; /**< insn_hides_next_byte() */
 	uint64_t looked_ns; /**< for changes */
+	uint8_t sequence_checks; /**< hits yet to be looked at by sequences.c */
 	int journal_index;
 	ARRAY(struct role) roles;
 	UT_hash_handle hh;
