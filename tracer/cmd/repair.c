@@ -58,7 +58,7 @@ static int repair_live(struct journal *journal)
 	if (result.failed)
 		return err_set(-EIO, "process %d: %zu places cannot be written", (int)file->pid, result.failed);
 	if (result.unsure)
-		return err_set(-EIO, "process %d: %zu places are left, in code that was moved and changed since: nobody can say whose "
+		return err_set(-EIO, "process %d: %zu places are left, in code that was changed since: nobody can say whose "
 			       "breakpoints they are", (int)file->pid, result.unsure);
 	journal_remove(journal);
 	return 0;

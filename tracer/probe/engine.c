@@ -213,7 +213,7 @@ static int repair_stale(struct engine *engine)
 	journal_close(&stale);
 	if (result.failed)
 		return err_set(-EIO, "%zu places that a killed virtrace left cannot be restored", result.failed);
-	return err_set(-ENOTSUP, "%zu breakpoints that a killed virtrace may have left are in code that was moved and changed since",
+	return err_set(-ENOTSUP, "%zu breakpoints that a killed virtrace may have left are in code that was changed since",
 		       result.unsure);
 }
 

@@ -11,8 +11,9 @@
  * The second is for programs that move their own text (into huge pages, say): they copy our int3s with it.  The page is known by a
  * checksum in the journal, which was taken with the original bytes in place of those int3s.  A copy somewhere else is not looked for.
  *
- * Where the instruction fits and the mapping is executable, but neither of both, the int3 may be ours or not: nothing is
- * written, and nobody says that nothing is left.
+ * Where the instruction fits and the mapping is executable, but neither of both, the int3 may be ours or not.  So it is where the mapping
+ * fits and the rest of the instruction does not: the process may have changed a constant in it, or put an int3 of its own
+ * there.  Nothing is written then, but by who knows that he has planted it and is still there (site.c); and nobody says that nothing is left.
  *
  * Between the look and the write the process may map something else; only stopped, it could not.  The file of /proc/PID/mem, opened
  * before the look, keeps an exec from being the one who does: it stays the file of the old memory (fs/proc/base.c, mem_open).
@@ -122,7 +123,9 @@ enum place place_look(struct place_view *view, const struct journal_site *site)
 	const uint8_t *there = view->bytes + at;
 	bool ours = there[0] == int3, in_file = place_is_in_file(view->file, site, m);
 
-	if ((!ours && there[0] != site->orig[0]) || memcmp(there + 1, site->orig + 1, site->len - 1u) != 0)
+	if (memcmp(there + 1, site->orig + 1, site->len - 1u) != 0)
+		return ours && in_file && m->executable ? PLACE_REWRITTEN : PLACE_OTHER;
+	if (!ours && there[0] != site->orig[0])
 		return PLACE_OTHER;
 	if (in_file || (m->executable && !m->shared && is_same_page(view, site)))
 		return ours ? PLACE_OURS : PLACE_CLEAN;

@@ -22,6 +22,7 @@ enum place {
 	PLACE_OTHER,  /**< nothing, or not what we changed: left alone */
 	PLACE_CLEAN,  /**< the code that was there before */
 	PLACE_OURS,   /**< that code with our int3 over its first byte: to be restored */
+	PLACE_REWRITTEN, /**< an int3, in the mapping that was there before, but the rest of the instruction is another */
 	PLACE_UNSURE, /**< it looks so, in code that was moved or made anew: left alone, but it may be ours */
 };
 

@@ -43,6 +43,11 @@ static void repair_site(struct place_view *view, const struct writer *writer, co
 	case PLACE_CLEAN:
 		ret->clean++;
 		return;
+	case PLACE_REWRITTEN: /* a child of ours has what was planted in its parent */
+		if (writer->child)
+			break;
+		ret->unsure++;
+		return;
 	case PLACE_UNSURE:
 		ret->unsure++;
 		return;

@@ -15,7 +15,7 @@ struct repair_result {
 	size_t restored; /**< an int3 of ours was there: replaced by what was there before */
 	size_t clean;    /**< nothing was to be done */
 	size_t changed;  /**< other code is there now, or it is not mapped any more: left alone */
-	size_t unsure;   /**< an int3 that may be ours, in code that was moved and changed: left alone */
+	size_t unsure;   /**< an int3 that may be ours, in code that was changed besides: left alone */
 	size_t failed;   /**< could not be written */
 };
 

@@ -14,8 +14,8 @@
  * kernel's own int3 patching relies on).  The undo information, slot->orig, is in the process
  * itself and in the journal before the int3 is.
  *
- * A program may map something else where its code was.  While it is traced a byte is restored only where the whole instruction is
- * as expected, as that is done at hits, too; when leaving, and in forked children, place.c decides.
+ * A program may map something else where its code was.  While it is traced a byte is restored where the whole instruction is
+ * as expected, as that is done at hits, too; else, when leaving, and in forked children, place.c decides.
  */
 #include "tracer/probe/site.h"
 
@@ -324,25 +324,55 @@ int site_hold(struct site_table *table, struct site *site)
 	return 0;
 }
 
-/* By its bytes alone. */
-static enum place look_at_bytes(struct site_table *table, const struct site *site)
+struct search {
+	uint64_t addr;
+	struct mapping found;
+};
+
+static bool holds(void *ctx, const struct mapping *m)
+{
+	struct search *search = ctx;
+
+	search->found = *m;
+	return search->addr >= m->lo && search->addr < m->hi;
+}
+
+/* Of an armed one.  The mapping is looked for only where the bytes do not tell: this may be asked at a hit. */
+static enum place look_now(struct site_table *table, const struct site *site)
 {
 	const struct slot *slot = site->slot;
+	struct search search = { .addr = site->addr };
 	uint8_t there[INSN_MAX];
 
-	if (rmem_read_text(table->proc, site->addr, there, slot->insn_len) != slot->insn_len ||
-	    memcmp(there + 1, slot->orig + 1, slot->insn_len - 1u) != 0)
+	if (rmem_read_text(table->proc, site->addr, there, slot->insn_len) != slot->insn_len)
 		return PLACE_OTHER;
-	return there[0] == int3 ? PLACE_OURS : there[0] == slot->orig[0] ? PLACE_CLEAN : PLACE_OTHER;
+	if (!memcmp(there + 1, slot->orig + 1, slot->insn_len - 1u))
+		return there[0] == int3 ? PLACE_OURS : there[0] == slot->orig[0] ? PLACE_CLEAN : PLACE_OTHER;
+	if (!maps_walk(table->proc->maps_fd, holds, &search))
+		return PLACE_OTHER;
+	struct maps maps = { .items = &search.found, .n = 1 };
+	struct place_view view = { .file = table->journal->file, .maps = &maps, .mem_fd = table->proc->mem_fd };
+
+	return place_look(&view, noted(table, site));
+}
+
+/*
+ * We have planted it, and nobody was seen to take it away: so it is ours also where the process has changed the rest of the
+ * instruction since, or what is around it in memory of no file.
+ */
+static bool is_ours(const struct journal_site *noted, enum place place)
+{
+	return place == PLACE_OURS || place == PLACE_REWRITTEN || (place == PLACE_UNSURE && noted->module == JOURNAL_NO_MODULE);
 }
 
 static int disarm(struct site_table *table, struct site *site, enum place place)
 {
+	bool ours = is_ours(noted(table, site), place);
 	int r = 0;
 
-	if (place == PLACE_UNSURE)
+	if (place == PLACE_UNSURE && !ours)
 		return -EBUSY;
-	if (place == PLACE_OURS) {
+	if (ours) {
 		r = rmem_write(table->proc, site->addr, site->slot->orig, 1);
 		KILL_POINT("site-restored");
 	}
@@ -360,7 +390,7 @@ void site_release(struct site_table *table, struct site *site)
 	assert(site->holds > 0);
 	if (--site->holds > 0 || site->gone || !site->armed)
 		return;
-	int r = disarm(table, site, look_at_bytes(table, site));
+	int r = disarm(table, site, look_now(table, site));
 
 	/*
 	 * Harmless while we trace: hits of a site nobody holds go to its slot.  It is tried again
@@ -383,9 +413,7 @@ bool site_has_changed(struct site_table *table, struct site *site, uint64_t now_
 
 void site_let_go(struct site_table *table, struct site *site)
 {
-	uint8_t first = 0;
-	bool ours = site->armed && rmem_read_text(table->proc, site->addr, &first, 1) == 1 && first == int3;
-	int r = site->armed ? disarm(table, site, ours ? PLACE_OURS : PLACE_OTHER) : 0;
+	int r = site->armed ? disarm(table, site, look_now(table, site)) : 0;
 
 	site->changed = true;
 	if (r < 0)
@@ -412,7 +440,7 @@ int site_disarm_all(struct site_table *table, const struct maps *maps)
 		enum place place = place_look(&view, noted(table, site));
 		int r = disarm(table, site, place);
 
-		if (r == 0 && place == PLACE_OURS)
+		if (r == 0 && is_ours(noted(table, site), place))
 			place_restored(&view, noted(table, site));
 		if (r < 0 && r != -ESRCH && first == 0)
 			first = fail_to_restore(site, r);
