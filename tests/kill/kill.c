@@ -47,7 +47,7 @@ static const struct place hitting[] = {
 };
 static const struct place signalled[] = { { "signal-seen", 30 }, { "signal-moved", 30 } };
 static const struct place leaving[] = {
-	{ "site-restored", 12 }, { "detach-restored", 1 }, { "handler-stopped", 1 }, { "detach-asked", 1 },
+	{ "site-restored", 12 }, { "detach-restored", 1 }, { "detach-asked", 1 },
 	{ "thread-detached", 6 }, { "handler-leaves", 1 }, { "detach-done", 1 }, { "journal-removed", 1 },
 };
 static const struct place loading[] = {
@@ -200,6 +200,23 @@ static void before_the_handler(void **state)
 		struct victim victim = victim_start("load", args, 1);
 
 		kill_at(&victim, &place, hot_probes);
+		finish_well(&victim, hot_probes);
+	}
+}
+
+/* A thread that has all signals blocked: from the moment that its mask is put right it need not fear our death. */
+static void though_blocked(void **state)
+{
+	static const struct place places[] = {
+		{ "blocked-masked", 60 }, { "mender-masked", 60 }, { "mender-sent", 60 }, { "mender-waits", 60 }, { "hit-told", 60 },
+	};
+	static const char *const args[] = { "0", "b", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < 4 * times("VIRTRACE_KILLS", 1); i++) {
+		struct victim victim = victim_start("load", args, 0);
+
+		kill_at(&victim, &places[i % 4], hot_probes);
 		finish_well(&victim, hot_probes);
 	}
 }
@@ -518,6 +535,7 @@ int main(void)
 		cmocka_unit_test(at_a_signal),
 		cmocka_unit_test(while_leaving),
 		cmocka_unit_test(before_the_handler),
+		cmocka_unit_test(though_blocked),
 		cmocka_unit_test(at_a_file),
 		cmocka_unit_test(at_a_wait),
 		cmocka_unit_test(at_dlopen),

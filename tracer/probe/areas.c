@@ -66,14 +66,6 @@ uint64_t area_entry(const struct area *area, const char *entry)
 	return area->lo + INSIDE_AT + ((uintptr_t)entry - (uintptr_t)__start_virtrace_inside);
 }
 
-bool areas_has_code(const struct areas *areas, uint64_t addr)
-{
-	for (size_t i = 0; i < areas->list.n; i++)
-		if (addr - areas->list.items[i].lo < AREA_FIRST)
-			return true;
-	return false;
-}
-
 /* ---- finding what is there */
 
 static bool has_our_code(struct proc *proc, uint64_t lo)
@@ -321,8 +313,7 @@ static int write_field(struct areas *areas, const struct area *area, size_t at, 
 
 int areas_update(struct areas *areas)
 {
-	const size_t actions = offsetof(struct area_header, ours), flags = offsetof(struct area_header, may_repair),
-		     heals = offsetof(struct area_header, heals);
+	const size_t actions = offsetof(struct area_header, ours), flags = offsetof(struct area_header, may_repair);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < areas->list.n; i++) {
@@ -331,8 +322,6 @@ int areas_update(struct areas *areas)
 		r = write_field(areas, area, actions, 2 * sizeof(struct kernel_action));
 		if (r == 0)
 			r = write_field(areas, area, flags, 2 * sizeof(uint32_t));
-		if (r == 0)
-			r = write_field(areas, area, heals, sizeof(uint32_t));
 	}
 	return r;
 }

@@ -42,11 +42,8 @@ int areas_map(struct areas *areas, const struct rcall *call, uint64_t lo, uint64
 /** Put `len` bytes behind what is there; they count only when all are written.  0 or a negative errno. */
 int areas_append(struct areas *areas, struct area *area, const void *content, size_t len);
 
-/** Write the fields heals … repaired, ours and before of `common` into every head, `heals` last. */
+/** Write the fields may_repair, repaired, ours and before of `common` into every head. */
 int areas_update(struct areas *areas);
-
-/** Whether `addr` is in the code of an area (not in a slot). */
-bool areas_has_code(const struct areas *areas, uint64_t addr);
 
 /** Live address of one of inside.h's entry points in an area. */
 uint64_t area_entry(const struct area *area, const char *entry);

@@ -30,7 +30,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
-#include "tracer/probe/areas.h"
+#include "tracer/probe/blocked.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/protect.h"
 #include "tracer/probe/site.h"
@@ -94,7 +94,7 @@ static bool may_be_left(struct engine *engine, const struct thread *thread)
 
 	if (thread->interrupted || (engine->sites && site_count_armed(engine->sites)) || !would_mind(engine, thread, &pc))
 		return false;
-	return !engine->slots || (!slots_find(engine->slots, pc) && !areas_has_code(slots_areas(engine->slots), pc));
+	return !engine->slots || !slots_find(engine->slots, pc);
 }
 
 /* Tasks that are still to be let go. */
@@ -211,17 +211,14 @@ static bool let_keeper_go(struct engine *engine)
 	}
 	if (!stop_keeper(engine))
 		return false;
-	if (thread_get_regs(thread, &regs) == 0 && !areas_has_code(slots_areas(engine->slots), regs.rip)) {
-		if (engine_leave_slot(engine, &regs))
-			thread_set_regs(thread, &regs);
-		if (protect_end(engine, thread)) {
-			proc_forget(engine->proc, thread);
-			return true;
-		}
+	if (thread == engine->mender)
+		blocked_arrived(engine, thread);
+	if (thread_get_regs(thread, &regs) == 0 && engine_leave_slot(engine, &regs))
+		thread_set_regs(thread, &regs);
+	if (!protect_end(engine, thread))
 		return false;
-	}
-	thread_resume(engine->proc, thread, 0);
-	return false;
+	proc_forget(engine->proc, thread);
+	return true;
 }
 
 /* Who, of those left, does not answer: for people. */
@@ -343,7 +340,6 @@ int engine_detach(struct engine *engine)
 	int r = restore_text(engine);
 
 	release_held(engine);
-	protect_stop(engine);
 	int ticks = tick_start(), r_go = let_all_go(engine);
 
 	if (ticks == 0)

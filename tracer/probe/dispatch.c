@@ -35,7 +35,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
-#include "tracer/probe/areas.h"
+#include "tracer/probe/blocked.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/sequences.h"
 #include "tracer/probe/site.h"
@@ -191,12 +191,15 @@ static void run_on(struct engine *engine, struct thread *thread)
  * itself.  Not when leaving if there is a site on the byte before: should we die right now, the handler in the process takes that for the
  * place the thread has come from.  Then it leaves the slot at its next stop, which brings no signal.
  */
-static void pass_site(struct engine *engine, struct thread *thread, const struct site *site)
+static void pass_site(struct engine *engine, struct thread *thread, const struct site *site, const struct user_regs_struct *regs)
 {
+	struct user_regs_struct back = *regs;
 	bool leaving = engine->phase == ENGINE_DETACHING, other = site->changed && !site->armed,
 	     straight = other || (leaving && !site_find(engine->sites, site->addr - 1));
 
-	thread_set_rip(thread, straight ? site->addr : site->slot->addr);
+	back.rip = straight ? site->addr : site->slot->addr;
+	if (!engine->handler_reset || !blocked_mend(engine, thread, &back))
+		thread_set_rip(thread, back.rip);
 	KILL_POINT("hit-moved");
 	if (leaving && !straight)
 		run_on(engine, thread);
@@ -208,6 +211,7 @@ static void pass_site(struct engine *engine, struct thread *thread, const struct
 static void handle_hit(struct engine *engine, struct thread *thread, struct site *site,
 		       struct user_regs_struct *regs, uint64_t now_ns)
 {
+	blocked_restore(engine, thread, site->slot->addr);
 	regs->rip = site->addr;
 	if (thread->kind == THREAD_OWN && site == engine->loader_site && engine->phase == ENGINE_ARMED) {
 		libraries_changed(engine, thread, regs, now_ns);
@@ -227,7 +231,7 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 	}
 	if (engine->phase == ENGINE_ARMED && site_has_changed(engine->sites, site, now_ns))
 		let_go_changed(engine, site);
-	pass_site(engine, thread, site);
+	pass_site(engine, thread, site, regs);
 	if (recorded) {
 		uint64_t held_ns = engine->proc->held_ns;
 
@@ -322,10 +326,10 @@ static bool receive(struct engine *engine, struct thread *thread, const struct e
 	pid_t tid = thread->tid;
 
 	thread->kind = proc_classify(engine->proc, thread->tid);
-	if (thread->kind == THREAD_OWN)
-		engine_tracee(thread); /* made now, not at its first hit */
-	if (thread->kind == THREAD_OWN || thread->kind == THREAD_SHARER)
+	if (thread->kind == THREAD_OWN || thread->kind == THREAD_SHARER) {
+		blocked_note(thread); /* memory for it is had now, not at its first hit */
 		return true;
+	}
 	KILL_POINT("child-seen");
 	if (thread->kind == THREAD_FORKED && engine->sites) {
 		int r = site_clean_child(engine->sites, thread->tid);
@@ -407,35 +411,23 @@ static void handle_end(struct engine *engine, const struct event *event)
 	forget_own_threads(engine);
 }
 
-/* In the code that slots call (inside.c): for some instructions only. */
-static bool is_in_area_code(struct engine *engine, const struct thread *thread)
-{
-	struct user_regs_struct regs;
-
-	return engine->slots && thread_get_regs(thread, &regs) == 0 &&
-	       areas_has_code(slots_areas(engine->slots), regs.rip);
-}
-
 /*
- * When leaving, a thread in the code that slots call is let out of it first, as that installs the handler: it runs on for a moment,
- * also in a process that job control has stopped.
- *
  * A stop that was asked for comes before signals that are pending, so an int3 may have been hit
  * whose SIGTRAP is still to come (kernel/signal.c, get_signal).  A thread that was let go now would
  * die of it.
  */
 static void release_paused(struct engine *engine, struct thread *thread)
 {
-	if (engine->phase == ENGINE_DETACHING && thread_fault_waits(thread)) {
+	bool leaving = engine->phase == ENGINE_DETACHING;
+
+	if ((leaving || engine->handler_reset) && thread_fault_waits(thread)) {
 		thread_resume(engine->proc, thread, 0);
 		return;
 	}
-	if (engine->phase == ENGINE_DETACHING && is_in_area_code(engine, thread)) {
-		run_on(engine, thread);
-		return;
-	}
-	if (engine->phase == ENGINE_DETACHING)
+	if (leaving)
 		leave_slot(engine, thread);
+	else
+		blocked_mend(engine, thread, NULL);
 	release(engine, thread, 0);
 }
 
@@ -493,6 +485,8 @@ void engine_handle(struct engine *engine, const struct event *event)
 	if (!thread->held_since_ns)
 		thread->held_since_ns = event->since_ns;
 	thread->settled = true;
+	if (thread == engine->mender)
+		blocked_arrived(engine, thread);
 	if (thread->kind != THREAD_NEW || receive(engine, thread, event))
 		handle_stop(engine, thread, event);
 }
@@ -550,10 +544,12 @@ void engine_serve_quietly(struct engine *engine, struct thread *thread)
 
 	if (event_of(thread->tid, &event) < 0 || event.kind == EVENT_NONE)
 		return;
+	if (thread == engine->mender)
+		blocked_arrived(engine, thread);
 	struct site *site = event.kind == EVENT_TRAP ? site_of(engine, thread, &regs) : NULL;
 
 	if (site && site == engine->loader_site)
-		pass_site(engine, thread, site);
+		pass_site(engine, thread, site, &regs);
 	else
 		engine_handle(engine, &event);
 }

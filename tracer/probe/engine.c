@@ -6,7 +6,7 @@
  * thread that hits it stops, is looked at, and goes on in the site's slot, where a copy of the
  * instruction followed by a jump back runs (slots.c, insn.c).  Other threads never stop for it,
  * none can slip through, and nothing is single-stepped.  A hit costs one stop: waitid, GETREGS,
- * GETSIGINFO, the reads of what is to be captured (mostly one: ahead.c), POKEUSER rip, CONT.
+ * GETSIGMASK, the reads of what is to be captured (mostly one: ahead.c), POKEUSER rip, CONT.
  *
  *	engine.c       the loop, attaching
  *	arm.c          adding probes: scan.c finds the sites, site.c and slots.c make them
@@ -15,6 +15,7 @@
  *	libraries.c    dlopen and dlclose, with loader.c
  *	detach.c       leaving
  *	protect.c      what is left to the target, should we be killed
+ *	blocked.c      threads that have SIGTRAP blocked
  *
  * What keeps the target unharmed, also if we are killed at any moment:
  *   - a handler of SIGTRAP in the target does for a thread that hits an int3 what we would have done, and restores the text:
@@ -30,9 +31,8 @@
  *   - forked children have the int3s cleaned from their memory before they run: dispatch.c
  *
  * A limit of this back end: an int3 hit by a thread that has SIGTRAP blocked makes the kernel reset
- * the process' SIGTRAP handler and unblock the signal (kernel/signal.c, force_sig_info_to_task),
- * also under a tracer.  A program that handles SIGTRAP itself loses its handler then.  Ours is installed again by the
- * slot; a thread that is in just that stop when we are killed still dies of it, and so does a child of vfork() that has reset its
+ * the process' SIGTRAP handler and unblock the signal, also under a tracer.  Both are undone at once (blocked.c), but who stands at
+ * a site in between when we are killed still dies of it, and so does a child of vfork() that has reset its
  * handlers.  And where the guardian may not trace us, a child
  * that was forked a moment before we are killed, and that resets its handlers before it comes to a site, dies there.
  */
@@ -51,6 +51,7 @@
 #include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/areas.h"
+#include "tracer/probe/blocked.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/protect.h"
 #include "tracer/probe/repair.h"
@@ -84,6 +85,10 @@ static void on_forget(void *ctx, struct thread *thread)
 		engine->held = NULL;
 	if (engine->keeper == thread)
 		engine->keeper = NULL;
+	if (engine->mender == thread) {
+		engine->mender = NULL;
+		engine->handler_reset = true; /* for all we know */
+	}
 	if (engine->live.thread == thread)
 		engine->live.thread = NULL;
 	if (tracee)
@@ -420,6 +425,7 @@ static int idle(struct engine *engine, uint64_t now_ns)
 	stacks_tidy(&engine->stacks, engine->proc, now_ns);
 	libraries_poll(engine, now_ns);
 	budget_serve(engine, now_ns);
+	blocked_look_again(engine);
 	if (engine->ops->idle)
 		engine->ops->idle(engine->ctx);
 	return watch_guardian(engine);

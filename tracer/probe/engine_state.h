@@ -26,10 +26,10 @@
 #include "tracer/remote/latency.h"
 #include "tracer/remote/placement.h"
 #include "tracer/remote/proc.h"
+#include "tracer/remote/rcall.h"
 
 struct ahead;
 struct event;
-struct rcall;
 struct site;
 struct site_table;
 struct slots;
@@ -67,6 +67,15 @@ struct tracee {
 	struct callstack *stack; /**< it was last seen on; NULL: not seen yet */
 	char comm[16];
 	uint64_t comm_read_ns; /**< 0: never */
+	uint64_t mask;         /**< signals blocked at its last hit, but for SIGTRAP: blocked.c */
+	bool mask_is_known, blocks_trap;
+	bool makes_no_calls;   /**< its seccomp filter does not allow what installs the handler */
+};
+
+/** A thread on its way to install the handler again: where it is sent, and its mask afterwards. */
+struct mender {
+	struct rcall_way way;
+	uint64_t mask;
 };
 
 enum engine_phase {
@@ -125,6 +134,11 @@ struct engine {
 	atomic_bool woken; /**< engine_wake() */
 	bool traps_are_sent;     /**< and the process lives with that: engine_expect_traps() */
 	bool protected;          /**< the handler is in the target: protect.h */
+	bool handler_reset;      /**< but the kernel has reset it, and nobody is on the way to install it again: blocked.c */
+	bool masks_change_unseen;
+	unsigned unseen_resets;
+	struct thread *mender;   /**< who is on the way, or NULL */
+	struct mender mender_state;
 	char unprotected[128];   /**< why it could die with us; empty: it could not */
 	uint64_t rest_ns;        /**< for which a probe is disarmed that was over its budget, at first */
 	struct thread *keeper;   /**< while detaching: who is let go last, and takes the handler out; or NULL */

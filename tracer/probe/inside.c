@@ -1,12 +1,14 @@
 /*
  * Code that runs inside the traced process
  *
- * Nothing here runs while a tracer does its work, but inside_heal: a live tracer never lets the SIGTRAP of an int3 of ours
- * through.  So if the handler is called for one, the tracer is dead, and the thread is helped on:
+ * Nothing here runs while a tracer does its work: a live tracer never lets the SIGTRAP of an int3 of ours through.  So if the
+ * handler is called for one, the tracer is dead, and the thread is helped on:
  *
  *	rip behind an int3 of ours    the thread has hit it: sent to the slot, as the tracer would have done
  *	rip in an area                the tracer had done that and died before it let the thread go: nothing to do
  *	rip at a site                 the tracer had restored the text and sent it back there: nothing to do
+ *	no int3 before rip            one was hit with SIGTRAP blocked, and the tracer died when it had put the thread in its slot
+ *	                              and blocked the signal again (blocked.c): it comes only now; nothing to do
  *	anything else                 not ours: what would have happened without us happens
  *
  * After the first of these the handler restores the text, once, through /proc/self/mem: then nobody comes here any more.
@@ -14,10 +16,6 @@
  * written to: the rest of the instruction must be what was there, in a private mapping of the same file at the same place that can be
  * executed (/proc/self/maps), or something else has been mapped there since.  Text that the program has moved, and sites whose file is
  * not known, keep their int3s: who hits them is helped on, each time.
- *
- * inside_heal is called by each slot.  An int3 that is hit while SIGTRAP is blocked makes the kernel reset its handler to SIG_DFL
- * (kernel/signal.c, force_sig_info_to_task): then it is installed again, before the thread goes on.  A handler that the process
- * has installed itself meanwhile is left alone.
  *
  * The code is copied as bytes: it may refer to nothing outside of its section, calls no library, uses neither thread-local nor
  * vector registers (the Makefile compiles it so), and finds its area by its own address.  Its data is in the area's head,
@@ -165,6 +163,14 @@ INLINE void repair(const struct area_header *first)
 		call4(SYS_close, maps, 0, 0, 0);
 }
 
+/* An int3 has its signal at once.  At the beginning of a page what is before it need not be readable. */
+INLINE bool is_late(uint64_t rip)
+{
+	const volatile uint8_t *code = (const volatile uint8_t *)rip;
+
+	return rip % 4096 > 1 && code[-1] != 0xcc && (code[-2] != 0xcd || code[-1] != 3);
+}
+
 /* As if we were not there.  SIG_DFL: the same signal once more, when this handler has returned. */
 INLINE void chain(const struct area_header *area, siginfo_t *info)
 {
@@ -214,10 +220,11 @@ INSIDE static void on_trap(int sig, siginfo_t *info, ucontext_t *context, const 
 {
 	greg_t *rip = &context->uc_mcontext.gregs[REG_RIP];
 	const struct slot_header *slot = NULL;
-	enum found found = info->si_code == SI_KERNEL ? find(first, (uint64_t)*rip, &slot) : NOT_OURS;
+	bool by_int3 = info->si_code == SI_KERNEL;
+	enum found found = by_int3 ? find(first, (uint64_t)*rip, &slot) : NOT_OURS;
 
 	(void)sig;
-	if (found == NOT_OURS)
+	if (found == NOT_OURS && !(by_int3 && is_late((uint64_t)*rip)))
 		chain(first, info);
 	if (found != HIT)
 		return;
@@ -226,13 +233,10 @@ INSIDE static void on_trap(int sig, siginfo_t *info, ucontext_t *context, const 
 		repair(first);
 }
 
-/*
- * inside_heal keeps every register, the flags too; its caller has stepped over the red zone.  The restorer has the bytes by
- * which debuggers know a signal frame.
- */
+/* The restorer has the bytes by which debuggers know a signal frame. */
 __asm__(".pushsection virtrace_inside,\"ax\",@progbits\n"
-	".globl inside_handler, inside_restorer, inside_heal\n"
-	".hidden inside_handler, inside_restorer, inside_heal\n"
+	".globl inside_handler, inside_restorer\n"
+	".hidden inside_handler, inside_restorer\n"
 	"inside_handler:\n"
 	"	endbr64\n"
 	"	lea __start_virtrace_inside - 256(%rip), %rcx\n"
@@ -240,45 +244,5 @@ __asm__(".pushsection virtrace_inside,\"ax\",@progbits\n"
 	"inside_restorer:\n"
 	"	mov $15, %rax\n" /* rt_sigreturn */
 	"	syscall\n"
-	"inside_heal:\n"
-	"	pushfq\n"
-	"	push %rax\n"
-	"	push %rcx\n"
-	"	push %rdx\n"
-	"	push %rsi\n"
-	"	push %rdi\n"
-	"	push %r10\n"
-	"	push %r11\n"
-	"	lea __start_virtrace_inside - 256(%rip), %rdi\n"
-	"	cmpl $0, 28(%rdi)\n" /* area_header.heals */
-	"	je 2f\n"
-	"	sub $32, %rsp\n"
-	"	mov $13, %eax\n" /* rt_sigaction(SIGTRAP, NULL, &now, 8) */
-	"	mov $5, %edi\n"
-	"	xor %esi, %esi\n"
-	"	mov %rsp, %rdx\n"
-	"	mov $8, %r10d\n"
-	"	syscall\n"
-	"	test %eax, %eax\n"
-	"	jnz 1f\n"
-	"	cmpq $0, (%rsp)\n" /* SIG_DFL */
-	"	jne 1f\n"
-	"	mov $13, %eax\n" /* rt_sigaction(SIGTRAP, &ours, NULL, 8) */
-	"	mov $5, %edi\n"
-	"	lea __start_virtrace_inside - 256 + 48(%rip), %rsi\n" /* area_header.ours */
-	"	xor %edx, %edx\n"
-	"	mov $8, %r10d\n"
-	"	syscall\n"
-	"1:	add $32, %rsp\n"
-	"2:	pop %r11\n"
-	"	pop %r10\n"
-	"	pop %rdi\n"
-	"	pop %rsi\n"
-	"	pop %rdx\n"
-	"	pop %rcx\n"
-	"	pop %rax\n"
-	"	popfq\n"
-	"	ret\n"
 	".popsection\n");
-_Static_assert(offsetof(struct area_header, heals) == 28 && offsetof(struct area_header, ours) == 48 && INSIDE_AT == 256,
-	       "inside_heal has these numbers in it");
+_Static_assert(INSIDE_AT == 256, "inside_handler has this number in it");

@@ -12,7 +12,7 @@
 #include "tracer/probe/insn.h"
 
 enum {
-	AREA_VERSION = 3,
+	AREA_VERSION = 4,
 	INSIDE_AT = 256,  /**< offset of the code in its area */
 	AREA_FIRST = 2048, /**< offset of the first slot */
 	SLOT_ALIGN = 16,
@@ -27,7 +27,6 @@ struct area_header {
 	char magic[16];
 	uint32_t version, size;
 	uint32_t used;       /**< bytes taken so far, complete up to there */
-	uint32_t heals;      /**< slots install `ours` again where the kernel has reset it */
 	uint32_t may_repair; /**< the handler may make system calls to restore the text */
 	uint32_t repaired;   /**< it has done so */
 	uint64_t next;       /**< another area, 0 for none: the handler looks through all from its own on */
@@ -53,8 +52,8 @@ static inline __attribute__((always_inline)) uint32_t slot_origin(uint64_t dev, 
 	return (uint32_t)(sum >> 32) | 1;
 }
 
-/** Handler of SIGTRAP, the code that returns from it, and what a slot calls first (see inside.c). */
-extern const char inside_handler[], inside_restorer[], inside_heal[];
+/** Handler of SIGTRAP, and the code that returns from it (see inside.c). */
+extern const char inside_handler[], inside_restorer[];
 /** All of the code; these two are made by the linker. */
 extern const char __start_virtrace_inside[], __stop_virtrace_inside[];
 

@@ -1,11 +1,8 @@
 /*
  * When the handler may be installed, and how it goes
  *
- *	OFF --start--> ON --stop--> STOPPED --end--> OFF
- *
- *	OFF      SIGTRAP's action is the process' own
- *	ON       ours is installed, and slots install it again where the kernel has reset it
- *	STOPPED  ours may be installed; nobody installs it again, but a thread may be about to
+ * It is installed before the first int3 is planted, and installed again where the kernel has reset it (blocked.c).  When the text is
+ * restored, and all other threads are let go, the last one takes it out on its way.
  *
  * Ours takes the place of SIG_DFL and SIG_IGN only, and does for other traps what these would have done.  A process that handles
  * SIGTRAP itself keeps its handler, and is not protected: engine->unprotected tells.  So is one whose seccomp filters do not
@@ -19,9 +16,6 @@
  * Signal handlers are copied when a process is made, also by vfork(), which shares the memory: a child that was made before the
  * handler has none, and would die at an int3 when we are killed.  Such children exec or exit soon; until they have, no int3 is
  * planted.
- *
- * Between the check in a slot and its system call a thread may be preempted, and install the handler late.  So it is taken out by
- * the last thread that is traced, when all others have been seen outside of that code.
  */
 #include "tracer/probe/protect.h"
 
@@ -37,6 +31,7 @@
 #include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/areas.h"
+#include "tracer/probe/blocked.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/slots.h"
 #include "tracer/remote/pause.h"
@@ -174,10 +169,8 @@ static int protect(struct engine *engine)
 
 	if (r == 0)
 		r = caught & bit ? check_handler(engine, &areas->common) : install(engine, areas, ignored & bit);
-	if (r == 0) {
-		areas->common.heals = 1;
+	if (r == 0)
 		r = update(engine);
-	}
 	return r;
 }
 
@@ -212,26 +205,28 @@ static void wait_for_children(struct engine *engine)
 	KILL_POINT("children-gone");
 }
 
+/* From now on each change of them is seen. */
+static void note_masks(struct engine *engine)
+{
+	struct thread *thread, *next;
+
+	HASH_ITER(hh, engine->proc->threads, thread, next)
+		if (thread->kind == THREAD_OWN || thread->kind == THREAD_SHARER)
+			blocked_note(thread);
+}
+
 void protect_start(struct engine *engine)
 {
 	engine->protected = protect(engine) == 0;
 	if (engine->protected && !engine->held)
 		wait_for_children(engine);
+	note_masks(engine);
 	if (engine->protected && engine->proc->poke)
 		give_up(engine, "its code could only be restored by 'virtrace repair' (kernel setting proc_mem.force_override)");
 	if (engine->guardian.shared)
 		engine->guardian.shared->fragile = !engine->protected;
 	if (!engine->protected)
 		log_debug("protect", "no handler in the process: %s", engine->unprotected);
-}
-
-void protect_stop(struct engine *engine)
-{
-	if (!engine->protected)
-		return;
-	slots_areas(engine->slots)->common.heals = 0;
-	update(engine);
-	KILL_POINT("handler-stopped");
 }
 
 /* The thread has to run for it; a bound, as others may find the process as it was.  One that job control has stopped does not run. */

@@ -14,9 +14,6 @@ struct thread;
  */
 void protect_start(struct engine *engine);
 
-/** The text is restored: from now on nothing installs the handler again. */
-void protect_stop(struct engine *engine);
-
 /**
  * Detach from the last thread, which is paused; it takes the handler out on its way.  False if it cannot do that now without harm:
  * then it is still attached.

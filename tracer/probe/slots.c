@@ -1,12 +1,10 @@
 /*
  * Slots
  *
- *	lea -128(%rsp),%rsp     over the red zone
- *	call inside_heal        see inside.c
- *	lea 128(%rsp),%rsp
- *	the displaced code      insn.c
+ * A slot is the displaced code (insn.c) and nothing else: it makes no system call, which a seccomp filter of its thread could answer
+ * by killing the process, and leaves stack and registers alone.
  *
- * A slot lies in an area (areas.c) that its site's module can reach.  It is written before its site's int3 is planted, and
+ * It lies in an area (areas.c) that its site's module can reach.  It is written before its site's int3 is planted, and
  * together with the original bytes in its header it tells how to undo the site.
  *
  * What is found in an area at the next attach is not believed: a slot is reused only if the code we
@@ -27,17 +25,11 @@
 #include "tracer/remote/rmem.h"
 
 enum {
-	SLOT_MAX = 112, /* the largest slot with its header */
-	SLOT_FIRST = 18, /* bytes before the displaced code */
-	CALL_AT = 5, CALL_END = 10,
-	STEPPED_OVER = 128,
+	SLOT_MAX = 80, /* the largest slot with its header */
 	MAP_TRIES = 4,
 	STOCK = 8,
 };
-static const uint8_t first_part[SLOT_FIRST] = {
-	0x48, 0x8d, 0x64, 0x24, 0x80, 0xe8, 0, 0, 0, 0, 0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0,
-};
-_Static_assert(sizeof(struct slot_header) + SLOT_FIRST + SLOT_CODE_MAX <= SLOT_MAX, "a slot is larger than its limit");
+_Static_assert(sizeof(struct slot_header) + SLOT_CODE_MAX <= SLOT_MAX, "a slot is larger than its limit");
 
 /*
  * A slot we know, and the next one of the same site: code at an address may change (dlclose,
@@ -94,46 +86,34 @@ static int remember(struct slots *slots, const struct slot *slot)
 static bool is_sane(const struct slot_header *header, uint32_t room)
 {
 	return header->size % SLOT_ALIGN == 0 && header->size <= room && header->size <= SLOT_MAX &&
-	       header->code_len <= SLOT_FIRST + SLOT_CODE_MAX && header->insn_len <= INSN_MAX && header->insn_len > 0 &&
+	       header->code_len <= SLOT_CODE_MAX && header->insn_len <= INSN_MAX && header->insn_len > 0 &&
 	       header->size >= sizeof(*header) + header->code_len;
 }
 
 /* All of a slot's code, and what is known of it: slot->addr, site and the first bytes of orig are given. */
-static int compose(const struct area *area, const uint8_t *bytes, size_t len, struct slot *slot, uint8_t *code)
+static int compose(const uint8_t *bytes, size_t len, struct slot *slot, uint8_t *code)
 {
-	int32_t heal = (int32_t)(area_entry(area, inside_heal) - (slot->addr + CALL_END));
 	struct displaced displaced;
-	int r = insn_displace(bytes, len, slot->site, slot->addr + SLOT_FIRST, &displaced);
+	int r = insn_displace(bytes, len, slot->site, slot->addr, &displaced);
 
 	if (r < 0)
 		return r;
-	memcpy(code, first_part, SLOT_FIRST);
-	memcpy(code + CALL_AT + 1, &heal, sizeof(heal));
-	memcpy(code + SLOT_FIRST, displaced.code, displaced.len);
+	memcpy(code, displaced.code, displaced.len);
 	memcpy(slot->orig, bytes, displaced.insn_len);
 	slot->insn_len = displaced.insn_len;
-	slot->code_len = (uint8_t)(SLOT_FIRST + displaced.len);
-	/* Before the displaced code a thread stands for the instruction itself, two of three times with rsp moved. */
-	slot->points[slot->n_points++] = (struct slot_point){ 0, 0, slot->site };
-	slot->points[slot->n_points++] = (struct slot_point){ CALL_AT, STEPPED_OVER, slot->site };
-	slot->points[slot->n_points++] = (struct slot_point){ CALL_END, STEPPED_OVER, slot->site };
-	for (unsigned i = 0; i < displaced.n_points; i++) {
-		struct slot_point *point = &slot->points[slot->n_points++];
-
-		*point = displaced.points[i];
-		point->offset = (uint8_t)(point->offset + SLOT_FIRST);
-	}
+	slot->code_len = displaced.len;
+	slot->n_points = displaced.n_points;
+	memcpy(slot->points, displaced.points, sizeof(slot->points));
 	return 0;
 }
 
 /* What is in the process, taken over if it is what we would write. */
-static int adopt_slot(struct slots *slots, const struct area *area, uint64_t addr, const struct slot_header *header,
-		      const uint8_t *code)
+static int adopt_slot(struct slots *slots, uint64_t addr, const struct slot_header *header, const uint8_t *code)
 {
-	uint8_t ours[SLOT_FIRST + SLOT_CODE_MAX];
+	uint8_t ours[SLOT_CODE_MAX];
 	struct slot slot = { .addr = addr + sizeof(*header), .site = header->site, .origin = header->origin };
 
-	if (compose(area, header->orig, header->insn_len, &slot, ours) < 0 || slot.code_len != header->code_len ||
+	if (compose(header->orig, header->insn_len, &slot, ours) < 0 || slot.code_len != header->code_len ||
 	    memcmp(ours, code, slot.code_len) != 0)
 		return 0;
 	return remember(slots, &slot);
@@ -147,7 +127,7 @@ static int adopt_content(struct slots *slots, const struct area *area, const uin
 		memcpy(&header, content + at, sizeof(header));
 		if (!is_sane(&header, area->used - at))
 			break;
-		int r = adopt_slot(slots, area, area->lo + at, &header, content + at + sizeof(header));
+		int r = adopt_slot(slots, area->lo + at, &header, content + at + sizeof(header));
 
 		if (r < 0)
 			return r;
@@ -265,7 +245,7 @@ static int make_slot(struct slots *slots, struct area *area, uint64_t site, cons
 	uint8_t content[SLOT_MAX] = { 0 };
 	struct slot_header header = { .site = site, .origin = origin };
 	struct slot slot = { .addr = area->lo + area->used + sizeof(header), .site = site, .origin = origin };
-	int r = compose(area, bytes, len, &slot, content + sizeof(header));
+	int r = compose(bytes, len, &slot, content + sizeof(header));
 
 	if (r < 0)
 		return r;

@@ -25,7 +25,7 @@ struct slot {
 	uint32_t origin;  /**< slot_origin() of its mapping (inside.h) */
 	uint8_t insn_len, code_len;
 	uint8_t n_points;
-	struct slot_point points[3 + SLOT_POINTS_MAX];
+	struct slot_point points[SLOT_POINTS_MAX];
 };
 
 /** Find the areas that are already in the process. */

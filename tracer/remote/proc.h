@@ -39,6 +39,12 @@ struct thread {
 	UT_hash_handle hh;
 };
 
+/** Where code is that makes a system call and then rt_sigreturn; found in the process, never written: sigframe.h. */
+struct gadgets {
+	uint64_t syscall_ret; /**< syscall; ret */
+	uint64_t restorer;    /**< mov $15,%rax; syscall: libc's __restore_rt */
+};
+
 struct proc {
 	pid_t pid;
 	pid_t live;   /**< a task in its memory that has not exited: /proc of a leader that did is empty */
@@ -49,6 +55,7 @@ struct proc {
 	struct thread *stopped; /**< a thread known to be in a ptrace stop, for POKETEXT; NULL for none */
 	struct thread *threads; /**< uthash by tid; may hold tasks that have exited unseen */
 	unsigned round, served, turns, patience; /**< fairness, see event.c */
+	struct gadgets gadgets; /**< all 0 until they were looked for */
 	struct polling polling;
 	unsigned blind; /**< waits that need not look first, see event.c */
 	uint64_t free_ns;  /**< when nobody was stopped, as far as seen last */

@@ -76,12 +76,15 @@ static int check_filters(const struct thread *thread, const struct user_regs_str
 	data.nr = SYS_rt_sigreturn;
 	if (r == 0)
 		r = seccomp_check(thread, &data);
+	if (r == -EPERM)
+		return err_set(-ENOTSUP, "its system calls are dispatched to the program itself (prctl(2), "
+					 "PR_SET_SYSCALL_USER_DISPATCH: Wine does that)");
 	return r == -EACCES ? err_set(-ENOTSUP, "its seccomp filter does not let the process %s (SystemCallFilter= of its unit, or "
 						   "a sandbox of its own)", name_of(regs->rax)) : r;
 }
 
 /* What an instruction may bring; all others wait. */
-static uint64_t mask_of_call(uint64_t mask)
+uint64_t rcall_mask(uint64_t mask)
 {
 	static const int faults[] = { SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
 	uint64_t by_instructions = 0;
@@ -91,7 +94,9 @@ static uint64_t mask_of_call(uint64_t mask)
 	return mask | ~by_instructions;
 }
 
-static int start_call(struct request *request, struct thread *thread, const struct user_regs_struct *back, uint64_t *mask)
+/* The registers with which it begins; its image is written.  `mask`: that of the thread, which it has again afterwards. */
+static int prepare_call(struct request *request, const struct thread *thread, const struct user_regs_struct *back, uint64_t *mask,
+			struct user_regs_struct *ret)
 {
 	struct user_regs_struct regs = *back;
 
@@ -117,10 +122,21 @@ static int start_call(struct request *request, struct thread *thread, const stru
 	regs.rsp = request->frame.rsp;
 	if (request->nr == SYS_openat)
 		regs.rsi = request->frame.text;
+	*ret = regs;
+	return 0;
+}
+
+static int start_call(struct request *request, struct thread *thread, const struct user_regs_struct *back, uint64_t *mask)
+{
+	struct user_regs_struct regs;
+	int r = prepare_call(request, thread, back, mask, &regs);
+
+	if (r < 0)
+		return r;
 	r = thread_set_regs(thread, &regs);
 	KILL_POINT("rcall-set");
 	if (r == 0)
-		thread_set_sigmask(thread, mask_of_call(*mask));
+		thread_set_sigmask(thread, rcall_mask(*mask));
 	KILL_POINT("rcall-masked");
 	return r;
 }
@@ -380,6 +396,21 @@ int request_make(struct request *request)
 	if (request->frame.borrowed && r != -ETIMEDOUT)
 		give_back(request);
 	return r;
+}
+
+int request_prepare(struct request *request, struct thread *thread, const struct user_regs_struct *back, struct rcall_way *ret)
+{
+	struct way_back way = { .by_itself = true };
+	int r = gadgets_find(request->call->proc, &request->gadgets);
+
+	if (!room_find(request->call->proc)) /* only the one that makes it may borrow some */
+		return -EAGAIN;
+	if (r == 0 && !back)
+		r = find_way_back(request->call->proc, thread, &way);
+	if (r < 0 || !way.by_itself)
+		return -EAGAIN;
+	ret->back = back ? *back : way.exact;
+	return prepare_call(request, thread, &ret->back, &ret->mask, &ret->call);
 }
 
 int request_make_and_detach(struct request *request, struct thread *thread)

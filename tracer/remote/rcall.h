@@ -6,6 +6,7 @@
 #ifndef REMOTE_RCALL_H
 #define REMOTE_RCALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/user.h>
@@ -28,6 +29,15 @@ struct rcall {
 	struct thread *held;
 	const struct user_regs_struct *back;
 };
+
+/** A call on the way of a stopped thread: registers with which it makes it, and comes to where it shall go on. */
+struct rcall_way {
+	struct user_regs_struct call, back;
+	uint64_t mask; /**< of the thread before, and again afterwards */
+};
+
+/** The signals that a thread with this mask has blocked on such a way; from when it has the call's registers on. */
+uint64_t rcall_mask(uint64_t mask);
 
 /**
  * Map `len` bytes with protection `prot` (PROT_…), anonymous and private, at exactly `addr`, which must be free.
@@ -57,6 +67,15 @@ int rcall_catch_signal(const struct rcall *call, int sig, uint64_t action);
 
 /** Have the action of `sig`, which is caught, written to `to`: 32 bytes in the process that hold zeros before. */
 int rcall_get_action(const struct rcall *call, int sig, uint64_t to);
+
+/**
+ * Prepare a stopped thread to set the action of `sig` on its way to registers `back`, or to where it is if NULL.  With registers
+ * ret->call it does that and needs us no more.  -ENOTSUP: its seccomp filter does not allow it; -EAGAIN: not in this stop.
+ */
+int rcall_prepare_action(const struct rcall *call, struct thread *thread, const struct user_regs_struct *back, int sig,
+			 uint64_t action, struct rcall_way *ret);
+/** Whether a thread that was sent on that way, and stops for the first time, is not at its end yet. */
+bool rcall_is_on_way(const struct rcall_way *way, const struct user_regs_struct *regs);
 
 /**
  * Detach from a thread that stands in an EVENT_PAUSED or EVENT_GROUP_STOP stop; it sets the action of `sig` before it goes on.

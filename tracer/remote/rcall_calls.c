@@ -292,6 +292,20 @@ int rcall_get_action(const struct rcall *call, int sig, uint64_t to)
 	return request_make(&request);
 }
 
+int rcall_prepare_action(const struct rcall *call, struct thread *thread, const struct user_regs_struct *back, int sig,
+			 uint64_t action, struct rcall_way *ret)
+{
+	struct request request = action_request(call, sig, action, 0);
+
+	return request_prepare(&request, thread, back, ret);
+}
+
+/* Nobody else has these arguments at that place of its stack. */
+bool rcall_is_on_way(const struct rcall_way *way, const struct user_regs_struct *regs)
+{
+	return regs->rdi == way->call.rdi && regs->rsi == way->call.rsi && regs->rsp - way->call.rsp <= sizeof(uint64_t);
+}
+
 int rcall_set_action_and_detach(const struct rcall *call, struct thread *thread, int sig, uint64_t action)
 {
 	struct request request = action_request(call, sig, action, 0);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "tracer/remote/proc.h"
 #include "tracer/remote/rcall.h"
 #include "tracer/remote/sigframe.h"
 
@@ -31,6 +32,8 @@ int request_make(struct request *request);
 
 /** Have memory mapped for the images of other calls; errors as rcall_map() has them. */
 int request_make_room(const struct rcall *call);
+/** Prepare it for a stopped thread that shall be at `back` afterwards (NULL: where it is); as rcall_prepare_action(). */
+int request_prepare(struct request *request, struct thread *thread, const struct user_regs_struct *back, struct rcall_way *ret);
 
 /** As rcall_set_action_and_detach(): the outcome is not waited for. */
 int request_make_and_detach(struct request *request, struct thread *thread);

@@ -2,6 +2,9 @@
  * Filters are classic BPF programs over struct seccomp_data (kernel/seccomp.c, seccomp_check_filter
  * lists the instructions that may occur).  All filters of a thread run, and the severest action
  * wins; here it is enough that all allow.
+ *
+ * Syscall user dispatch (Documentation/admin-guide/syscall-user-dispatch.rst) makes a signal of each system call outside of a range
+ * of code, rt_sigreturn too: a thread that has it makes none for us.
  */
 #include "tracer/remote/seccomp.h"
 
@@ -169,10 +172,24 @@ static int check_one(const struct thread *thread, long i, const struct seccomp_d
 	return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG ? 1 : -EACCES;
 }
 
+/* Kernels before 6.4 do not tell. */
+static bool are_dispatched(const struct thread *thread)
+{
+	struct { /* include/uapi/linux/ptrace.h, struct ptrace_sud_config */
+		uint64_t mode, selector, offset, len;
+	} config = { 0 };
+	enum { GET_SYSCALL_USER_DISPATCH_CONFIG = 0x4211 };
+
+	return ptrace((enum __ptrace_request)GET_SYSCALL_USER_DISPATCH_CONFIG, thread->tid, sizeof(config), &config) == 0 &&
+	       config.mode;
+}
+
 int seccomp_check(const struct thread *thread, const struct seccomp_data *data)
 {
 	uint64_t mode = SECCOMP_MODE_DISABLED;
 
+	if (are_dispatched(thread))
+		return -EPERM;
 	proc_status(thread->tid, "Seccomp", 10, &mode);
 	if (mode == SECCOMP_MODE_DISABLED)
 		return 0; /* also in kernels without seccomp */

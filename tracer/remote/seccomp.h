@@ -14,7 +14,7 @@ struct thread;
 
 /**
  * Ask the filters of a stopped thread: 0 if they allow the call; -EACCES if not; -ENOTSUP if they
- * cannot be read (that needs CAP_SYS_ADMIN).
+ * cannot be read (that needs CAP_SYS_ADMIN); -EPERM if the program gets a signal for its system calls instead (syscall user dispatch).
  */
 int seccomp_check(const struct thread *thread, const struct seccomp_data *data);
 

@@ -30,6 +30,7 @@
 #include "tracer/remote/room.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/rmem.h"
+#include "tracer/remote/thread.h"
 
 enum {
 	PATH_LEN_MAX = 4096, ALIGN = 64,
@@ -114,9 +115,21 @@ static bool scan_maps(struct proc *proc, const struct maps *maps, bool libc, uin
 	return false;
 }
 
+static bool is_there(struct proc *proc, uint64_t addr, const uint8_t *code, size_t len)
+{
+	uint8_t there[sizeof(code_restorer)];
+
+	return addr && rmem_read(proc, addr, there, len) == len && !memcmp(there, code, len);
+}
+
 int gadgets_find(struct proc *proc, struct gadgets *ret)
 {
 	struct maps maps;
+
+	*ret = proc->gadgets;
+	if (is_there(proc, ret->syscall_ret, code_syscall_ret, sizeof(code_syscall_ret)) &&
+	    is_there(proc, ret->restorer, code_restorer, sizeof(code_restorer)))
+		return 0;
 	struct gadgets found = { 0 };
 	uint64_t budget = GADGET_SCAN_MAX;
 	int r = proc_maps(proc, &maps);
@@ -129,29 +142,31 @@ int gadgets_find(struct proc *proc, struct gadgets *ret)
 	    : scan_maps(proc, &maps, true, chunk, &budget, &found) ||
 	      scan_maps(proc, &maps, false, chunk, &budget, &found) ? 0 : -ENOENT;
 	if (r == 0)
-		*ret = found;
+		*ret = proc->gadgets = found;
 	free(chunk);
 	maps_free(&maps);
 	return r;
 }
 
-/*
- * Bytes of an xsave area in the standard format that hold the components `features` (CPUID leaf
- * 0xd).
- */
+/* Where a component of an xsave area ends in the standard format: CPUID leaf 0xd.  That takes long in a virtual machine: asked once. */
+static size_t component_end(unsigned i)
+{
+	static uint32_t ends[64];
+	unsigned size, offset, c, d;
+
+	if (!ends[i] && __get_cpuid_count(0xd, i, &size, &offset, &c, &d) && size)
+		ends[i] = offset + size;
+	return ends[i];
+}
+
+/* Bytes of an xsave area that hold the components `features`. */
 static size_t xsave_size(uint64_t features)
 {
 	size_t size = XSAVE_LEGACY;
 
-	for (unsigned i = 2; i < 63; i++) {
-		unsigned a, b, c, d;
-
-		if (!(features >> i & 1))
-			continue;
-		if (!__get_cpuid_count(0xd, i, &a, &b, &c, &d) || !a)
-			continue;
-		size = b + a > size ? b + a : size;
-	}
+	for (unsigned i = 2; i < 63; i++)
+		if (features >> i & 1 && component_end(i) > size)
+			size = component_end(i);
 	return size;
 }
 

@@ -9,19 +9,11 @@
 #include <stdint.h>
 #include <sys/user.h>
 
+struct gadgets;
 struct proc;
 struct thread;
 
-/**
- * Where code is that makes a system call and then rt_sigreturn; found in the process, never
- * written.
- */
-struct gadgets {
-	uint64_t syscall_ret; /**< syscall; ret */
-	uint64_t restorer;    /**< mov $15,%rax; syscall: libc's __restore_rt */
-};
-
-/** 0 or -ENOENT. */
+/** Found once; looked for again if it is not there any more.  0 or -ENOENT. */
 int gadgets_find(struct proc *proc, struct gadgets *ret);
 
 /** Where the image is. */

@@ -62,7 +62,7 @@ static void stays_though_blocked(void **state)
 	(void)state;
 	run(&recorder, &victim, "load", args);
 	assert_null(engine_unprotected(recorder.engine));
-	/* Between a hit and its slot it is reset; when no more hits come, the last slot has healed it. */
+	/* From a hit on it is reset for a moment; when no more hits come, the last one has installed it again. */
 	victim.shared->stop = 1;
 	recorder_run_until(&recorder, &victim.shared->done, 3);
 	assert_true(has_sigtrap(&victim, "SigCgt"));

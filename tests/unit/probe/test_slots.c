@@ -114,7 +114,6 @@ static void finish(struct proc *proc)
 	proc_close(proc);
 }
 
-enum { FIRST = 18 }; /* bytes of a slot before the displaced code */
 static const uint8_t push[15] = { 0x55, 0xc3 }, ret[15] = { 0xc3 }, call[15] = { 0xe8, 0, 1, 0, 0 };
 
 static void live(void **state)
@@ -144,18 +143,18 @@ static void live(void **state)
 	assert_int_equal(slots_get(slots, site, push, 15, 0, &again), 0);
 	assert_ptr_equal(a, again);
 	/* what is written is what was to be written */
-	assert_int_equal(insn_displace(call, 15, site + 8, b->addr + FIRST, &displaced), 0);
-	assert_int_equal(rmem_read(proc, b->addr + FIRST, code, displaced.len), displaced.len);
+	assert_int_equal(insn_displace(call, 15, site + 8, b->addr, &displaced), 0);
+	assert_int_equal(rmem_read(proc, b->addr, code, displaced.len), displaced.len);
 	assert_memory_equal(code, displaced.code, displaced.len);
-	assert_int_equal(b->code_len, FIRST + displaced.len);
+	assert_int_equal(b->code_len, displaced.len);
 	/* places */
 	assert_ptr_equal(slots_find(slots, b->addr), b);
 	assert_ptr_equal(slots_find(slots, b->addr + b->code_len - 1), b);
 	assert_null(slots_find(slots, b->addr + b->code_len));
 	assert_null(slots_find(slots, a->addr - 1));
-	assert_true(slot_point_at(a, a->addr)->addr == site && slot_point_at(a, a->addr + FIRST)->addr == site);
-	assert_true(slot_point_at(a, a->addr + FIRST + 1)->addr == site + 1);
-	assert_null(slot_point_at(a, a->addr + FIRST + 2));
+	assert_true(slot_point_at(a, a->addr)->addr == site);
+	assert_true(slot_point_at(a, a->addr + 1)->addr == site + 1);
+	assert_null(slot_point_at(a, a->addr + 2));
 	assert_ptr_equal(slots_recall(slots, site, push + 1, 14), c); /* the newest of those it may be */
 	assert_ptr_equal(slots_recall(slots, site + 8, call + 1, 14), b);
 	assert_null(slots_recall(slots, site + 8, push, 14));
