@@ -20,10 +20,22 @@
 
 #include "tests/engine/functions.inc"
 
+/* It has the mask that it asked for, and nothing tells that another handler was called first. */
 static void on_trap(int sig)
 {
-	(void)sig;
+	sigset_t mask;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	CHECK(sig == SIGTRAP && sigismember(&mask, SIGTRAP) && sigismember(&mask, SIGUSR1) && !sigismember(&mask, SIGUSR2), sig);
 	__sync_fetch_and_add(&shared->signals_got, 1);
+}
+
+static void catch_trap(void)
+{
+	struct sigaction action = { .sa_handler = on_trap };
+
+	sigaddset(&action.sa_mask, SIGUSR1);
+	sigaction(SIGTRAP, &action, NULL);
 }
 
 static void add_filter(struct sock_filter *program, unsigned short len)
@@ -99,7 +111,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[2], "ignore"))
 		signal(SIGTRAP, SIG_IGN);
 	if (!strcmp(argv[2], "handler"))
-		signal(SIGTRAP, on_trap);
+		catch_trap();
 	pthread_create(&thread, NULL, run, &shared->threads[0]);
 	while (!shared->ready) /* glibc calls sigaction for the first thread */
 		nap(100);

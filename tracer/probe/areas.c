@@ -95,6 +95,7 @@ static int adopt(struct areas *areas, uint64_t lo, uint64_t hi)
 	*area = (struct area){ lo, header.size, header.used, header.next };
 	areas->common.ours = header.ours;
 	areas->common.before = header.before;
+	areas->common.answers = header.answers ? header.answers : areas->common.answers;
 	return 1;
 }
 
@@ -314,14 +315,15 @@ static int write_field(struct areas *areas, const struct area *area, size_t at, 
 int areas_update(struct areas *areas)
 {
 	const size_t actions = offsetof(struct area_header, ours), flags = offsetof(struct area_header, may_repair);
+	const size_t end = sizeof(struct area_header), links = offsetof(struct area_header, next);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < areas->list.n; i++) {
 		const struct area *area = &areas->list.items[i];
 
-		r = write_field(areas, area, actions, 2 * sizeof(struct kernel_action));
+		r = write_field(areas, area, actions, end - actions);
 		if (r == 0)
-			r = write_field(areas, area, flags, 2 * sizeof(uint32_t));
+			r = write_field(areas, area, flags, links - flags);
 	}
 	return r;
 }

@@ -42,7 +42,7 @@ int areas_map(struct areas *areas, const struct rcall *call, uint64_t lo, uint64
 /** Put `len` bytes behind what is there; they count only when all are written.  0 or a negative errno. */
 int areas_append(struct areas *areas, struct area *area, const void *content, size_t len);
 
-/** Write the fields may_repair, repaired, ours and before of `common` into every head. */
+/** Write the fields of `common` from may_repair on, but for `next`, into every head; may_repair is among the last. */
 int areas_update(struct areas *areas);
 
 /** Live address of one of inside.h's entry points in an area. */

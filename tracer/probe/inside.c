@@ -1,8 +1,8 @@
 /*
  * Code that runs inside the traced process
  *
- * Nothing here runs while a tracer does its work: a live tracer never lets the SIGTRAP of an int3 of ours through.  So if the
- * handler is called for one, the tracer is dead, and the thread is helped on:
+ * A live tracer never lets the SIGTRAP of an int3 of ours through.  So if the handler is called for one, nobody traces the thread: the
+ * tracer is dead, or the thread was made with CLONE_UNTRACED.  It is helped on:
  *
  *	rip behind an int3 of ours    the thread has hit it: sent to the slot, as the tracer would have done
  *	rip in an area                the tracer had done that and died before it let the thread go: nothing to do
@@ -11,7 +11,12 @@
  *	                              and blocked the signal again (blocked.c): it comes only now; nothing to do
  *	anything else                 not ours: what would have happened without us happens
  *
- * After the first of these the handler restores the text, once, through /proc/self/mem: then nobody comes here any more.
+ * A handler that the program has itself is called for all that is not ours, as the kernel would: with the mask it asked for, on the
+ * stack it asked for (our action has its flags), and returning as if it had been called at once.  So it is entered by
+ * rt_sigreturn from a context made for that, through its own restorer: the one system call that any thread with a handler makes anyway.
+ *
+ * After the first of these the handler restores the text, unless the process, or the one whose memory it shares, is traced: once, through
+ * /proc/self/mem; then nobody comes here any more.
  * Several threads may do that at once; all write the same, and stop when a new tracer forbids it.  Only what is still an int3 of ours is
  * written to: the rest of the instruction must be what was there, in a private mapping of the same file at the same place that can be
  * executed (/proc/self/maps), or something else has been mapped there since.  Text that the program has moved, and sites whose file is
@@ -171,6 +176,64 @@ INLINE bool is_late(uint64_t rip)
 	return rip % 4096 > 1 && code[-1] != 0xcc && (code[-2] != 0xcd || code[-1] != 3);
 }
 
+/* proc_pid_status(5): the number behind "TracerPid:" is not 0. */
+INLINE bool says_traced(const char *name, const char *text, long n)
+{
+	long matched = 0;
+
+	for (long i = 0; i < n; i++) {
+		if (!name[matched])
+			return text[i] != '0';
+		matched = text[i] == name[matched] ? matched + 1 : text[i] == name[0];
+	}
+	return false;
+}
+
+/* Whether its text is in use by a tracer: of a thread that no tracer sees, or of another process in the same memory. */
+INLINE bool is_traced(const struct area_header *first)
+{
+	enum { KCMP_VM = 1 };
+	long pid = call4(SYS_getpid, 0, 0, 0, 0), n = 0;
+	char text[512];
+
+	if (pid != first->pid && !(first->may_compare && call4(SYS_kcmp, pid, first->pid, KCMP_VM, 0) == 0))
+		return false; /* it has a copy, which nobody traces */
+	long fd = call4(SYS_open, (long)first->status_path, RDONLY_CLOEXEC, 0, 0);
+
+	if (fd >= 0) {
+		n = call4(SYS_pread64, fd, (long)text, sizeof(text), 0);
+		call4(SYS_close, fd, 0, 0, 0);
+	}
+	return says_traced(first->tracer_line, text, n);
+}
+
+/* What rt_sigreturn takes, as far as the kernel reads it where there is no state of vector registers: include/uapi/asm/ucontext.h */
+enum { CONTEXT_WORDS = (offsetof(ucontext_t, uc_sigmask) + 8) / 8, UC_FP_XSTATE = 1, SS_NO_SUCH_MODE = 3, FLAGS_AT_ENTRY = 0x202 };
+
+/* To the program's own handler, with `frame` as its frame. */
+INLINE void make_entry(const struct area_header *first, int sig, siginfo_t *info, ucontext_t *context, uint64_t frame,
+		       uint64_t *words)
+{
+	const struct kernel_action *theirs = &first->before;
+	const volatile uint64_t *from = (const volatile uint64_t *)context;
+	ucontext_t *entry = (ucontext_t *)words;
+	greg_t *regs = entry->uc_mcontext.gregs;
+
+	for (unsigned i = 0; i < CONTEXT_WORDS; i++)
+		words[i] = from[i];
+	entry->uc_flags &= ~(uint64_t)UC_FP_XSTATE;
+	entry->uc_stack.ss_flags = SS_NO_SUCH_MODE; /* stays as it is: remote/sigframe.c */
+	entry->uc_mcontext.fpregs = NULL;
+	regs[REG_RIP] = (greg_t)theirs->handler;
+	regs[REG_RSP] = (greg_t)frame;
+	regs[REG_RDI] = sig;
+	regs[REG_RSI] = (greg_t)info;
+	regs[REG_RDX] = (greg_t)context;
+	regs[REG_RAX] = 0;
+	regs[REG_EFL] = FLAGS_AT_ENTRY;
+	words[CONTEXT_WORDS - 1] |= theirs->mask | (theirs->flags & SA_NODEFER ? 0 : 1ull << (SIGTRAP - 1));
+}
+
 /* As if we were not there.  SIG_DFL: the same signal once more, when this handler has returned. */
 INLINE void chain(const struct area_header *area, siginfo_t *info)
 {
@@ -215,22 +278,31 @@ INLINE enum found find(const struct area_header *first, uint64_t rip, const stru
 	return found;
 }
 
-/* What inside_handler jumps to; `first` is the area it is in. */
-INSIDE static void on_trap(int sig, siginfo_t *info, ucontext_t *context, const struct area_header *first)
+/*
+ * What inside_handler calls; `first` is the area it is in, `frame` the stack pointer with which the kernel has called it.  True if it
+ * shall go on by rt_sigreturn from `words`.
+ */
+INSIDE static bool on_trap(int sig, siginfo_t *info, ucontext_t *context, const struct area_header *first, uint64_t frame,
+			   uint64_t *words)
 {
 	greg_t *rip = &context->uc_mcontext.gregs[REG_RIP];
 	const struct slot_header *slot = NULL;
 	bool by_int3 = info->si_code == SI_KERNEL;
 	enum found found = by_int3 ? find(first, (uint64_t)*rip, &slot) : NOT_OURS;
 
-	(void)sig;
-	if (found == NOT_OURS && !(by_int3 && is_late((uint64_t)*rip)))
-		chain(first, info);
-	if (found != HIT)
-		return;
-	*rip = (greg_t)(slot + 1);
-	if (first->may_repair && !first->repaired)
-		repair(first);
+	if (found == HIT) {
+		*rip = (greg_t)(slot + 1);
+		if (first->may_repair && !first->repaired && !is_traced(first))
+			repair(first);
+	}
+	if (found != NOT_OURS || (by_int3 && is_late((uint64_t)*rip)))
+		return false;
+	if (first->before.handler > (uint64_t)SIG_IGN) {
+		make_entry(first, sig, info, context, frame, words);
+		return true;
+	}
+	chain(first, info);
+	return false;
 }
 
 /* The restorer has the bytes by which debuggers know a signal frame. */
@@ -240,9 +312,18 @@ __asm__(".pushsection virtrace_inside,\"ax\",@progbits\n"
 	"inside_handler:\n"
 	"	endbr64\n"
 	"	lea __start_virtrace_inside - 256(%rip), %rcx\n"
-	"	jmp on_trap\n"
+	"	mov %rsp, %r8\n"
+	"	sub $328, %rsp\n" /* CONTEXT_WORDS, and the stack is aligned for a call */
+	"	mov %rsp, %r9\n"
+	"	call on_trap\n"
+	"	test %al, %al\n"
+	"	jnz 1f\n"
+	"	add $328, %rsp\n"
+	"	ret\n"
+	"1:	mov 328(%rsp), %rcx\n" /* the restorer */
+	"	jmp *%rcx\n"
 	"inside_restorer:\n"
 	"	mov $15, %rax\n" /* rt_sigreturn */
 	"	syscall\n"
 	".popsection\n");
-_Static_assert(INSIDE_AT == 256, "inside_handler has this number in it");
+_Static_assert(INSIDE_AT == 256 && CONTEXT_WORDS * 8 <= 328, "inside_handler has these numbers in it");

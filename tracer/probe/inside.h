@@ -14,7 +14,7 @@
 enum {
 	AREA_VERSION = 4,
 	INSIDE_AT = 256,  /**< offset of the code in its area */
-	AREA_FIRST = 2048, /**< offset of the first slot */
+	AREA_FIRST = 4096, /**< offset of the first slot */
 	SLOT_ALIGN = 16,
 };
 
@@ -29,9 +29,14 @@ struct area_header {
 	uint32_t used;       /**< bytes taken so far, complete up to there */
 	uint32_t may_repair; /**< the handler may make system calls to restore the text */
 	uint32_t repaired;   /**< it has done so */
+	uint32_t may_compare; /**< it may ask whether it runs in the memory of `pid` */
+	int32_t pid;         /**< of the traced process, as it knows itself */
 	uint64_t next;       /**< another area, 0 for none: the handler looks through all from its own on */
-	struct kernel_action ours, before; /**< for SIGTRAP; `before` is SIG_DFL or SIG_IGN */
+	struct kernel_action ours, before; /**< for SIGTRAP; `before` is what the program has set, or SIG_DFL */
 	char mem_path[16], maps_path[16]; /**< /proc/self/mem, maps */
+	char status_path[24]; /**< /proc/PID/status, as the process itself sees it */
+	char tracer_line[16]; /**< how its line of who traces begins */
+	uint64_t answers;    /**< a page for what system calls answer: protect.c; 0: none yet */
 };
 _Static_assert(sizeof(struct area_header) <= INSIDE_AT, "the head of an area has no room");
 

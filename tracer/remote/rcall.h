@@ -65,6 +65,9 @@ int rcall_map_file(const struct rcall *call, uint64_t addr, size_t len);
  */
 int rcall_catch_signal(const struct rcall *call, int sig, uint64_t action);
 
+/** Have `sig`, which is caught, caught by another action; the one before is written to `old`: 32 bytes that hold zeros before. */
+int rcall_replace_action(const struct rcall *call, int sig, uint64_t action, uint64_t old);
+
 /** Have the action of `sig`, which is caught, written to `to`: 32 bytes in the process that hold zeros before. */
 int rcall_get_action(const struct rcall *call, int sig, uint64_t to);
 

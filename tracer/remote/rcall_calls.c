@@ -283,13 +283,18 @@ static int check_written(const struct request *request)
 	return is_written(request) ? 0 : err_set(-EACCES, "the process may not ask for its signal handlers");
 }
 
-int rcall_get_action(const struct rcall *call, int sig, uint64_t to)
+int rcall_replace_action(const struct rcall *call, int sig, uint64_t action, uint64_t old)
 {
-	struct request request = action_request(call, sig, 0, to);
+	struct request request = action_request(call, sig, action, old);
 
 	request.is_made = is_written;
 	request.outcome = check_written;
 	return request_make(&request);
+}
+
+int rcall_get_action(const struct rcall *call, int sig, uint64_t to)
+{
+	return rcall_replace_action(call, sig, 0, to);
 }
 
 int rcall_prepare_action(const struct rcall *call, struct thread *thread, const struct user_regs_struct *back, int sig,
