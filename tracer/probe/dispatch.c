@@ -37,6 +37,7 @@
 #include "tracer/base/log.h"
 #include "tracer/probe/blocked.h"
 #include "tracer/probe/engine_state.h"
+#include "tracer/probe/own_action.h"
 #include "tracer/probe/sequences.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
@@ -208,6 +209,15 @@ static void pass_site(struct engine *engine, struct thread *thread, const struct
 	KILL_POINT("hit-resumed");
 }
 
+/* A call that was answered for it. */
+static void return_from(struct engine *engine, struct thread *thread, const struct user_regs_struct *regs)
+{
+	if (!blocked_mend(engine, thread, regs))
+		thread_set_regs(thread, regs);
+	KILL_POINT("own-action-set");
+	release(engine, thread, 0);
+}
+
 static void handle_hit(struct engine *engine, struct thread *thread, struct site *site,
 		       struct user_regs_struct *regs, uint64_t now_ns)
 {
@@ -231,7 +241,10 @@ static void handle_hit(struct engine *engine, struct thread *thread, struct site
 	}
 	if (engine->phase == ENGINE_ARMED && site_has_changed(engine->sites, site, now_ns))
 		let_go_changed(engine, site);
-	pass_site(engine, thread, site, regs);
+	if (site == engine->sigaction_site && own_action_call(engine, thread, regs))
+		return_from(engine, thread, regs);
+	else
+		pass_site(engine, thread, site, regs);
 	if (recorded) {
 		uint64_t held_ns = engine->proc->held_ns;
 

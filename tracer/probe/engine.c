@@ -15,6 +15,7 @@
  *	libraries.c    dlopen and dlclose, with loader.c
  *	detach.c       leaving
  *	protect.c      what is left to the target, should we be killed
+ *	own_action.c   what the program itself sets for SIGTRAP
  *	blocked.c      threads that have SIGTRAP blocked
  *
  * What keeps the target unharmed, also if we are killed at any moment:
@@ -53,6 +54,7 @@
 #include "tracer/probe/areas.h"
 #include "tracer/probe/blocked.h"
 #include "tracer/probe/engine_state.h"
+#include "tracer/probe/own_action.h"
 #include "tracer/probe/protect.h"
 #include "tracer/probe/repair.h"
 #include "tracer/probe/site.h"
@@ -410,6 +412,7 @@ static int start(struct engine *engine)
 	if (engine->phase == ENGINE_ATTACHED)
 		protect_start(engine); /* it serves stops meanwhile */
 	libraries_watch(engine);
+	own_action_watch(engine);
 	int r = engine_arm(engine);
 
 	if (engine->held_at_exec)

@@ -130,6 +130,7 @@ struct engine {
 
 	struct loader loader;
 	struct site *loader_site; /**< NULL: libraries are watched by polling */
+	struct site *sigaction_site; /**< libc's sigaction(): own_action.c; NULL: not watched */
 	bool watches_libraries, libraries_pending; /**< pending: the owner is looking at what was loaded */
 	atomic_bool woken; /**< engine_wake() */
 	bool traps_are_sent;     /**< and the process lives with that: engine_expect_traps() */

@@ -34,6 +34,7 @@
 #include "tracer/base/killpoint.h"
 #include "tracer/base/log.h"
 #include "tracer/probe/engine_state.h"
+#include "tracer/probe/own_action.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
 #include "tracer/remote/event.h"
@@ -114,6 +115,7 @@ static void tell(struct engine *engine)
 {
 	if (engine->held)
 		engine->proc->stopped = engine->held;
+	own_action_watch(engine);
 	engine->libraries_pending = !engine->ops->modules(engine->ctx, engine->held != NULL);
 	if (engine_arm(engine) < 0)
 		log_debug("libraries", "cannot arm: %s", err_text());

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,29 +91,69 @@ static struct tables find_tables(struct proc *proc, uint64_t base, uint64_t dyna
 	return tables;
 }
 
-int loader_find(struct proc *proc, struct loader *ret)
+/* Their addresses are given to `found`, one after the other, until it says true. */
+static void for_each_symbol(struct proc *proc, uint64_t base, bool (*found)(void *ctx, const char *name, uint64_t addr), void *ctx)
 {
-	uint64_t base = load_address(proc->live), dynamic = base ? find_dynamic(proc, base) : 0;
+	uint64_t dynamic = find_dynamic(proc, base);
 	struct tables tables = dynamic ? find_tables(proc, base, dynamic) : (struct tables){ 0 };
-	struct loader found = { 0 };
 
-	if (!tables.symbols || tables.strings <= tables.symbols)
-		return -ENOENT;
 	for (uint64_t at = tables.symbols, n = 0; at < tables.strings && n < SYMBOLS_MAX; n++) {
 		Elf64_Sym symbol;
 		char name[24] = "";
 
 		if (rmem_read(proc, at, &symbol, sizeof(symbol)) != sizeof(symbol))
 			break;
-		rmem_read(proc, tables.strings + symbol.st_name, name, sizeof(name) - 1);
-		if (!strcmp(name, "_dl_debug_state") && symbol.st_value)
-			found.hook = base + symbol.st_value;
-		else if (!strcmp(name, "_r_debug") && symbol.st_value)
-			found.state = base + symbol.st_value + offsetof(struct r_debug, r_state);
 		at += sizeof(symbol);
+		if (!symbol.st_value)
+			continue;
+		rmem_read(proc, tables.strings + symbol.st_name, name, sizeof(name) - 1);
+		if (found(ctx, name, base + symbol.st_value))
+			break;
 	}
+}
+
+static bool is_hook(void *ctx, const char *name, uint64_t addr)
+{
+	struct loader *loader = ctx;
+
+	if (!strcmp(name, "_dl_debug_state"))
+		loader->hook = addr;
+	else if (!strcmp(name, "_r_debug"))
+		loader->state = addr + offsetof(struct r_debug, r_state);
+	return loader->hook && loader->state;
+}
+
+int loader_find(struct proc *proc, struct loader *ret)
+{
+	uint64_t base = load_address(proc->live);
+	struct loader found = { 0 };
+
+	if (base)
+		for_each_symbol(proc, base, is_hook, &found);
 	if (!found.hook)
 		return -ENOENT;
 	*ret = found;
 	return 0;
+}
+
+struct wanted {
+	const char *name;
+	uint64_t addr;
+};
+
+static bool is_wanted(void *ctx, const char *name, uint64_t addr)
+{
+	struct wanted *wanted = ctx;
+
+	wanted->addr = !strcmp(name, wanted->name) ? addr : 0;
+	return wanted->addr;
+}
+
+int loader_find_symbol(struct proc *proc, uint64_t base, const char *name, uint64_t *ret)
+{
+	struct wanted wanted = { name, 0 };
+
+	for_each_symbol(proc, base, is_wanted, &wanted);
+	*ret = wanted.addr;
+	return wanted.addr ? 0 : -ENOENT;
 }

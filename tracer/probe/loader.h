@@ -18,4 +18,7 @@ struct loader {
  */
 int loader_find(struct proc *proc, struct loader *ret);
 
+/** The address of a symbol of the file that is mapped from its beginning at `base`: -ENOENT if it is not there. */
+int loader_find_symbol(struct proc *proc, uint64_t base, const char *name, uint64_t *ret);
+
 #endif

@@ -256,6 +256,21 @@ static int install(struct engine *engine, const struct kernel_action *before)
 	return r == 0 && theirs ? update(engine) : r; /* it may have set another one meanwhile */
 }
 
+void protect_set_own(struct engine *engine, const struct kernel_action *action)
+{
+	struct area_header *common = &slots_areas(engine->slots)->common;
+	struct gadgets gadgets = { 0 };
+
+	gadgets_find(engine->proc, &gadgets);
+	common->before = *action;
+	common->before.flags |= SA_RESTORER_FLAG;
+	common->before.restorer = gadgets.restorer;
+	common->ours = our_action(engine, &common->before);
+	update(engine);
+	KILL_POINT("own-action-noted");
+	engine->handler_reset = true;
+}
+
 /* SIGTRAP is caught: by the program, or by a handler that a killed tracer left. */
 static int replace_handler(struct engine *engine)
 {

@@ -7,12 +7,16 @@
 #include <stdbool.h>
 
 struct engine;
+struct kernel_action;
 struct thread;
 
 /**
  * Install it, before the first int3.  Where that cannot be, engine->unprotected says why; tracing is possible all the same.
  */
 void protect_start(struct engine *engine);
+
+/** The program has set this action, whose restorer is libc's.  handler_reset: ours has to be installed anew. */
+void protect_set_own(struct engine *engine, const struct kernel_action *action);
 
 /**
  * Detach from the last thread, which is paused; it takes the handler out on its way.  False if it cannot do that now without harm:
