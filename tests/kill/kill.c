@@ -43,7 +43,7 @@ static const struct place attaching[] = {
 static const struct place hitting[] = {
 	{ "hit-seen", 400 }, { "hit-known", 400 }, { "hit-read", 400 }, { "hit-moved", 400 }, { "hit-resumed", 400 },
 	{ "hit-told", 400 }, { "fork-seen", 3 }, { "fork-held", 3 },
-	{ "child-seen", 3 }, { "child-cleaned", 3 }, { "child-detached", 3 },
+	{ "child-seen", 3 }, { "child-cleaned", 3 }, { "child-sent", 3 }, { "child-detached", 3 },
 };
 static const struct place signalled[] = { { "signal-seen", 30 }, { "signal-moved", 30 } };
 static const struct place leaving[] = {

@@ -5,8 +5,8 @@
  *
  *	not known, or only announced   its first stop.  A thread of the target, or a process that shares its memory (vfork,
  *	                               posix_spawn): traced on.  A forked copy: its int3s are replaced by the original bytes,
- *	                               and it is let go.  The first stop may come before or after its maker's event; if it
- *	                               comes after, the maker waits for it.
+ *	                               and it is let go; it takes our handler out on its way.  The first stop may come before
+ *	                               or after its maker's event; if it comes after, the maker waits for it.
  *	at a site                      SIGTRAP sent by the kernel (SI_KERNEL) with rip behind an int3 of ours: recorded, sent to the
  *	                               slot.  A SIGTRAP that anybody sent has another si_code, but may have taken the place of the
  *	                               int3's: then it is delivered first, at the site.
@@ -38,6 +38,7 @@
 #include "tracer/probe/blocked.h"
 #include "tracer/probe/engine_state.h"
 #include "tracer/probe/own_action.h"
+#include "tracer/probe/protect.h"
 #include "tracer/probe/sequences.h"
 #include "tracer/probe/site.h"
 #include "tracer/probe/slots.h"
@@ -351,6 +352,8 @@ static bool receive(struct engine *engine, struct thread *thread, const struct e
 			log_debug("fork", "cannot clean child %d: %s", (int)thread->tid, strerror(-r));
 	}
 	KILL_POINT("child-cleaned");
+	if (thread->kind == THREAD_FORKED && event->kind == EVENT_PAUSED)
+		protect_leave_child(engine, thread);
 	thread_detach(engine->proc, thread, sig);
 	KILL_POINT("child-detached");
 	proc_forget(engine->proc, thread);

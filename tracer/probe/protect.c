@@ -201,6 +201,11 @@ static uint64_t address_of_ours(struct engine *engine)
 	return slots_areas(engine->slots)->list.items[0].lo + offsetof(struct area_header, ours);
 }
 
+static uint64_t address_of_before(struct engine *engine)
+{
+	return slots_areas(engine->slots)->list.items[0].lo + offsetof(struct area_header, before);
+}
+
 static int catch(struct engine *engine, const struct rcall *call, void *arg)
 {
 	(void)arg;
@@ -385,6 +390,20 @@ void protect_start(struct engine *engine)
 		log_debug("protect", "no handler in the process: %s", engine->unprotected);
 }
 
+void protect_leave_child(struct engine *engine, struct thread *child)
+{
+	struct rcall call;
+	struct rcall_way way;
+
+	if (!engine->protected || proc_open(child->tid, &call.proc) < 0)
+		return;
+	call.proc->gadgets = engine->proc->gadgets;
+	if (rcall_prepare_action(&call, child, NULL, SIGTRAP, address_of_before(engine), &way) == 0)
+		thread_set_regs(child, &way.call);
+	KILL_POINT("child-sent");
+	proc_close(call.proc);
+}
+
 /* The thread has to run for it; a bound, as others may find the process as it was.  One that job control has stopped does not run. */
 static void wait_until_gone(struct engine *engine, pid_t tid)
 {
@@ -401,11 +420,9 @@ static void wait_until_gone(struct engine *engine, pid_t tid)
 
 bool protect_end(struct engine *engine, struct thread *thread)
 {
-	const struct area *area = slots_areas(engine->slots)->list.items;
 	struct rcall call = { .proc = engine->proc };
-	uint64_t before = area->lo + offsetof(struct area_header, before);
 
-	if (rcall_set_action_and_detach(&call, thread, SIGTRAP, before) < 0)
+	if (rcall_set_action_and_detach(&call, thread, SIGTRAP, address_of_before(engine)) < 0)
 		return false;
 	KILL_POINT("handler-leaves");
 	if (slots_areas(engine->slots)->common.before.handler <= (uint64_t)SIG_IGN)

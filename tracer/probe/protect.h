@@ -19,6 +19,12 @@ void protect_start(struct engine *engine);
 void protect_set_own(struct engine *engine, const struct kernel_action *action);
 
 /**
+ * A forked child in its first stop has our handler, too: have it install what the program has set, on its way.  What it does not let us do
+ * is left: the handler is harmless.
+ */
+void protect_leave_child(struct engine *engine, struct thread *child);
+
+/**
  * Detach from the last thread, which is paused; it takes the handler out on its way.  False if it cannot do that now without harm:
  * then it is still attached.
  */
