@@ -28,6 +28,8 @@
  *
  * The tracer watches the guardian in return: the pipe tells when nobody has its other end any more.  Then it starts another one.
  *
+ * When the tracer is dead and nobody can need the handler any more, it is taken out of the target (remote/afterwards.c).
+ *
  * What it cannot restore stays in the journal, for `virtrace repair`.
  *
  * Both lives are known by a pipe that only virtrace can write to.  A byte in it says that the guardian is not needed any more, first
@@ -55,6 +57,7 @@
 #include "tracer/base/err.h"
 #include "tracer/probe/journal.h"
 #include "tracer/probe/repair.h"
+#include "tracer/remote/afterwards.h"
 #include "tracer/remote/lifeline.h"
 #include "tracer/remote/proc.h"
 #include "tracer/remote/urgency.h"
@@ -350,6 +353,19 @@ static void execute_will(void)
 	will.execute(files);
 }
 
+/* By a process of its own: its end lets go whoever it has stopped. */
+static void take_out_handler(void)
+{
+	pid_t pid = shared->before_at ? fork() : -1;
+
+	if (pid == 0) {
+		afterwards_set_action(journal->file->pid, SIGTRAP, shared->before_at);
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
 static void __attribute__((noreturn)) run(pid_t tracer)
 {
 	static const struct timespec pause = { 0, 100 * 1000 };
@@ -369,6 +385,8 @@ static void __attribute__((noreturn)) run(pid_t tracer)
 		lifeline_let_end(tracer);
 	else if (traced && event == LIFELINE_NOTHING)
 		lifeline_let_go(tracer);
+	if (!shared->dismissed && clean)
+		take_out_handler();
 	if (!shared->dismissed && clean)
 		unlink(journal->path);
 	say_why();

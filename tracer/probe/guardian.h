@@ -15,6 +15,7 @@ struct guarded {
 	volatile uint64_t beat;      /**< rises while the tracer is alive and well */
 	volatile uint32_t dismissed; /**< the tracer has put everything right itself */
 	volatile uint32_t fragile;   /**< the target would not outlive the tracer: it has no handler */
+	volatile uint64_t before_at; /**< where in the target is what SIGTRAP did there before our handler; 0: that is not installed */
 	volatile int32_t guardian;   /**< its pid */
 	volatile uint32_t may_watch; /**< the tracer allows to be traced */
 	volatile uint32_t watches;   /**< the guardian is ready */

@@ -382,6 +382,8 @@ void protect_start(struct engine *engine)
 	if (engine->protected && !engine->held)
 		wait_for_children(engine);
 	note_masks(engine);
+	if (engine->protected && engine->guardian.shared)
+		engine->guardian.shared->before_at = address_of_before(engine);
 	if (engine->protected && engine->proc->poke)
 		give_up(engine, "its code could only be restored by 'virtrace repair' (kernel setting proc_mem.force_override)");
 	if (engine->guardian.shared)
