@@ -506,25 +506,39 @@ static void tracer_stopped(void **state)
 	finish_well(&victim, hot_probes);
 }
 
-/* Pitfall 18: what was SIGTRAP's effect before is it again, also with the handler that a killed tracer left. */
-static void trap_after_kill(void **state)
+/* Pitfall 18: what was SIGTRAP's effect before is it again, also with the handler that is left if the guardian is killed, too. */
+static void check_trap_after_kill(bool guardian_too)
 {
 	const char *const args[] = { "3", "", NULL };
 	struct victim victim = victim_start("load", args, HOT);
-	pid_t pid = start_record(&victim, hot_probes, NULL, "-d100", true);
+	pid_t pid = start_record(&victim, guardian_too ? idle_probes : hot_probes, NULL, "-d100", true);
+	char journal[160];
 	int status;
 
-	(void)state;
 	nap_ms(50);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	check_all(&victim, "a hit");
-	assert_true(catches_sigtrap(&victim));
+	if (guardian_too) {
+		kill_both(&victim, pid);
+		check_goes_on(&victim, "a hit");
+	} else {
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		check_all(&victim, "a hit");
+	}
+	assert_int_equal(catches_sigtrap(&victim), guardian_too);
+	journal_name(&victim, journal, sizeof(journal));
 	assert_int_equal(kill(victim.pid, SIGTRAP), 0);
 	assert_int_equal(waitpid(victim.pid, &status, 0), victim.pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTRAP);
+	unlink(journal);
 	victim_forget(&victim);
 	remove_trace();
+}
+
+static void trap_after_kill(void **state)
+{
+	(void)state;
+	check_trap_after_kill(false);
+	check_trap_after_kill(true);
 }
 
 #ifdef VIRTRACE_KILL_POINTS
