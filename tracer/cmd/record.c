@@ -63,6 +63,7 @@ static void print_help(FILE *out)
 "      --no-decoders      libvirt's objects with all their members, not as 'virtrace list --decoders' has them\n"
 "      --max-pause MS     a function of which some hits hold a thread longer is left alone for a while (%d; 0: any time)\n"
 "      --max-rate N       the same for more than N hits in a second (no limit)\n"
+"      --unprotected      also a process that would not survive kill -9 of virtrace\n"
 "      --buffer MIB       memory for calls that wait to be written (16, with backtraces 64)\n"
 "Where to:\n"
 "  -o, --output DIR       the trace (virtrace.NAME.DATE)\n"
@@ -88,7 +89,7 @@ static void print_help(FILE *out)
 }
 
 enum {
-	OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_NO_DECODERS, OPT_MAX_PAUSE, OPT_MAX_RATE,
+	OPT_PRESET = 256, OPT_ARRAY, OPT_STRUCT, OPT_DEPTH, OPT_NO_DECODERS, OPT_MAX_PAUSE, OPT_MAX_RATE, OPT_UNPROTECTED,
 	OPT_BUFFER, OPT_FORCE, OPT_LIVE, OPT_DEBUGINFO, OPT_NO_DEBUGINFOD, OPT_MAX_DEBUGINFO,
 };
 
@@ -108,6 +109,7 @@ static const struct option long_options[] = {
 	{ "no-decoders", no_argument, NULL, OPT_NO_DECODERS },
 	{ "max-pause", required_argument, NULL, OPT_MAX_PAUSE },
 	{ "max-rate", required_argument, NULL, OPT_MAX_RATE },
+	{ "unprotected", no_argument, NULL, OPT_UNPROTECTED },
 	{ "buffer", required_argument, NULL, OPT_BUFFER },
 	{ "output", required_argument, NULL, 'o' },
 	{ "force", no_argument, NULL, OPT_FORCE },
@@ -212,6 +214,9 @@ static int parse_option(struct record_options *options, int opt, const char *arg
 		break;
 	case OPT_MAX_RATE:
 		r = parse_number("--max-rate", arg, 1, UINT64_MAX, &session->max_rate);
+		break;
+	case OPT_UNPROTECTED:
+		session->unprotected = true;
 		break;
 	case OPT_BUFFER:
 		r = parse_number("--buffer", arg, 1, 4096, &value);

@@ -30,6 +30,7 @@ struct session_options {
 	uint64_t duration_ns;  /**< 0: until stopped */
 	uint64_t max_calls;    /**< 0: no limit */
 	uint64_t max_pause_ns, max_rate; /**< the budget of each probe (engine.h); 0: none */
+	bool unprotected;      /**< also a process that would not survive our being killed */
 	size_t buffer;         /**< bytes of events that may wait to be written; 0: a good number */
 	char *const *argv;     /**< how virtrace was called, for the trace */
 };

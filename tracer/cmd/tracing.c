@@ -165,6 +165,7 @@ static int open_engine(struct session *session)
 	if (session->options.command)
 		session->pid = engine_pid(engine);
 	engine_set_patience(engine, session->options.max_pause_ns);
+	engine_allow_unprotected(engine, session->options.unprotected);
 	session->engine = engine;
 	return 0;
 }

@@ -245,7 +245,7 @@ static int watch_guardian(struct engine *engine)
 
 	if (r < 0)
 		return r;
-	engine->guardian.shared->fragile = !engine->protected;
+	protect_tell_guardian(engine);
 	log_warn("the guardian was killed: there is a new one");
 	return 0;
 }
@@ -407,10 +407,19 @@ static void release_at_exec(struct engine *engine)
 		thread_resume(engine->proc, thread, 0);
 }
 
+static int refuse_unprotected(struct engine *engine)
+{
+	err_set(-ENOTSUP, "process %d would not survive kill -9 of virtrace: %s", (int)engine->proc->pid, engine->unprotected);
+	err_hint(-ENOTSUP, "--unprotected traces it all the same.");
+	return -ENOTSUP;
+}
+
 static int start(struct engine *engine)
 {
 	if (engine->phase == ENGINE_ATTACHED)
 		protect_start(engine); /* it serves stops meanwhile */
+	if (engine->protected_only && engine->unprotected[0])
+		return refuse_unprotected(engine);
 	libraries_watch(engine);
 	own_action_watch(engine);
 	int r = engine_arm(engine);
@@ -497,6 +506,11 @@ void engine_wake(struct engine *engine)
 {
 	engine->woken = true;
 	tick_in(0);
+}
+
+void engine_allow_unprotected(struct engine *engine, bool allow)
+{
+	engine->protected_only = !allow;
 }
 
 void engine_set_patience(struct engine *engine, uint64_t ns)

@@ -137,6 +137,9 @@ const char *engine_unprotected(const struct engine *engine);
  */
 void engine_beat(struct engine *engine);
 
+/** Whether a target that would die with us is traced; at first it is.  Else engine_run() fails before anything is armed. */
+void engine_allow_unprotected(struct engine *engine, bool allow);
+
 /** How long a thread may be held for ops->modules; 0, as at first: as long as that takes. */
 void engine_set_patience(struct engine *engine, uint64_t ns);
 

@@ -142,6 +142,7 @@ struct engine {
 	struct mender mender_state;
 	char unprotected[128];   /**< why it could die with us; empty: it could not */
 	uint64_t rest_ns;        /**< for which a probe is disarmed that was over its budget, at first */
+	bool protected_only;     /**< a target that could is not traced */
 	struct thread *keeper;   /**< while detaching: who is let go last, and takes the handler out; or NULL */
 	uint64_t libraries_seen_ns, libraries_hash;
 

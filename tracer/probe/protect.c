@@ -376,18 +376,25 @@ static void note_masks(struct engine *engine)
 			blocked_note(thread);
 }
 
+void protect_tell_guardian(struct engine *engine)
+{
+	struct guarded *shared = engine->guardian.shared;
+
+	if (!shared)
+		return;
+	shared->fragile = !engine->protected;
+	shared->before_at = engine->protected ? address_of_before(engine) : 0;
+}
+
 void protect_start(struct engine *engine)
 {
 	engine->protected = protect(engine) == 0;
 	if (engine->protected && !engine->held)
 		wait_for_children(engine);
 	note_masks(engine);
-	if (engine->protected && engine->guardian.shared)
-		engine->guardian.shared->before_at = address_of_before(engine);
 	if (engine->protected && engine->proc->poke)
 		give_up(engine, "its code could only be restored by 'virtrace repair' (kernel setting proc_mem.force_override)");
-	if (engine->guardian.shared)
-		engine->guardian.shared->fragile = !engine->protected;
+	protect_tell_guardian(engine);
 	if (!engine->protected)
 		log_debug("protect", "no handler in the process: %s", engine->unprotected);
 }

@@ -15,6 +15,9 @@ struct thread;
  */
 void protect_start(struct engine *engine);
 
+/** What the guardian has to know of the handler. */
+void protect_tell_guardian(struct engine *engine);
+
 /** The program has set this action, whose restorer is libc's.  handler_reset: ours has to be installed anew. */
 void protect_set_own(struct engine *engine, const struct kernel_action *action);
 

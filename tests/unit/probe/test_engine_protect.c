@@ -143,6 +143,26 @@ static void filters(void **state)
 	finish(&recorder, &victim);
 }
 
+/* Where they forbid the handler it is traced only if its owner insists. */
+static void refused(void **state)
+{
+	const char *const args[] = { "no-sigaction", NULL };
+	struct victim victim = victim_start("traps", args, 2);
+	struct recorder recorder;
+	int status;
+
+	(void)state;
+	recorder_init(&recorder, &victim);
+	recorder_watch_all(&recorder);
+	recorder_attach(&recorder);
+	engine_allow_unprotected(recorder.engine, false);
+	assert_int_equal(engine_run(recorder.engine, 0, &status), TARGET_LOST);
+	assert_non_null(strstr(err_text(), "seccomp"));
+	assert_non_null(strstr(err_text(), "--unprotected"));
+	victim_check_text(&victim);
+	finish(&recorder, &victim);
+}
+
 static size_t count_files(const struct victim *victim)
 {
 	char path[64];
@@ -235,6 +255,7 @@ int main(void)
 		cmocka_unit_test(sent_to_who_does_not_expect_it),
 		cmocka_unit_test(sent_to_who_handles_it),
 		cmocka_unit_test(filters),
+		cmocka_unit_test(refused),
 		cmocka_unit_test(execmem),
 		cmocka_unit_test(no_code_at_all),
 	};
