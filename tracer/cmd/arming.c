@@ -286,7 +286,7 @@ void arming_add_again(struct session *session)
 
 		if (!probe_is_unloaded(recorded->probe) || recorded->let_go || !module_set_is_mapped(session->modules, function->module))
 			continue;
-		if (engine_add_again(session->engine, recorded->probe) < 0)
+		if (engine_add_again(recorded->probe) < 0)
 			log_warn("%s cannot be traced any more: %s", function->name, err_text());
 	}
 }

@@ -335,19 +335,26 @@ static void undo_add(struct probe *probe)
 }
 
 /* What its sites held is void: the memory they were in is gone. */
-static void let_sites_go(struct engine *engine, struct probe *probe, struct site *site)
+static void let_site_go(struct probe *probe, struct site *site)
 {
-	if (probe->held)
-		site_release(engine->sites, site);
+	site_release(probe->engine->sites, site);
 	remove_roles(site, probe);
 }
 
-int engine_add_again(struct engine *engine, struct probe *probe)
+void probe_unload(struct probe *probe)
 {
-	let_sites_go(engine, probe, probe->entry_site);
+	if (!probe->held)
+		return;
+	let_site_go(probe, probe->entry_site);
 	for (size_t i = 0; i < probe->code->scan.n_exits; i++)
-		let_sites_go(engine, probe, probe->exit_sites[i]);
+		let_site_go(probe, probe->exit_sites[i]);
 	probe->held = false;
+	probe->is_off = true; /* until engine_add_again() */
+}
+
+int engine_add_again(struct probe *probe)
+{
+	probe_unload(probe);
 	int r = bind_probe(probe);
 
 	probe->is_off = r < 0;

@@ -170,7 +170,7 @@ int engine_add_probe(struct engine *engine, const struct plan *plan, struct prob
  * The library of a probe, which was unloaded, is mapped at the same place again: in ops->modules, as engine_add_probe(), and errors as
  * there.  Not for one that is disarmed for good.
  */
-int engine_add_again(struct engine *engine, struct probe *probe);
+int engine_add_again(struct probe *probe);
 
 bool probe_is_unloaded(const struct probe *probe);
 void *probe_user(const struct probe *probe);

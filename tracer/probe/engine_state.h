@@ -219,6 +219,8 @@ int engine_reserve(struct engine *engine, uint64_t lo, uint64_t hi, size_t n);
 void engine_make_room(struct engine *engine);
 /** Make room near every module, if calls may have to be caught where they return to. */
 void engine_reserve_for_callers(struct engine *engine, const struct maps *maps);
+/** The module of its sites was unmapped: they are nothing to it any more. */
+void probe_unload(struct probe *probe);
 /** Open calls of the probe end as open. */
 void probe_disarm(struct engine *engine, struct probe *probe);
 /** A probe that could do harm: the owner is told why.  It may not be armed yet. */

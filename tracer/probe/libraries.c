@@ -72,6 +72,9 @@ static bool refresh(struct engine *engine, bool serve)
 	engine->libraries_hash = hash;
 	if (changed)
 		site_drop_unmapped(engine->sites, &maps);
+	for (size_t i = 0; changed && i < engine->probes.n; i++)
+		if (probe_is_unloaded(engine->probes.items[i]))
+			probe_unload(engine->probes.items[i]);
 	maps_free(&maps);
 	return changed;
 }
