@@ -119,7 +119,7 @@ bool blocked_mend(struct engine *engine, struct thread *thread, const struct use
 	KILL_POINT("mender-masked");
 	thread_set_regs(thread, &mender->way.call);
 	KILL_POINT("mender-sent");
-	thread_set_sigmask(thread, rcall_mask(mender->mask) | trap_bit);
+	thread_set_sigmask(thread, rcall_mask(mender->mask));
 	KILL_POINT("mender-waits");
 	engine->mender = thread;
 	engine->handler_reset = false;

@@ -6,9 +6,9 @@
  * happened, dying after it means that the call is made.  Nothing comes back but what the call does: the page is
  * there, the signal is caught; or the thread has left the image without that.
  *
- * Meanwhile signals wait, so that no handler runs on a stack that is none, and unwinds through it.  But not those that
- * instructions make: a hit with SIGTRAP blocked makes the kernel reset the process' handler.  The mask is set behind the registers:
- * the image sets it back.
+ * Meanwhile signals wait, so that no handler runs on a stack that is none, and unwinds through it; SIGTRAP, too, which a program may
+ * send: on this way there is no int3.  But not the faults of instructions.  The mask is set behind the registers: the image sets it
+ * back.
  *
  * A thread inside a system call that was stopped comes back to it by the kernel's restart rules, which regs_settle() plays through;
  * one in a restartable sequence leaves it as by the kernel (rseq.c).
@@ -86,7 +86,7 @@ static int check_filters(const struct thread *thread, const struct user_regs_str
 /* What an instruction may bring; all others wait. */
 uint64_t rcall_mask(uint64_t mask)
 {
-	static const int faults[] = { SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
 	uint64_t by_instructions = 0;
 
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
