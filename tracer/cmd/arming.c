@@ -169,6 +169,8 @@ int arming_load(struct session *session)
 	int r = module_set_new(session->pid, &session->options.modules, &session->modules);
 
 	if (!r) {
+		if (session_wants_stacks(session))
+			module_set_keep_files(session->modules);
 		session->n_searched = module_set_files(session->modules, &files);
 		r = bind_requests(session, all_files);
 	}

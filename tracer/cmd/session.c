@@ -58,6 +58,15 @@ void session_set_start(struct session *session)
 	session->start_wall_ns = clock_ns(CLOCK_REALTIME);
 }
 
+bool session_wants_stacks(const struct session *session)
+{
+	bool stacks = session->options.stack_frames > 0;
+
+	for (size_t i = 0; i < session->requests->n; i++)
+		stacks |= session->requests->items[i].stack > 0;
+	return stacks;
+}
+
 void session_lose(struct session *session, struct recorded *recorded, enum loss why)
 {
 	atomic_fetch_add_explicit(&recorded->lost[why], 1, memory_order_relaxed);

@@ -138,6 +138,8 @@ uint64_t session_now_ns(void);
 /** For what a probe was disarmed, in words. */
 void session_why_disarmed(const struct session *session, const struct recorded *recorded, char *text, size_t len);
 void session_set_start(struct session *session);
+/** Whether a request is for backtraces. */
+bool session_wants_stacks(const struct session *session);
 /** Signals are handled on the main thread. */
 void session_block_signals(void);
 /** Remember the message there is. */

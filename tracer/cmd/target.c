@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -228,6 +229,7 @@ int target_libvirt(pid_t *ret)
 struct module_set {
 	pid_t pid;
 	struct module_options options;
+	bool keeps_files;
 	pthread_mutex_t lock;
 	struct mapped_file **files;
 	size_t n, cap;
@@ -238,6 +240,8 @@ static void file_free(struct mapped_file *file)
 {
 	module_close(file->module);
 	module_close(file->retired);
+	if (file->fd >= 0)
+		close(file->fd);
 	free(file->path);
 	free(file);
 }
@@ -333,6 +337,7 @@ static int add_file(struct module_set *set, const struct mapping *m)
 	file->gone_ns = UINT64_MAX;
 	snprintf(file->open_path, sizeof(file->open_path), "/proc/%d/map_files/%lx-%lx", (int)set->pid,
 		 (unsigned long)m->lo, (unsigned long)m->hi);
+	file->fd = -1;
 	file->modified = modified(file);
 	set->files[set->n++] = file;
 	return 0;
@@ -358,6 +363,17 @@ static void mark_gone(struct module_set *set, const struct maps *maps)
 			continue;
 		file->gone = true;
 		file->gone_ns = now_ns();
+	}
+}
+
+/* Where that may not be, open_module() says why. */
+static void keep_files(struct module_set *set, size_t first)
+{
+	for (size_t i = first; i < set->n; i++) {
+		struct mapped_file *file = set->files[i];
+
+		if (file->executable && !file->gone && file->fd < 0)
+			file->fd = open(file->open_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	}
 }
 
@@ -389,9 +405,17 @@ int module_set_refresh(struct module_set *set)
 	}
 	int n_new = (int)(set->n - before);
 
+	if (set->keeps_files)
+		keep_files(set, before);
 	pthread_mutex_unlock(&set->lock);
 	maps_free(&maps);
 	return r < 0 ? err_set(r, "out of memory") : n_new;
+}
+
+void module_set_keep_files(struct module_set *set)
+{
+	set->keeps_files = true;
+	keep_files(set, 0);
 }
 
 bool module_set_is_mapped(struct module_set *set, const struct module *module)
@@ -442,8 +466,13 @@ static int open_module(struct module_set *set, struct mapped_file *file, const s
 		       struct module **ret)
 {
 	char path[4200];
-	int r = module_open(file->open_path, file->path, file->lo, file->offset, options, ret);
 	struct stat st;
+
+	if (file->fd >= 0) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+		return module_open(path, file->path, file->lo, file->offset, options, ret);
+	}
+	int r = module_open(file->open_path, file->path, file->lo, file->offset, options, ret);
 
 	if (r != -EPERM && r != -EACCES && r != -ENOENT)
 		return r;

@@ -69,6 +69,7 @@ struct mapped_file {
 	struct module *_Atomic module; /**< NULL until opened */
 	struct module *_Atomic retired; /**< opened before debuginfod was asked; may still be in use */
 	_Atomic int error;     /**< of opening it: not tried again */
+	int fd;                /**< the file itself, for when the process has ended; -1: it is not kept */
 	_Atomic bool searched_remote;  /**< debuginfod was asked too */
 };
 
@@ -76,6 +77,12 @@ struct module_set;
 
 int module_set_new(pid_t pid, const struct module_options *options, struct module_set **ret);
 void module_set_free(struct module_set *set);
+
+/**
+ * Keep what backtraces need: the files that code is mapped of are opened as soon as they are known, as the process may have ended when
+ * one is made.  Before other threads use the set.
+ */
+void module_set_keep_files(struct module_set *set);
 
 /** Whether a module of the set was still mapped when it was last refreshed. */
 bool module_set_is_mapped(struct module_set *set, const struct module *module);

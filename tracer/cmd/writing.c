@@ -390,11 +390,8 @@ void *writing_main(void *arg)
 
 static size_t feed_size(const struct session *session)
 {
-	bool stacks = session->options.stack_frames > 0;
-
-	for (size_t i = 0; i < session->requests->n; i++)
-		stacks |= session->requests->items[i].stack > 0;
-	size_t size = session->options.buffer ? session->options.buffer : stacks ? FEED_SIZE_STACKS : FEED_SIZE;
+	size_t usual = session_wants_stacks(session) ? FEED_SIZE_STACKS : FEED_SIZE;
+	size_t size = session->options.buffer ? session->options.buffer : usual;
 
 	/* Nothing that is asked for shall be too large for it. */
 	for (size_t i = 0; i < session->bindings.n; i++) {
