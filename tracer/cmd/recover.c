@@ -83,6 +83,14 @@ static bool is_whole(const struct rewrite_report *report)
 	       !report->has_no_info && !report->has_no_metadata;
 }
 
+/* That cannot be mended. */
+static void tell_never_recorded(const struct rewrite_report *report)
+{
+	if (report->never_recorded)
+		log_warn("%" PRIu64 " calls or returns were lost while it was recorded: 'virtrace report' tells why",
+			 report->never_recorded);
+}
+
 static void tell(const char *dir, const struct rewrite_report *report)
 {
 	char shown[NAME_SHOWN_MAX];
@@ -96,6 +104,7 @@ static void tell(const char *dir, const struct rewrite_report *report)
 	if (report->lost_bytes)
 		log_warn("lost: events of %" PRIu64 " bytes at the end of packets",
 			 report->lost_bytes);
+	tell_never_recorded(report);
 	if (report->found_events)
 		log_info("found: %" PRIu64 " events that were not counted yet",
 			 report->found_events);
@@ -144,6 +153,7 @@ static int recover_directory(const struct options *options, const char *from)
 
 	if (r == 0 && is_whole(&report)) {
 		log_info("the trace is whole: there is nothing to mend");
+		tell_never_recorded(&report);
 		r = directory_remove(other);
 	} else if (r == 0) {
 		r = options->in_place ? exchange(options->path, other) : 0;

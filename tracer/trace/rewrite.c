@@ -304,6 +304,8 @@ static int copy_packet(struct rewrite *rw, const struct packet_file *file)
 	free(bytes);
 	if (r < 0)
 		return r;
+	if (header.events_discarded > rw->report.never_recorded)
+		rw->report.never_recorded = header.events_discarded;
 	rw->discarded += rw->report.lost_bytes > lost_bytes;
 	header.events_discarded += rw->discarded;
 	header.timestamp_end = time > header.timestamp_end || rw->options->mends

@@ -28,6 +28,7 @@ struct rewrite_report {
 	uint64_t lost_packets;       /**< files that are no packets */
 	uint64_t lost_bytes;         /**< of packets, where an event was expected */
 	uint64_t found_events;       /**< behind the end that the header gave */
+	uint64_t never_recorded;     /**< calls, and returns of calls, that the trace itself counts as lost */
 	uint64_t hidden;             /**< values */
 	size_t hidden_captures;      /**< expressions of probes */
 	bool has_no_info, has_no_metadata; /**< missing or damaged, made anew */
