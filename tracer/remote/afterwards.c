@@ -12,11 +12,9 @@
  */
 #include "tracer/remote/afterwards.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <time.h>
 
@@ -33,20 +31,6 @@ static void sleep_us(long us)
 	struct timespec ts = { 0, us * 1000 };
 
 	nanosleep(&ts, NULL);
-}
-
-static void list_threads(struct proc *proc)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)proc->pid);
-	DIR *dir = opendir(path);
-
-	for (struct dirent *entry; dir && (entry = readdir(dir));)
-		if (atoi(entry->d_name) > 0)
-			proc_add_thread(proc, atoi(entry->d_name), THREAD_OWN);
-	if (dir)
-		closedir(dir);
 }
 
 static bool sleeps_in_call(const struct proc *proc, pid_t tid)
@@ -114,7 +98,7 @@ static bool nobody_has(struct proc *proc, int sig)
 {
 	struct thread *thread, *next;
 
-	list_threads(proc);
+	proc_list_threads(proc);
 	HASH_ITER(hh, proc->threads, thread, next)
 		if (!is_untraced(thread->tid))
 			return false;

@@ -6,10 +6,7 @@
  */
 #include "tracer/remote/foothold.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <time.h>
@@ -21,21 +18,6 @@
 #include "tracer/remote/thread.h"
 
 enum { TRIES = 50 }; /* pause_thread() waits for 20 ms each */
-
-/* Records only: nobody is traced by that. */
-static void list_threads(struct proc *proc)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)proc->pid);
-	DIR *dir = opendir(path);
-
-	for (struct dirent *entry; dir && (entry = readdir(dir));)
-		if (atoi(entry->d_name) > 0)
-			proc_add_thread(proc, atoi(entry->d_name), THREAD_OWN);
-	if (dir)
-		closedir(dir);
-}
 
 static void forget_all(struct proc *proc)
 {
@@ -72,7 +54,7 @@ int foothold_take(struct proc *proc, struct thread **ret)
 	struct candidate list[CANDIDATES_MAX];
 	int r = -ESRCH;
 
-	list_threads(proc);
+	proc_list_threads(proc);
 	size_t n = pause_candidates(proc, list);
 
 	for (size_t i = 0; i < n; i++) {

@@ -100,6 +100,20 @@ void proc_forget(struct proc *proc, struct thread *thread)
 	free(thread);
 }
 
+void proc_list_threads(struct proc *proc)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)proc->pid);
+	DIR *dir = opendir(path);
+
+	for (struct dirent *entry; dir && (entry = readdir(dir));)
+		if (atoi(entry->d_name) > 0)
+			proc_add_thread(proc, atoi(entry->d_name), THREAD_OWN);
+	if (dir)
+		closedir(dir);
+}
+
 size_t proc_count(const struct proc *proc)
 {
 	return HASH_COUNT(proc->threads);

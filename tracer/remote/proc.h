@@ -77,6 +77,8 @@ void proc_close(struct proc *proc);
 struct thread *proc_thread(struct proc *proc, pid_t tid);
 /** Find or make the record of a task; NULL without memory. */
 struct thread *proc_add_thread(struct proc *proc, pid_t tid, enum thread_kind kind);
+/** Make those of all threads there are: nobody is traced by that. */
+void proc_list_threads(struct proc *proc);
 void proc_forget(struct proc *proc, struct thread *thread);
 size_t proc_count(const struct proc *proc);
 
