@@ -298,7 +298,7 @@ static void as_text(void **state)
 			    "       1  h n: 3 -> 7   first #3 #3\n"
 			    "\n"
 			    "# 2 pairs of calls compared, 1 differ, the first: #2 #2 g\n"
-			    "#   virtrace diff old\\033 '#2' new '#2'\n"
+			    "#   virtrace diff $'old\\033' '#2' new '#2'\n"
 			    "# only in old\\033: 1 calls, the first: #4 f\n");
 	assert_true(differ);
 	finish();
