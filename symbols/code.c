@@ -71,7 +71,7 @@ static int dwarf_number(ZydisRegister reg)
 					   DWARF_RSI, DWARF_RDI, DWARF_R8,  DWARF_R9,  DWARF_R10, DWARF_R11,
 					   DWARF_R12, DWARF_R13, DWARF_R14, DWARF_R15 };
 	ZydisRegister whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
-	int id = ZydisRegisterGetId(whole);
+	ZyanI8 id = ZydisRegisterGetId(whole);
 
 	if (ZydisRegisterGetClass(whole) == ZYDIS_REGCLASS_GPR64)
 		return id >= 0 && id < 16 ? general[id] : -1;

@@ -191,7 +191,10 @@ static void set_place(struct search *search, const char *file)
 	const char *slash = strrchr(file, '/');
 
 	search->base = slash ? slash + 1 : file;
-	snprintf(search->dir, sizeof(search->dir), "%.*s", slash > file ? (int)(slash - file) : 1, slash ? file : ".");
+	if (!slash)
+		strcpy(search->dir, ".");
+	else
+		snprintf(search->dir, sizeof(search->dir), "%.*s", slash > file ? (int)(slash - file) : 1, file);
 	if (search->is_alt || search->link != search->own_link)
 		return;
 	snprintf(search->own_link, sizeof(search->own_link), "%.*s.debug", NAME_MAX - 6, search->base);

@@ -325,9 +325,7 @@ Dwarf *module_dwarf(struct module *module, Dwarf_Addr *bias)
 		module->dwarf = dwfl_module_getdwarf(module->dwfl_module, &module->dwarf_bias);
 		if (!module->dwarf)
 			log_debug("symbols", "%s: %s", module->path, dwfl_errmsg(-1));
-		else if (!has_units(module->dwarf))
-			module->dwarf = NULL;
-		else if (outside_settle(module, module->dwarf, module->has_alt) < 0)
+		else if (!has_units(module->dwarf) || outside_settle(module, module->dwarf, module->has_alt) < 0)
 			module->dwarf = NULL;
 	}
 	module->searched = true;

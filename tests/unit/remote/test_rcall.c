@@ -143,7 +143,7 @@ static uint64_t free_address(struct proc *proc)
 	struct maps maps;
 
 	assert_int_equal(proc_maps(proc, &maps), 0);
-	uint64_t addr = maps.items[0].lo - (16 << 20);
+	uint64_t addr = maps.items[0].lo - (1 << 20);
 
 	maps_free(&maps);
 	return addr;
