@@ -285,7 +285,7 @@ tell call
 stop_record
 succeeds "record --live: and the last one" next_call
 succeeds "record --live: it ends with the recording" timeout 30 cat <&5
-matches "record --live: what it says is not among the calls" "2 calls, lost 0" said.txt
+matches "record --live: what it says is not among the calls" "2 calls, 0 lost" said.txt
 exec 5<&-
 kill -KILL "$victim"
 wait "$victim" 2>/dev/null || true
