@@ -63,9 +63,9 @@ static void write_trace(const char *dir, bool closed)
 	struct event_context context = at(1000);
 
 	b.len = 0;
-	put_int(&b, 8000, 2);
-	memset(b.data + 2, 0x55, 64000);
-	assert_int_equal(trace_entry(w, fill, &context, b.data, 64002, NULL, 0, 0), 0);
+	put_int(&b, 7744, 2);
+	memset(b.data + 2, 0x55, 61952);
+	assert_int_equal(trace_entry(w, fill, &context, b.data, 61954, NULL, 0, 0), 0);
 	assert_int_equal(trace_thread(w, 1001, 1, "secret-thread"), 0);
 	for (unsigned i = 0; i < N_LAST; i++) {
 		/* The first one has no room in the packet before. */
