@@ -173,6 +173,7 @@ int arming_load(struct session *session)
 			module_set_keep_files(session->modules);
 		session->n_searched = module_set_files(session->modules, &files);
 		r = bind_requests(session, all_files);
+		module_set_settle(session->modules, 0, session->n_searched);
 	}
 	if (!r) /* a library may be gone by now */
 		r = module_set_refresh(session->modules);
@@ -187,6 +188,7 @@ void arming_search(struct session *session)
 	size_t n = module_set_files(session->modules, &files), first = session->bindings.n;
 	int r = bind_requests(session, (struct file_range){ session->n_searched, n });
 
+	module_set_settle(session->modules, session->n_searched, n);
 	session->n_searched = n;
 	if (r < 0)
 		log_warn("a library was loaded, but: %s", err_text());
@@ -259,6 +261,7 @@ static int try_to_add(struct session *session, struct binding *binding)
 	if (r == -ENOENT) {
 		log_info("waiting for %s: its library was just unloaded", function->name);
 		session->n_pending++;
+		module_set_unsettle(session->modules, function->module);
 		return module_set_refresh(session->modules);
 	}
 	return r < 0 ? err_context(r, "cannot trace %s", function->name) : 0;

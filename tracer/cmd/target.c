@@ -301,13 +301,26 @@ static struct timespec modified(const struct mapped_file *file)
 	return stat(file->open_path, &st) == 0 ? st.st_mtim : (struct timespec){ 0 };
 }
 
+/* Whether another file was where this one is to be again: then what an address meant depends on the time (module_set_at()). */
+static bool has_had_successor(const struct module_set *set, const struct mapped_file *file)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct mapped_file *other = set->files[i];
+
+		if (other != file && other->gone_ns > file->gone_ns && other->lo < file->hi && other->hi > file->lo)
+			return true;
+	}
+	return false;
+}
+
 /* A file that was unmapped, and is mapped again at the same place. */
 static struct mapped_file *find_gone(struct module_set *set, const struct mapping *m)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		struct mapped_file *file = set->files[i];
 
-		if (!file->gone || !is_same_file(file, m) || m->lo != file->lo || m->offset != file->offset || file->deleted != m->deleted)
+		if (!file->gone || !file->settled || !is_same_file(file, m) || m->lo != file->lo || m->offset != file->offset ||
+		    file->deleted != m->deleted || has_had_successor(set, file))
 			continue;
 		struct timespec now = modified(file);
 
@@ -418,15 +431,39 @@ void module_set_keep_files(struct module_set *set)
 	keep_files(set, 0);
 }
 
-bool module_set_is_mapped(struct module_set *set, const struct module *module)
+void module_set_settle(struct module_set *set, size_t first, size_t end)
+{
+	struct mapped_file *const *files;
+	size_t n = module_set_files(set, &files);
+
+	for (size_t i = first; i < end && i < n; i++)
+		files[i]->settled = !files[i]->gone && !files[i]->error;
+}
+
+static struct mapped_file *file_of(struct module_set *set, const struct module *module)
 {
 	struct mapped_file *const *files;
 	size_t n = module_set_files(set, &files);
 
 	for (size_t i = 0; i < n; i++)
 		if (files[i]->module == module || files[i]->retired == module)
-			return !files[i]->gone;
-	return false;
+			return files[i];
+	return NULL;
+}
+
+void module_set_unsettle(struct module_set *set, const struct module *module)
+{
+	struct mapped_file *file = file_of(set, module);
+
+	if (file)
+		file->settled = false;
+}
+
+bool module_set_is_mapped(struct module_set *set, const struct module *module)
+{
+	const struct mapped_file *file = file_of(set, module);
+
+	return file && !file->gone;
 }
 
 int module_set_new(pid_t pid, const struct module_options *options, struct module_set **ret)

@@ -64,6 +64,7 @@ struct mapped_file {
 	struct timespec modified; /**< zeros: not known */
 	_Atomic bool executable; /**< has code mapped */
 	_Atomic bool gone;       /**< unmapped since */
+	_Atomic bool settled;    /**< module_set_settle() */
 	uint64_t gone_ns;  /**< CLOCK_MONOTONIC when that was found; UINT64_MAX before */
 	char open_path[64];    /**< /proc/PID/map_files/LO-HI */
 	struct module *_Atomic module; /**< NULL until opened */
@@ -84,12 +85,19 @@ void module_set_free(struct module_set *set);
  */
 void module_set_keep_files(struct module_set *set);
 
+/**
+ * What the files from `first` up to `end` hold has been looked at, as far as they could be opened and are still mapped: when one comes
+ * back to where it was it need not be looked at again.  Unsettled: something in it was not done, so it must.
+ */
+void module_set_settle(struct module_set *set, size_t first, size_t end);
+void module_set_unsettle(struct module_set *set, const struct module *module);
+
 /** Whether a module of the set was still mapped when it was last refreshed. */
 bool module_set_is_mapped(struct module_set *set, const struct module *module);
 
 /**
- * Read the maps again, after dlopen, dlclose or exec; returns how many new files there are.  One that is mapped again where it was, and was
- * not changed, is the old one.
+ * Read the maps again, after dlopen, dlclose or exec; returns how many new files there are.  One that is settled,
+ * is mapped again where it was, and was not changed, is the old one.
  */
 int module_set_refresh(struct module_set *set);
 /** All there were up to now; the array and the files stay as long as the set. */
