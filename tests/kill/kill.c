@@ -51,7 +51,7 @@ static const struct place leaving[] = {
 	{ "thread-detached", 6 }, { "handler-leaves", 1 }, { "detach-done", 1 }, { "journal-removed", 1 },
 };
 static const struct place loading[] = {
-	{ "dlopen-moved", 4 }, { "dlopen-held", 4 }, { "dlopen-armed", 4 }, { "site-armed", 8 }, { "site-noted", 8 },
+	{ "dlopen-moved", 4 }, { "dlopen-held", 4 }, { "dlopen-armed", 4 }, { "site-armed", 8 }, { "site-noted", 4 },
 };
 
 static const char *const hot_probes[] = {
@@ -220,10 +220,12 @@ static void though_blocked(void **state)
 	static const char *const args[] = { "0", "b", NULL };
 
 	(void)state;
-	for (size_t i = 0; i < 4 * times("VIRTRACE_KILLS", 1); i++) {
+	enum { N = sizeof(places) / sizeof(places[0]) };
+
+	for (size_t i = 0; i < N * times("VIRTRACE_KILLS", 1); i++) {
 		struct victim victim = victim_start("load", args, 0);
 
-		kill_at(&victim, &places[i % 4], hot_probes);
+		kill_at(&victim, &places[i % N], hot_probes);
 		finish_well(&victim, hot_probes);
 	}
 }
@@ -571,6 +573,7 @@ int main(void)
 
 	snprintf(trace, sizeof(trace), "/tmp/virtrace-kill-%d", (int)getpid());
 	srandom((unsigned)getpid());
+	setvbuf(stdout, NULL, _IOLBF, 0); /* which test it was, should one hang */
 	cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));
 	return has_places ? cmocka_run_group_tests(places, NULL, NULL) : cmocka_run_group_tests(moments, NULL, NULL);
 }
