@@ -144,14 +144,16 @@ static int check_bound(struct session *session)
 	return resolve_check_filter(&session->bindings, &session->options.resolve);
 }
 
-/* One that cannot be traced is left without its code. */
+/* One that cannot be traced, and one that is traced already, is left without its code. */
 static int read_code(struct session *session, size_t first)
 {
-	int r = 0;
+	int r = resolve_mark_doubles(&session->bindings, first);
 
 	for (size_t i = first; i < session->bindings.n && r == 0; i++) {
 		struct binding *binding = &session->bindings.items[i];
 
+		if (binding->is_double)
+			continue;
 		r = probe_code_read(binding->function, &binding->code);
 		if (r == -ENOTSUP) {
 			log_warn("%s cannot be traced: %s", binding->function->name, err_text());

@@ -180,17 +180,19 @@ static void print_modules(struct doctor *doctor)
 }
 
 /* What tracing them would take. */
-static void print_need(struct doctor *doctor, const struct binding_list *bindings)
+static void print_need(struct doctor *doctor, struct binding_list *bindings)
 {
 	const struct probe_code **codes = calloc(bindings->n + 1, sizeof(*codes));
 	struct headroom headroom;
 	size_t n = 0;
 	char need[32], left[32];
 
+	if (resolve_mark_doubles(bindings, 0) < 0)
+		log_warn("%s", err_text());
 	for (size_t i = 0; codes && i < bindings->n; i++) {
 		struct probe_code *code;
 
-		if (probe_code_read(bindings->items[i].function, &code) == 0)
+		if (!bindings->items[i].is_double && probe_code_read(bindings->items[i].function, &code) == 0)
 			codes[n++] = code;
 	}
 	headroom_read(doctor->pid, &headroom);

@@ -263,6 +263,57 @@ int resolve_request(struct module_set *set, struct file_range range, const struc
 	return r < 0 ? r : (int)(list->n - before);
 }
 
+/* The lower the sooner. */
+static int rank(const struct request *request)
+{
+	return request->lenient ? 1 : strpbrk(request->pattern, "*?[") ? 2 : 0;
+}
+
+static int compare_codes(const void *a, const void *b)
+{
+	const struct binding *x = *(struct binding *const *)a, *y = *(struct binding *const *)b;
+	uint64_t entry[2] = { x->function->entry, y->function->entry };
+
+	if (entry[0] != entry[1])
+		return entry[0] < entry[1] ? -1 : 1;
+	if (rank(x->request) != rank(y->request))
+		return rank(x->request) - rank(y->request);
+	return x < y ? -1 : x > y;
+}
+
+/* `one` is recorded, `other` is not. */
+static void warn_double(const struct binding *one, const struct binding *other)
+{
+	if (rank(other->request) != 0 || rank(one->request) != 0)
+		return;
+	if (!strcmp(one->function->name, other->function->name))
+		log_warn("%s is named twice: only what the first -e says of it is recorded", one->function->name);
+	else
+		log_warn("%s is the same code as %s, and is recorded under that name", other->function->name, one->function->name);
+}
+
+int resolve_mark_doubles(struct binding_list *list, size_t first)
+{
+	size_t n = list->n - first, kept = 0;
+	struct binding **sorted = calloc(n + 1, sizeof(struct binding *));
+
+	if (!sorted)
+		return err_set(-ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &list->items[first + i];
+	qsort(sorted, n, sizeof(struct binding *), compare_codes);
+	for (size_t i = 1; i < n; i++) {
+		if (sorted[i]->function->entry != sorted[kept]->function->entry) {
+			kept = i;
+			continue;
+		}
+		sorted[i]->is_double = true;
+		warn_double(sorted[kept], sorted[i]);
+	}
+	free(sorted);
+	return 0;
+}
+
 bool resolve_may_come(struct module_set *set, const struct request *request)
 {
 	struct mapped_file *const *files;

@@ -23,6 +23,7 @@ struct binding {
 	struct function *function;
 	const struct plan *plan;
 	struct probe_code *code; /**< NULL: the one who binds reads it (arming.c) */
+	bool is_double;   /**< another one is for the same code: resolve_mark_doubles() */
 	bool nested_only; /**< the common filter means nothing in it: record it only inside calls that passed it */
 };
 
@@ -51,6 +52,13 @@ static const struct file_range all_files = { 0, SIZE_MAX };
  */
 int resolve_request(struct module_set *set, struct file_range range, const struct request *request,
 		    const struct resolve_options *options, struct binding_list *list);
+
+/**
+ * A function that several requests mean is recorded once, or it would be its own callee: of those from the `first` on, one each is left
+ * that is no double.  A function's name goes before a preset's, that before a pattern's, and then what came first; two names
+ * are warned of.  -ENOMEM.
+ */
+int resolve_mark_doubles(struct binding_list *list, size_t first);
 
 /** Whether a request could still be met by a module that is not loaded now: it names one that is not mapped. */
 bool resolve_may_come(struct module_set *set, const struct request *request);
