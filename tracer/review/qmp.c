@@ -11,7 +11,11 @@
  * A request WAITS under the key (monitor, id) from the entry of the call that sent it to that call's end. A reply goes
  * to the one that waits under its key. libvirt sends one request at a time to a monitor, so where a reply was cut
  * before its id it goes to the one that waits for this monitor. If several wait under one key (the monitor was not
- * captured, or the trace is made up) the reply goes to none of them: a wrong join is worse than none.
+ * captured, or the trace is made up) the reply goes to none of them: a wrong join is worse than none.  A request that was cut
+ * before its id is the one that the monitor's next reply is to.
+ *
+ * Who sends and does not wait has ended when the reply comes.  The last requests are remembered under their keys, so it is named
+ * all the same, and under their ids alone, to tell a reply whose request is not in the trace from one that only lacks its monitor.
  */
 #include "tracer/review/qmp.h"
 
@@ -29,6 +33,7 @@ enum {
 	NAME_MAX = 128,          /* of a command */
 	LINES_MAX = 1000,        /* messages in one text */
 	WAITING_SEARCHED = 1000, /* for who waits for a reply without an id */
+	SENT_MAX = 4096,         /* keys of requests that are remembered */
 };
 
 enum head_kind { HEAD_NONE, HEAD_REQUEST, HEAD_REPLY, HEAD_ERROR, HEAD_EVENT };
@@ -48,8 +53,17 @@ struct waiting {
 	UT_hash_handle hh;
 };
 
+/* A request that was sent and not answered yet; the same key again, and nobody knows whose reply comes. */
+struct sent {
+	char key[ID_MAX + 32], name[NAME_MAX];
+	uint64_t call;
+	unsigned n;
+	UT_hash_handle hh;
+};
+
 struct qmp_joiner {
 	struct waiting *waiting;
+	struct sent *sent; /* in the order of their first requests */
 };
 
 /* The scan. */
@@ -192,7 +206,7 @@ static int set_message(struct qmp_message *message, const struct call *call, con
 	return 0;
 }
 
-/* Who waits. */
+/* Requests that were sent. */
 
 static void make_key(char key[static ID_MAX + 32], const struct call *call, const char *id)
 {
@@ -200,6 +214,61 @@ static void make_key(char key[static ID_MAX + 32], const struct call *call, cons
 
 	snprintf(key, ID_MAX + 32, "%llx %s", mon ? (unsigned long long)mon->addr : 0, id);
 }
+
+static struct sent *find_sent(struct qmp_joiner *joiner, const char *key)
+{
+	struct sent *sent;
+
+	HASH_FIND_STR(joiner->sent, key, sent);
+	return sent;
+}
+
+static void forget_sent(struct qmp_joiner *joiner, struct sent *sent)
+{
+	if (!sent)
+		return;
+	HASH_DEL(joiner->sent, sent);
+	free(sent);
+}
+
+static int note_sent(struct qmp_joiner *joiner, const char *key, const struct head *head, uint64_t call)
+{
+	struct sent *sent = find_sent(joiner, key);
+
+	if (!sent) {
+		if (HASH_COUNT(joiner->sent) >= SENT_MAX)
+			forget_sent(joiner, joiner->sent);
+		sent = calloc(1, sizeof(*sent));
+		if (!sent)
+			return -ENOMEM;
+		snprintf(sent->key, sizeof(sent->key), "%s", key);
+		HASH_ADD_STR(joiner->sent, key, sent);
+		if (!hash_added(sent)) {
+			free(sent);
+			return -ENOMEM;
+		}
+	}
+	snprintf(sent->name, sizeof(sent->name), "%s", head->name);
+	sent->call = call;
+	sent->n++;
+	return 0;
+}
+
+/* Under its key, and under its id alone: no key begins as that does. */
+static int remember(struct qmp_joiner *joiner, const struct call *call, const struct head *head)
+{
+	char key[ID_MAX + 32];
+
+	if (!head->id[0])
+		return 0;
+	make_key(key, call, head->id);
+	int r = note_sent(joiner, key, head, call->id);
+
+	snprintf(key, sizeof(key), "any %s", head->id);
+	return r < 0 ? r : note_sent(joiner, key, head, call->id);
+}
+
+/* Who waits. */
 
 static struct waiting *find_waiting(struct qmp_joiner *joiner, const struct call *call, const char *id)
 {
@@ -272,14 +341,57 @@ static struct waiting *only_waiting(struct qmp_joiner *joiner, const struct call
 	return found;
 }
 
+static bool is_cut_before_its_id(const struct qmp_exchange *exchange)
+{
+	return exchange->request.is_cut && !exchange->id[0];
+}
+
 /* Whose reply this is; NULL if nobody's, or it cannot be told. */
 static struct qmp_exchange *find_sender(struct qmp_joiner *joiner, const struct call *call, const struct head *head,
 					bool is_cut)
 {
-	struct waiting *waiting = !head->id[0] && is_cut ? only_waiting(joiner, call)
-							  : find_waiting(joiner, call, head->id);
+	struct waiting *exact = head->id[0] ? find_waiting(joiner, call, head->id) : NULL;
+	struct waiting *waiting = exact || (!head->id[0] && !is_cut) ? exact : only_waiting(joiner, call);
 
-	return waiting && waiting->n == 1 ? waiting->first : NULL;
+	if (!waiting || waiting->n != 1)
+		return NULL;
+	return waiting == exact || !head->id[0] || is_cut_before_its_id(waiting->first) ? waiting->first : NULL;
+}
+
+/* A reply that nobody waits for: who sent the request, or why that is not known. */
+static struct qmp_exchange *exchange_alone(struct qmp_joiner *joiner, const struct call *call, struct head head)
+{
+	const struct value_node *mon = call_capture(call->entry, "mon");
+	char key[ID_MAX + 32], any[ID_MAX + 32], none[ID_MAX + 32];
+
+	make_key(key, call, head.id);
+	snprintf(any, sizeof(any), "any %s", head.id);
+	snprintf(none, sizeof(none), "0 %s", head.id);
+	struct sent *sent = head.id[0] ? find_sent(joiner, key) : NULL, *other = head.id[0] ? find_sent(joiner, any) : NULL;
+	bool is_known = sent && sent->n == 1;
+
+	if (is_known)
+		snprintf(head.name, sizeof(head.name), "%s", sent->name);
+	struct qmp_exchange *exchange = exchange_new(&head);
+
+	if (exchange && is_known)
+		exchange->request.call = sent->call;
+	else if (exchange)
+		exchange->is_unclear = sent || (other && (!mon || find_sent(joiner, none)));
+	return exchange;
+}
+
+static void was_answered(struct qmp_joiner *joiner, const struct call *call, const char *id)
+{
+	char key[ID_MAX + 32];
+
+	make_key(key, call, id);
+	forget_sent(joiner, find_sent(joiner, key));
+	snprintf(key, sizeof(key), "any %s", id);
+	struct sent *any = find_sent(joiner, key);
+
+	if (any && !--any->n)
+		forget_sent(joiner, any);
 }
 
 /* Messages of a call. */
@@ -292,6 +404,8 @@ static int on_request(struct qmp_joiner *joiner, const struct call *call, const 
 
 	if (!r)
 		r = wait_for_reply(joiner, call, exchange);
+	if (!r)
+		r = remember(joiner, call, head);
 	if (r < 0)
 		qmp_release(exchange);
 	else
@@ -307,7 +421,7 @@ static int on_received(struct qmp_joiner *joiner, const struct call *call, const
 	if (exchange)
 		exchange->holds++;
 	else
-		exchange = exchange_new(head);
+		exchange = head->kind == HEAD_EVENT ? exchange_new(head) : exchange_alone(joiner, call, *head);
 	int r = exchange ? set_message(&exchange->reply, call, text, len, is_cut) : -ENOMEM;
 
 	if (r < 0) {
@@ -315,6 +429,8 @@ static int on_received(struct qmp_joiner *joiner, const struct call *call, const
 		return r;
 	}
 	exchange->is_error = head->kind == HEAD_ERROR;
+	if (exchange->request.call)
+		was_answered(joiner, call, exchange->id);
 	qmp_ended(joiner, exchange);
 	*ret = exchange;
 	return 0;
@@ -413,5 +529,7 @@ void qmp_joiner_free(struct qmp_joiner *joiner)
 		HASH_DEL(joiner->waiting, waiting);
 		free(waiting);
 	}
+	while (joiner->sent)
+		forget_sent(joiner, joiner->sent);
 	free(joiner);
 }

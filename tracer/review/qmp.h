@@ -31,7 +31,8 @@ struct qmp_exchange {
 	const char *name; /**< command or event; "" if the request is not in the trace */
 	const char *id;   /**< "" if it has none, or it was cut away */
 	bool is_event, is_error;
-	struct qmp_message request, reply; /**< an event is a `reply` */
+	bool is_unclear;  /**< there are requests with this id, but not which of them it is the reply to */
+	struct qmp_message request, reply; /**< an event is a `reply`; a request whose call had ended has no text here, only its call */
 
 	/* For qmp.c. */
 	unsigned holds;

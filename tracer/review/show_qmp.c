@@ -49,11 +49,12 @@ static void put_received(struct show *show, const struct qmp_exchange *qmp)
 {
 	if (qmp->is_event) {
 		put_name(show, "QMP event ", qmp->name);
-	} else if (qmp->request.text) {
+	} else if (qmp->request.call) {
 		put_name(show, "QMP reply to ", qmp->name);
 		page_putf(&show->page, COLOUR_NONE, " of #%" PRIu64, qmp->request.call);
 	} else {
-		put_name(show, "QMP reply to a request that is not in the trace", qmp->id[0] ? ": " : "");
+		put_name(show, qmp->is_unclear ? "QMP reply, it cannot be told to which request" : "QMP reply to a request that is not in the trace",
+			 qmp->id[0] ? ": " : "");
 		put_name(show, "", qmp->id);
 	}
 	put_size(show, ", ", &qmp->reply);

@@ -28,7 +28,9 @@ static const char *joined(const struct scripted *events, size_t n)
 				continue;
 			fprintf(out, "%s#%lu %s", ftell(out) ? ", " : "", (unsigned long)call->id,
 				qmp_is_sender(qmp, call) ? "sent" : qmp->is_event ? "event" : "got");
-			fprintf(out, " %s", qmp->name);
+			fprintf(out, " %s%s", qmp->name, qmp->is_unclear ? "?" : "");
+			if (qmp->request.call && !qmp->request.text)
+				fprintf(out, " of #%lu", (unsigned long)qmp->request.call);
 			if (qmp->reply.text && qmp->request.text)
 				fprintf(out, "%s %s #%lu>#%lu %lu", qmp->is_error ? " error" : "", qmp->id,
 					(unsigned long)qmp->request.call, (unsigned long)qmp->reply.call,
@@ -84,8 +86,8 @@ static void what_cannot_be_told_is_not_joined(void **state)
 				   { 'R', 3, 0, 0, 20, 103, .text = NULL },
 				   { 'R', 1, 0, 0, 10, 104, .text = NULL },
 				   { 'R', 2, 0, 0, 11, 105, .text = NULL }),
-			    "#1 sent query-x, #2 sent query-x, #3 got ");
-	/* another id; another monitor; nobody waits any more */
+			    "#1 sent query-x, #2 sent query-x, #3 got ?");
+	/* another id; another monitor; who asked has ended, and is named */
 	assert_string_equal(JOINED({ 'E', 1, 0, 0, 10, 100, 0x71, .text = ASK("1") },
 				   { 'E', 2, 0, 0, 20, 101, 0x71, .text = ANSWER("2") },
 				   { 'R', 2, 0, 0, 20, 102, .text = NULL },
@@ -94,7 +96,29 @@ static void what_cannot_be_told_is_not_joined(void **state)
 				   { 'R', 1, 0, 0, 10, 105, .text = NULL },
 				   { 'E', 4, 0, 0, 20, 106, 0x71, .text = ANSWER("1") },
 				   { 'R', 4, 0, 0, 20, 107, .text = NULL }),
-			    "#1 sent query-x, #2 got , #3 got , #4 got ");
+			    "#1 sent query-x, #2 got , #3 got , #4 got query-x of #1");
+	/* the monitor of one of both is not recorded */
+	assert_string_equal(JOINED({ 'E', 1, 0, 0, 10, 100, 0x71, .text = ASK("1") },
+				   { 'E', 2, 0, 0, 20, 101, 0, .text = ANSWER("1") },
+				   { 'R', 2, 0, 0, 20, 102, .text = NULL },
+				   { 'E', 3, 0, 0, 20, 103, 0, .text = ANSWER("2") },
+				   { 'R', 3, 0, 0, 20, 104, .text = NULL },
+				   { 'R', 1, 0, 0, 10, 105, .text = NULL }),
+			    "#1 sent query-x, #2 got ?, #3 got ");
+	/* who asked has ended, and was answered; ended, and asked twice */
+	assert_string_equal(JOINED({ 'E', 1, 0, 0, 10, 100, 0x71, .text = ASK("1") },
+				   { 'R', 1, 0, 0, 10, 101, .text = NULL },
+				   { 'E', 2, 0, 0, 20, 102, 0x71, .text = ANSWER("1") },
+				   { 'R', 2, 0, 0, 20, 103, .text = NULL },
+				   { 'E', 3, 0, 0, 20, 104, 0x71, .text = ANSWER("1") },
+				   { 'R', 3, 0, 0, 20, 105, .text = NULL },
+				   { 'E', 4, 0, 0, 10, 106, 0x71, .text = ASK("2") },
+				   { 'R', 4, 0, 0, 10, 107, .text = NULL },
+				   { 'E', 5, 0, 0, 10, 108, 0x71, .text = ASK("2") },
+				   { 'R', 5, 0, 0, 10, 109, .text = NULL },
+				   { 'E', 6, 0, 0, 20, 110, 0x71, .text = ANSWER("2") },
+				   { 'R', 6, 0, 0, 20, 111, .text = NULL }),
+			    "#1 sent query-x, #2 got query-x of #1, #3 got , #4 sent query-x, #5 sent query-x, #6 got ?");
 	/* a second reply to the same request */
 	assert_string_equal(JOINED({ 'E', 1, 0, 0, 10, 100, 0x71, .text = ASK("1") },
 				   { 'E', 2, 0, 0, 20, 101, 0x71, .text = ANSWER("1") },
@@ -115,6 +139,14 @@ static void a_cut_reply_goes_to_who_waits_for_the_monitor(void **state)
 				   { 'R', 1, 0, 0, 10, 104, .text = NULL },
 				   { 'R', 2, 0, 0, 11, 105, .text = NULL }),
 			    "#1 sent query-x, #2 sent query-x 2 #2>#3 1, #3 got query-x 2 #2>#3 1");
+	/* so does the next reply where the request was cut before its id */
+	assert_string_equal(JOINED({ 'E', 1, 0, 0, 10, 100, 0x71, .text = "{\"execute\":\"query-x\",\"arguments\":{\"a\"", .is_cut = true },
+				   { 'E', 2, 0, 0, 20, 101, 0x72, .text = ANSWER("1") },
+				   { 'R', 2, 0, 0, 20, 102, .text = NULL },
+				   { 'E', 3, 0, 0, 20, 103, 0x71, .text = ANSWER("1") },
+				   { 'R', 3, 0, 0, 20, 104, .text = NULL },
+				   { 'R', 1, 0, 0, 10, 105, .text = NULL }),
+			    "#1 sent query-x  #1>#3 3, #2 got , #3 got query-x  #1>#3 3");
 }
 
 static void errors_events_and_other_texts(void **state)

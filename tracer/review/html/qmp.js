@@ -36,7 +36,7 @@ function exchangeTitle({ name, request, reply, isEvent, isError }) {
 	if (isEvent)
 		return `QMP event ${name}`;
 	if (!request)
-		return 'QMP reply to a request that is not in the trace';
+		return name ? `QMP reply to ${name}` : 'QMP reply without its request';
 	return `QMP ${name} → ${reply ? `${isError ? 'error, ' : ''}${messageSize(reply)}, ${formatDuration(reply.start - request.start)}`
 		: 'no reply in the trace'}`;
 }
