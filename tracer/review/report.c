@@ -311,7 +311,10 @@ static void put_row(struct show *show, const struct function_stats *f, unsigned 
 	struct page *page = &show->page;
 
 	page_putf(page, COLOUR_NONE, "%7" PRIu64 " ", f->calls);
-	page_putf(page, f->errors ? COLOUR_BAD : COLOUR_NONE, "%6" PRIu64, f->errors);
+	if (f->judged)
+		page_putf(page, f->errors ? COLOUR_BAD : COLOUR_NONE, "%6" PRIu64, f->errors);
+	else
+		page_put(page, COLOUR_NONE, "     -");
 	put_time(show, f->total_ns, f->timed);
 	put_time(show, f->timed ? f->total_ns / f->timed : 0, f->timed);
 	put_time(show, f->p50_ns, f->timed);

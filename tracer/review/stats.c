@@ -25,22 +25,30 @@ struct stats {
 	size_t n_listed;
 };
 
-bool call_failed(const struct call *call)
+static bool is_of_libvirt(const struct trace_probe *probe)
+{
+	static const char *const names[] = { "libvirt", "virtqemud" };
+	const char *slash = strrchr(probe->module, '/'), *name = slash ? slash + 1 : probe->module;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strncmp(name, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
+enum verdict call_verdict(const struct call *call)
 {
 	const struct value_node *v = call_capture(call->ret, "$ret");
+	bool is_number = v && (v->schema->kind == SCHEMA_INT || v->schema->kind == SCHEMA_ENUM) && v->schema->is_signed;
 
-	if (!v)
-		return false;
-	switch (v->schema->kind) {
-	case SCHEMA_INT:
-	case SCHEMA_ENUM:
-		return v->schema->is_signed && (int64_t)v->u < 0;
-	case SCHEMA_PTR:
-	case SCHEMA_STRING:
-		return !v->addr;
-	default:
-		return false;
-	}
+	if (!is_number || v->status != STATUS_OK || !is_of_libvirt(call->probe))
+		return CALL_NOT_JUDGED;
+	return (int64_t)v->u < 0 ? CALL_FAILED : CALL_SUCCEEDED;
+}
+
+bool call_failed(const struct call *call)
+{
+	return call_verdict(call) == CALL_FAILED;
 }
 
 struct stats *stats_new(size_t n_probes)
@@ -115,7 +123,10 @@ int stats_add(struct stats *stats, const struct call *call, const struct call *c
 	note_caller(tally, find_tally(stats, caller));
 	tally->stats.probe = call->probe;
 	tally->stats.calls++;
-	if (call_failed(call))
+	enum verdict verdict = call_verdict(call);
+
+	tally->stats.judged += verdict != CALL_NOT_JUDGED;
+	if (verdict == CALL_FAILED)
 		note_failure(&tally->stats, call);
 	if (call->outcome != OUTCOME_RETURNED)
 		return 0;

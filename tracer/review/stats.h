@@ -17,6 +17,7 @@ enum { STATS_EXAMPLES = 4 };
 struct function_stats {
 	const struct trace_probe *probe;
 	uint64_t calls, errors;
+	uint64_t judged; /**< calls that call_failed() could tell of: `errors` are of these */
 	uint64_t failed[STATS_EXAMPLES]; /**< numbers of the first calls that failed */
 	struct {
 		uint64_t id, ns;
@@ -39,7 +40,12 @@ int stats_add(struct stats *stats, const struct call *call, const struct call *c
  */
 size_t stats_finish(struct stats *stats, const struct function_stats **ret);
 
-/** Whether a call returned a negative number or a NULL pointer. */
+/**
+ * Whether what a call returned says that it failed.  That is known only of functions of libvirt that return a signed number: a negative
+ * one is an error there.  Other programs use such numbers for other things too, and a NULL pointer may just mean that there is none;
+ * nothing is guessed.
+ */
+enum verdict { CALL_NOT_JUDGED, CALL_SUCCEEDED, CALL_FAILED } call_verdict(const struct call *call);
 bool call_failed(const struct call *call);
 
 #endif

@@ -17,9 +17,9 @@
 enum { N_PROBES = 3, N_CALLS = 300 };
 
 static const struct trace_probe probes[N_PROBES] = {
-	{ .function = "a", .index = 0 },
-	{ .function = "b", .index = 1 },
-	{ .function = "c", .index = 2 },
+	{ .function = "a", .module = "libvirt.so.0", .index = 0 },
+	{ .function = "b", .module = "libvirt.so.0", .index = 1 },
+	{ .function = "c", .module = "libvirt.so.0", .index = 2 },
 };
 
 static struct call calls[N_CALLS];

@@ -23,10 +23,10 @@ struct info {
 };
 
 static struct trace_probe outer_probe = { .function = "getInfo",
-					  .module = "/usr/lib/libx.so.0",
+					  .module = "/usr/lib/libvirt.so.0",
 					  .source = "x.c:10" };
 static struct trace_probe inner_probe = { .function = "readInfo",
-					  .module = "/usr/lib/liby.so",
+					  .module = "/usr/lib/libvirt.so",
 					  .index = 1 };
 static struct call outer, inner;
 static struct code_map *code;
@@ -66,8 +66,8 @@ static int make(void **state)
 	setenv("TZ", "UTC", 1);
 	code = code_map_new();
 	code_map_add(code, 0x10, 0,
-		     &(struct code_place){ "getInfo", "libx.so.0", "x.c:10", false });
-	code_map_add(code, 0x20, 0, &(struct code_place){ "helper", "libx.so.0", "h.h:3", true });
+		     &(struct code_place){ "getInfo", "libvirt.so.0", "x.c:10", false });
+	code_map_add(code, 0x20, 0, &(struct code_place){ "helper", "libvirt.so.0", "h.h:3", true });
 	code_map_add(code, 0x20, 1, &(struct code_place){ "main\a", "daemon", NULL, false });
 	outer = (struct call){
 		.id = 388,
@@ -201,7 +201,7 @@ static void verbose(void **state)
 	(void)state;
 	assert_string_equal(
 		without_addresses(shown(true, 0)),
-		"> #388 getInfo  08:54:02.001000  thread 2131 rpc\\0332  x.c:10  libx.so.0\n"
+		"> #388 getInfo  08:54:02.001000  thread 2131 rpc\\0332  x.c:10  libvirt.so.0\n"
 		"    disk = @ \"vd\\033a\"\n"
 		"    *info = {\n"
 		"      capacity = 7\n"
@@ -215,11 +215,11 @@ static void verbose(void **state)
 		"        }\n"
 		"      }\n"
 		"    }\n"
-		"    at getInfo (x.c:10) libx.so.0\n"
-		"    at helper (h.h:3) libx.so.0 [inlined]\n"
+		"    at getInfo (x.c:10) libvirt.so.0\n"
+		"    at helper (h.h:3) libvirt.so.0 [inlined]\n"
 		"    at main\\a daemon\n"
 		"    at 0x30\n"
-		"  > #389 readInfo  08:54:02.002000  thread 2131 ?  liby.so\n"
+		"  > #389 readInfo  08:54:02.002000  thread 2131 ?  libvirt.so\n"
 		"      path = @ \"vda\"\n"
 		"      at 0x40\n"
 		"      at 0x18\n"
@@ -253,7 +253,7 @@ static void plain(void **state)
 	fclose(out);
 	assert_string_equal(without_addresses(text),
 			    "#388 function = getInfo\n"
-			    "#388 module = /usr/lib/libx.so.0\n"
+			    "#388 module = /usr/lib/libvirt.so.0\n"
 			    "#388 source = x.c:10\n"
 			    "#388 depth = 0\n"
 			    "#388 tid = 2131\n"
@@ -268,12 +268,12 @@ static void plain(void **state)
 			    "#388 return $ret = 0\n"
 			    "#388 return *info = {capacity = 7, allocation = 40, in = {{x = {1, "
 			    "2}}, {x = {3, 5}}}}\n"
-			    "#388 backtrace = 0x10 getInfo (x.c:10) libx.so.0\n"
-			    "#388 backtrace = 0x20 helper (h.h:3) libx.so.0 [inlined]\n"
+			    "#388 backtrace = 0x10 getInfo (x.c:10) libvirt.so.0\n"
+			    "#388 backtrace = 0x20 helper (h.h:3) libvirt.so.0 [inlined]\n"
 			    "#388 backtrace = 0x20 main\\a () daemon\n"
 			    "#388 backtrace = 0x30\n"
 			    "#389 function = readInfo\n"
-			    "#389 module = /usr/lib/liby.so\n"
+			    "#389 module = /usr/lib/libvirt.so\n"
 			    "#389 parent = 388\n"
 			    "#389 depth = 1\n"
 			    "#389 tid = 2131\n"
@@ -285,7 +285,7 @@ static void plain(void **state)
 			    "#389 return $ret = -1\n"
 			    "#389 backtrace = 0x40\n"
 			    "#389 backtrace = 0x18\n"
-			    "#389 backtrace = 0x20 helper (h.h:3) libx.so.0 [inlined]\n"
+			    "#389 backtrace = 0x20 helper (h.h:3) libvirt.so.0 [inlined]\n"
 			    "#389 backtrace = 0x20 main\\a () daemon\n");
 }
 
@@ -409,7 +409,7 @@ static void head(void **state)
 		"\"start_ns\":1795424042000000000,\"end_ns\":1795424085200000000,\"end\":"
 		"\"interrupted\","
 		"\"modules\":[{\"path\":\"/usr/lib/"
-		"libx.so.0\",\"build_id\":\"3bf7\",\"debug\":\"dwarf\",\"deleted\":true}],"
+		"libvirt.so.0\",\"build_id\":\"3bf7\",\"debug\":\"dwarf\",\"deleted\":true}],"
 		"\"disarmed\":[{\"function\":\"getInfo\",\"reason\":\"too \\u001b\"},7],"
 		"\"summary\":{\"hits\":10,\"stopped_ns\":380000}}";
 	const struct calls_summary summary = { .calls = 2, .lost = 3, .open = 1 };
@@ -429,7 +429,7 @@ static void head(void **state)
 		head_of(info, &report, 0),
 		"# blk.trace: libvirtd[2114] on kvm7, Linux 6.1, 2026-11-23 08:54:02 +0000, 43.2 "
 		"s, ended: interrupted\n"
-		"# libx.so.0  build-id 3bf7, debug info: dwarf, replaced on disk before the "
+		"# libvirt.so.0  build-id 3bf7, debug info: dwarf, replaced on disk before the "
 		"recording\n"
 		"# virtrace record -x 'a < \\033'  (version 0.1)\n"
 		"# 2 calls, 3 lost, 1 open at the end.  Times include the tracer's own stops, "
@@ -441,8 +441,8 @@ static void head(void **state)
 		"\n"
 		"  CALLS    ERR    TOTAL      AVG      P50      P99      MAX  FUNCTION    WHERE\n"
 		"      1      0  31.2 ms  31.2 ms  31.2 ms  31.2 ms  31.2 ms  getInfo     "
-		"libx.so.0\n"
-		"      1      1   900 ns   900 ns   900 ns   900 ns   900 ns    readInfo  liby.so\n"
+		"libvirt.so.0\n"
+		"      1      1   900 ns   900 ns   900 ns   900 ns   900 ns    readInfo  libvirt.so\n"
 		"\n"
 		"FAILED  readInfo #389\n"
 		"\n");

@@ -14,10 +14,10 @@
 enum { A, B, C, D, N };
 
 static const struct trace_probe probes[N] = {
-	{ .function = "a", .index = A },
-	{ .function = "b", .index = B },
-	{ .function = "c", .index = C },
-	{ .function = "d", .index = D },
+	{ .function = "a", .module = "libvirt.so.0", .index = A },
+	{ .function = "b", .module = "libvirt.so.0", .index = B },
+	{ .function = "c", .module = "libvirt.so.0", .index = C },
+	{ .function = "d", .module = "libvirt.so.0", .index = D },
 };
 
 static struct call call_of(int probe, uint64_t id, uint64_t ns)
@@ -128,35 +128,39 @@ static void failures(void **state)
 	const struct {
 		const struct schema *type;
 		const void *memory;
-		bool failed;
+		enum verdict verdict;
 	} cases[] = {
-		{ int_schema(4, true), &(int){ -1 }, true },
-		{ int_schema(4, true), &(int){ 0 }, false },
-		{ int_schema(4, false), &(int){ -1 }, false },
-		{ int_schema(8, true), &(long){ -5 }, true },
-		{ plain_schema(SCHEMA_BOOL, 1), "\0", false },
-		{ p, &null, true },
-		{ p, &text, false },
-		{ s, &null, true },
-		{ s, &text, false },
-		{ plain_schema(SCHEMA_FLOAT, 8), &(double){ -1 }, false },
+		{ int_schema(4, true), &(int){ -1 }, CALL_FAILED },
+		{ int_schema(4, true), &(int){ 0 }, CALL_SUCCEEDED },
+		{ int_schema(4, false), &(int){ -1 }, CALL_NOT_JUDGED },
+		{ int_schema(8, true), &(long){ -5 }, CALL_FAILED },
+		{ plain_schema(SCHEMA_BOOL, 1), "\0", CALL_NOT_JUDGED },
+		{ p, &null, CALL_NOT_JUDGED },
+		{ p, &text, CALL_NOT_JUDGED },
+		{ s, &null, CALL_NOT_JUDGED },
+		{ plain_schema(SCHEMA_FLOAT, 8), &(double){ -1 }, CALL_NOT_JUDGED },
 	};
+	static const struct trace_probe foreign = { .function = "ngx_http_handler", .module = "/usr/sbin/nginx", .index = B };
 	struct stats *stats = stats_new(N);
 	const struct function_stats *found;
-	size_t n = 0;
+	size_t n = 0, judged = 0;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct call call = call_of(A, i + 1, 10);
 
 		call.ret = node_of(STRUCT(8, member("$ret", 0, cases[i].type)), cases[i].memory);
-		if (call_failed(&call) != cases[i].failed)
+		if (call_verdict(&call) != cases[i].verdict)
 			fail_msg("case %zu", i);
-		n += cases[i].failed;
+		n += cases[i].verdict == CALL_FAILED;
+		judged += cases[i].verdict != CALL_NOT_JUDGED;
 		stats_add(stats, &call, NULL);
+		call.probe = &foreign;
+		assert_int_equal(call_verdict(&call), CALL_NOT_JUDGED);
 	}
 	stats_finish(stats, &found);
 	assert_int_equal(found->errors, n);
+	assert_int_equal(found->judged, judged);
 	assert_int_equal(found->failed[0], 1);
 	assert_int_equal(found->failed[1], 4);
 	stats_free(stats);
@@ -166,7 +170,7 @@ static void failures(void **state)
 /* Calls without an end have no time; a probe with a number that is not there is not counted. */
 static void odd_calls(void **state)
 {
-	static const struct trace_probe beyond = { .function = "x", .index = 1000 };
+	static const struct trace_probe beyond = { .function = "x", .module = "x", .index = 1000 };
 	struct stats *stats = stats_new(N);
 	struct call open = call_of(A, 1, 10), strange = call_of(B, 2, 10);
 	const struct function_stats *found;

@@ -17,7 +17,7 @@
 #include "tracer/trace/reader.h"
 
 static const struct trace_probe probes[] = {
-	{ .function = "getInfo" }, { .function = "find\033" }, { .function = "read" }, { .function = "fail" }
+	{ .function = "getInfo", .module = "libvirt.so.0" }, { .function = "find\033", .module = "libvirt.so.0" }, { .function = "read", .module = "libvirt.so.0" }, { .function = "fail", .module = "libvirt.so.0" }
 };
 
 static void link_below(struct call *call, struct call *up)
