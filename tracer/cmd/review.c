@@ -69,6 +69,9 @@ int review_operands(const char *command, char **argv, const char **path,
 	return 0;
 }
 
+/* Some trace that was opened is damaged: what is whole of it is shown, but a script must not take that for all. */
+static bool is_damaged;
+
 int review_open(const char *path, struct selection *selection, struct review *ret)
 {
 	struct review review = { 0 };
@@ -91,6 +94,7 @@ int review_open(const char *path, struct selection *selection, struct review *re
 		goto fail;
 	}
 	review.wall_offset_ns = reader_wall_ns(review.reader, 0);
+	is_damaged |= reader_note(review.reader) != NULL;
 	*ret = review;
 	return 0;
 fail:
@@ -211,5 +215,7 @@ int review_exit_status(int r)
 {
 	if (r < 0)
 		log_error("%s", err_text());
-	return r >= 0 ? EXIT_OK : r == -EINVAL ? EXIT_USAGE : EXIT_ERROR;
+	if (r >= 0)
+		return is_damaged ? EXIT_ERROR : EXIT_OK;
+	return r == -EINVAL ? EXIT_USAGE : EXIT_ERROR;
 }

@@ -93,7 +93,7 @@ void review_warn(const struct review *review);
  */
 int review_flush(FILE *out, int r);
 
-/** Tell the error, if `r` is one, and give the exit status: what the user got wrong is -EINVAL. */
+/** Tell the error, if `r` is one, and give the exit status: what the user got wrong is -EINVAL; a damaged trace is an error too. */
 int review_exit_status(int r);
 
 #endif

@@ -81,7 +81,8 @@ static const char *cell(char buf[static FIGURE_MAX], const struct series *series
 		ns ? (series->last - series->first) * 1e9L / (long double)ns : 0,
 	};
 
-	if (i == N_CELLS - 1 && !ns)
+	/* How long a call takes does not grow. */
+	if (i == N_CELLS - 1 && (!ns || !strcmp(text->expr, "$duration")))
 		strcpy(buf, "-");
 	else
 		figure(buf, cells[i], text->unit, exact);

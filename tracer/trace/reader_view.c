@@ -24,6 +24,8 @@
  * is, and a copy of what ends too early, with a header that says where.
  */
 
+#define REMEDY "; 'virtrace recover' makes a copy with all that can be read"
+
 enum file_state {
 	FILE_WHOLE,
 	FILE_LONG,  /**< something follows the packet */
@@ -121,7 +123,7 @@ static int scan_directory(struct scan *scan, int dirfd, const uint8_t uuid[16])
 	return r;
 }
 
-/** The first thing that is wrong, in words; NULL if nothing is. */
+/** The first thing that is wrong, in words, and what to do about it; NULL if nothing is. */
 static char *describe(const struct scan *scan)
 {
 	static const char *const texts[] = {
@@ -137,9 +139,9 @@ static char *describe(const struct scan *scan)
 	array_foreach(&scan->files, file) {
 		if (file->number != expected)
 			n = asprintf(&text, "the trace is damaged: " PACKET_PREFIX "%06" PRIu64
-				     " is missing; what is there is shown", expected);
+				     " is missing; what is there is shown" REMEDY, expected);
 		else if (file->state != FILE_WHOLE)
-			n = asprintf(&text, "the trace is damaged: %s %s", file->name,
+			n = asprintf(&text, "the trace is damaged: %s %s" REMEDY, file->name,
 				     texts[file->state]);
 		if (text || n < 0)
 			break;
