@@ -140,7 +140,7 @@ struct engine {
 	unsigned unseen_resets;
 	struct thread *mender;   /**< who is on the way, or NULL */
 	struct mender mender_state;
-	char unprotected[128];   /**< why it could die with us; empty: it could not */
+	char unprotected[256];   /**< why it could die with us; empty: it could not */
 	uint64_t rest_ns;        /**< for which a probe is disarmed that was over its budget, at first */
 	bool protected_only;     /**< a target that could is not traced */
 	struct thread *keeper;   /**< while detaching: who is let go last, and takes the handler out; or NULL */

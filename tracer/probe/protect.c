@@ -393,7 +393,10 @@ void protect_start(struct engine *engine)
 		wait_for_children(engine);
 	note_masks(engine);
 	if (engine->protected && engine->proc->poke)
-		give_up(engine, "its code could only be restored by 'virtrace repair' (kernel setting proc_mem.force_override)");
+		snprintf(engine->unprotected, sizeof(engine->unprotected),
+			 "its code cannot be written through /proc/PID/mem (%s%s), so only 'virtrace repair' could restore it",
+			 strerror(engine->proc->write_error),
+			 engine->proc->write_error == EIO ? ", as the kernel's proc_mem.force_override=never does it" : "");
 	protect_tell_guardian(engine);
 	if (!engine->protected)
 		log_debug("protect", "no handler in the process: %s", engine->unprotected);

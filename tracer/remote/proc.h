@@ -52,6 +52,7 @@ struct proc {
 	int mem_fd, maps_fd; /**< /proc/PID/mem and maps: of the memory it had when we opened them, whatever it executes */
 	struct lazy lazy;
 	bool poke;    /**< /proc/PID/mem is not writable for us: PTRACE_POKETEXT has to do */
+	int write_error; /**< and why: an errno */
 	struct thread *stopped; /**< a thread known to be in a ptrace stop, for POKETEXT; NULL for none */
 	struct thread *threads; /**< uthash by tid; may hold tasks that have exited unseen */
 	unsigned round, served, turns, patience; /**< fairness, see event.c */

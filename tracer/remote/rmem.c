@@ -149,7 +149,12 @@ int rmem_probe_write(struct proc *proc, uint64_t text_addr)
 
 	if (rmem_read(proc, text_addr, &byte, 1) != 1)
 		return err_set(-EFAULT, "cannot read the text at %#lx", (unsigned long)text_addr);
-	proc->poke = write_fd(proc->mem_fd, text_addr, &byte, 1) < 0;
+	int r = write_fd(proc->mem_fd, text_addr, &byte, 1);
+
+	if (r < 0 && rmem_read(proc, text_addr, &byte, 1) != 1)
+		return err_set(-ESRCH, "process %d has ended", (int)proc->pid);
+	proc->poke = r < 0;
+	proc->write_error = -r;
 	return 0;
 }
 
