@@ -276,9 +276,9 @@ static int check_ambiguous(const struct probe *probe)
 {
 	uint64_t addr = probe->code->scan.ambiguous;
 
-	return !addr || !probe->engine->traps_are_sent ? 0 :
-	       err_set(-ENOTSUP, "the process handles or ignores SIGTRAP, and one sent to it could be taken for a hit at %#lx",
-		       (unsigned long)addr);
+	return !addr || !probe->engine->traps_are_sent || probe->engine->insists ? 0 :
+	       err_set(-ENOTSUP, "the process handles or ignores SIGTRAP, and one sent to it could be taken for a hit at %#lx "
+		       "(--unprotected insists)", (unsigned long)addr);
 }
 
 static int bind_probe(struct probe *probe)
@@ -435,7 +435,7 @@ void engine_expect_traps(struct engine *engine)
 	if (engine->traps_are_sent || engine->phase >= ENGINE_DETACHING)
 		return;
 	engine->traps_are_sent = true;
-	for (size_t i = 0; i < engine->probes.n; i++)
+	for (size_t i = 0; i < engine->probes.n && !engine->insists; i++)
 		if (engine->probes.items[i]->code->scan.ambiguous && may_be_armed(engine->probes.items[i]))
 			probe_let_go(engine, engine->probes.items[i], "SIGTRAPs are sent, which could be taken for a hit");
 }

@@ -511,6 +511,7 @@ void engine_wake(struct engine *engine)
 void engine_allow_unprotected(struct engine *engine, bool allow)
 {
 	engine->protected_only = !allow;
+	engine->insists = allow;
 }
 
 void engine_set_patience(struct engine *engine, uint64_t ns)

@@ -143,6 +143,7 @@ struct engine {
 	char unprotected[256];   /**< why it could die with us; empty: it could not */
 	uint64_t rest_ns;        /**< for which a probe is disarmed that was over its budget, at first */
 	bool protected_only;     /**< a target that could is not traced */
+	bool insists;            /**< it is, and so are functions in which a SIGTRAP that is sent could do harm */
 	struct thread *keeper;   /**< while detaching: who is let go last, and takes the handler out; or NULL */
 	uint64_t libraries_seen_ns, libraries_hash;
 
