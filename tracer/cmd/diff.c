@@ -6,9 +6,9 @@
 
 #include "tracer/base/err.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/exit.h"
 #include "tracer/cmd/progress.h"
 #include "tracer/cmd/review.h"
-#include "tracer/cmd/target.h"
 #include "tracer/cmd/view.h"
 #include "tracer/review/by.h"
 #include "tracer/review/call_diff_text.h"

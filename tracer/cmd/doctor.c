@@ -9,6 +9,7 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/exit.h"
 #include "tracer/cmd/option.h"
 #include "tracer/cmd/package.h"
 #include "tracer/cmd/request.h"

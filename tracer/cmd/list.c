@@ -17,6 +17,7 @@
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/decoders.h"
+#include "tracer/cmd/exit.h"
 #include "tracer/cmd/near.h"
 #include "tracer/cmd/option.h"
 #include "tracer/cmd/target.h"

@@ -31,7 +31,7 @@
 #include "tracer/base/log.h"
 #include "tracer/base/similar.h"
 #include "tracer/cmd/command.h"
-#include "tracer/cmd/target.h"
+#include "tracer/cmd/exit.h"
 
 struct command {
 	const char *name;

@@ -13,6 +13,7 @@
 #include "tracer/base/shell.h"
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/decoders.h"
+#include "tracer/cmd/exit.h"
 #include "tracer/cmd/live.h"
 #include "tracer/cmd/option.h"
 #include "tracer/cmd/session.h"

@@ -1,3 +1,4 @@
+#include "tracer/cmd/exit.h"
 #include "tracer/cmd/review.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include "tracer/base/log.h"
 #include "tracer/cmd/follow.h"
 #include "tracer/cmd/progress.h"
-#include "tracer/cmd/target.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
 #include "tracer/review/filter.h"

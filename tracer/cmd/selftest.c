@@ -27,9 +27,9 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
+#include "tracer/cmd/exit.h"
 #include "tracer/cmd/option.h"
 #include "tracer/cmd/selftest.h"
-#include "tracer/cmd/target.h"
 #include "tracer/remote/gate.h"
 #include "tracer/trace/directory.h"
 

@@ -23,18 +23,6 @@
 
 static const char libvirt_driver[] = "libvirt_driver_qemu.so";
 
-int exit_status(int error)
-{
-	switch (error) {
-	case -EPERM:
-	case -EACCES:
-	case -EBUSY:
-		return EXIT_PERMISSION;
-	default:
-		return EXIT_ERROR;
-	}
-}
-
 int target_parse_pid(const char *text, pid_t *ret)
 {
 	char *end;

@@ -13,19 +13,6 @@
 
 #include "symbols/module.h"
 
-/** Exit statuses of virtrace. */
-enum {
-	EXIT_OK = 0,
-	EXIT_ERROR = 1,
-	EXIT_USAGE = 2,
-	EXIT_TARGET_ENDED = 3,
-	EXIT_NO_PROBE = 4,
-	EXIT_PERMISSION = 5,
-};
-
-/** The exit status for a negative errno of looking at or attaching to a process. */
-int exit_status(int error);
-
 /** The argument of -p.  -EINVAL with a message. */
 int target_parse_pid(const char *text, pid_t *ret);
 

@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #include "tracer/cmd/command.h"
-#include "tracer/cmd/target.h"
+#include "tracer/cmd/exit.h"
+#include "tracer/record/target.h"
 
 enum { ARGS_MAX = 8 };
 
