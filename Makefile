@@ -35,7 +35,7 @@ ALLCFLAGS := -std=gnu17 $(WARN) $(CFLAGS) -I. -MMD -MP -D_GNU_SOURCE -DVERSION='
 LDFLAGS += $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # Layers from the lowest to the highest; each may use itself and those before it in NEEDS_.
-LAYERS  := base symbols remote probe trace review cmd
+LAYERS  := base symbols remote probe trace record review cmd
 folder   = $(if $(filter symbols,$1),symbols,tracer/$1)
 NEEDS_base    :=
 NEEDS_symbols := schema base
@@ -43,13 +43,14 @@ NEEDS_remote  := base
 NEEDS_probe   := remote symbols schema base
 # schema is one file of symbols, symbols/schema.c: all that trace and review may see of it
 NEEDS_trace   := schema base
+NEEDS_record  := trace probe remote symbols schema base
 NEEDS_review  := trace schema base
-NEEDS_cmd     := review trace probe remote symbols schema base
+NEEDS_cmd     := review record trace probe remote symbols schema base
 LIBS_symbols  := -ldw -lelf -llzma -lz -lZydis
 LIBS_probe    := -lunwind-x86_64 -lunwind -lZydis
 LIBS_trace    := -lbabeltrace2 -ljson-c -larchive
 LIBS_review   := -larchive -lm -lz
-LIBS_cmd      := -linih
+LIBS_record   := -linih
 libs_of  = $(sort $(foreach l,$1 $(NEEDS_$1),$(LIBS_$l)))
 archive  = $(BUILD)/lib$1.a
 archives = $(foreach l,$1 $(NEEDS_$1),$(call archive,$l))
@@ -77,8 +78,8 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)$(CC) $(ALLCFLAGS) -c -o $@ $<
 
 # Where the presets are: compiled anew when it is installed elsewhere.
-$(BUILD)/tracer/cmd/config_dirs.o: ALLCFLAGS += -DDATA_DIR='"$(PREFIX)/share/virtrace"'
-$(BUILD)/tracer/cmd/config_dirs.o: $(BUILD)/prefix
+$(BUILD)/tracer/record/config_dirs.o: ALLCFLAGS += -DDATA_DIR='"$(PREFIX)/share/virtrace"'
+$(BUILD)/tracer/record/config_dirs.o: $(BUILD)/prefix
 $(BUILD)/prefix: always
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@

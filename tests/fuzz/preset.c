@@ -8,7 +8,7 @@
 #include "symbols/function.h"
 #include "tracer/base/cexpr.h"
 #include "tracer/base/err.h"
-#include "tracer/cmd/request.h"
+#include "tracer/record/request.h"
 
 static void parse_all(const char *const *exprs, struct arena *arena)
 {

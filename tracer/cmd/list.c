@@ -16,11 +16,11 @@
 #include "tracer/base/err.h"
 #include "tracer/base/log.h"
 #include "tracer/cmd/command.h"
-#include "tracer/cmd/decoders.h"
 #include "tracer/cmd/exit.h"
-#include "tracer/cmd/near.h"
 #include "tracer/cmd/option.h"
-#include "tracer/cmd/target.h"
+#include "tracer/record/decoders.h"
+#include "tracer/record/near.h"
+#include "tracer/record/target.h"
 
 /* What is listed, and where it is looked for: modules of a process, or one file. */
 struct list {

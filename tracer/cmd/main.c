@@ -2,12 +2,12 @@
  * virtrace: records calls of a running daemon's functions, and reviews what was recorded
  *
  *	record    cmd/record.c    the command line of a recording
- *	          cmd/request.c     what to trace: -e and presets
- *	          cmd/target.c      which process, and its modules
- *	          cmd/resolve.c     requests -> functions and plans          (symbols/)
- *	          cmd/session.c     engine callbacks -> trace events         (tracer/probe, tracer/trace)
- *	          cmd/symbolizer.c  names for code addresses
- *	          cmd/info.c        the trace's description
+ *	          record/request.c     what to trace: -e and presets
+ *	          record/target.c      which process, and its modules
+ *	          record/resolve.c     requests -> functions and plans          (symbols/)
+ *	          record/session.c     engine callbacks -> trace events         (tracer/probe, tracer/trace)
+ *	          record/symbolizer.c  names for code addresses
+ *	          record/info.c        the trace's description
  *	report    cmd/report.c    a trace as text                            (tracer/review)
  *	tree      cmd/tree.c      a trace as one tree of its functions
  *	stats     cmd/stats.c     numbers of a trace over time

@@ -12,12 +12,12 @@
 #include "tracer/base/log.h"
 #include "tracer/base/shell.h"
 #include "tracer/cmd/command.h"
-#include "tracer/cmd/decoders.h"
 #include "tracer/cmd/exit.h"
 #include "tracer/cmd/live.h"
 #include "tracer/cmd/option.h"
-#include "tracer/cmd/session.h"
-#include "tracer/cmd/target.h"
+#include "tracer/record/decoders.h"
+#include "tracer/record/session.h"
+#include "tracer/record/target.h"
 #include "tracer/remote/gate.h"
 
 enum { STATUS_INTERVAL_NS = 250 * 1000 * 1000, STACK_DEFAULT = 32, MAX_PAUSE_MS = 20, STACK_MAX = 1024 };

@@ -7,7 +7,7 @@
  * returns to is entered after that return.
  *
  * The owner is told while the thread is held: what has happened is in his hands before the thread goes on, so that what he has
- * is, whenever we are killed, all that each thread has done up to some moment.  He takes little time for it (cmd/feed.c).  Memory
+ * is, whenever we are killed, all that each thread has done up to some moment.  He takes little time for it (record/feed.c).  Memory
  * for calls, and for the sites that tail calls return to, is taken from stocks that are filled up when nobody waits.
  *
  * A jump out of the function ends no call: the call returns when what was jumped to returns, to the
