@@ -35,7 +35,7 @@ ALLCFLAGS := -std=gnu17 $(WARN) $(CFLAGS) -I. -MMD -MP -D_GNU_SOURCE -DVERSION='
 LDFLAGS += $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # Layers from the lowest to the highest; each may use itself and those before it in NEEDS_.
-LAYERS  := base symbols remote probe trace record review cmd
+LAYERS  := base symbols remote probe trace selftest record review cmd
 folder   = $(if $(filter symbols,$1),symbols,tracer/$1)
 NEEDS_base    :=
 NEEDS_symbols := schema base
@@ -43,9 +43,10 @@ NEEDS_remote  := base
 NEEDS_probe   := remote symbols schema base
 # schema is one file of symbols, symbols/schema.c: all that trace and review may see of it
 NEEDS_trace   := schema base
+NEEDS_selftest := trace probe remote symbols schema base
 NEEDS_record  := trace probe remote symbols schema base
 NEEDS_review  := trace schema base
-NEEDS_cmd     := review record trace probe remote symbols schema base
+NEEDS_cmd     := review record selftest trace probe remote symbols schema base
 LIBS_symbols  := -ldw -lelf -llzma -lz -lZydis
 LIBS_probe    := -lunwind-x86_64 -lunwind -lZydis
 LIBS_trace    := -lbabeltrace2 -ljson-c -larchive

@@ -29,8 +29,8 @@
 #include "tracer/cmd/command.h"
 #include "tracer/cmd/exit.h"
 #include "tracer/cmd/option.h"
-#include "tracer/cmd/selftest.h"
 #include "tracer/remote/gate.h"
+#include "tracer/selftest/selftest.h"
 #include "tracer/trace/directory.h"
 
 enum {

@@ -1,13 +1,13 @@
 /**
- * selftest: the parts of the command, and the victim that it traces.
+ * selftest: what the command is made of, and the victim that it traces.
  *
- *	selftest.c         command line, order of the checks, table, verdict
- *	selftest_victim.c  what the victim does: virtrace itself, started again
- *	selftest_watch.c   the victim from outside: starting it, its text, its journal, its end
- *	selftest_record.c  `virtrace record` on the victim; counting what is in its trace
+ *	cmd/selftest.c  command line, order of the checks, table, verdict
+ *	victim.c        what the victim does: virtrace itself, started again
+ *	watch.c         the victim from outside: starting it, its text, its journal, its end
+ *	recorder.c      `virtrace record` on the victim; counting what is in its trace
  */
-#ifndef CMD_SELFTEST_H
-#define CMD_SELFTEST_H
+#ifndef SELFTEST_SELFTEST_H
+#define SELFTEST_SELFTEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tracer/cmd/selftest.h"
+#include "tracer/selftest/selftest.h"
 
 #define TRACED __attribute__((noinline, visibility("default")))
 

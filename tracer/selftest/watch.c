@@ -17,10 +17,10 @@
 
 #include "tracer/base/clock.h"
 #include "tracer/base/err.h"
-#include "tracer/cmd/selftest.h"
 #include "tracer/probe/journal.h"
 #include "tracer/remote/maps.h"
 #include "tracer/remote/proc.h"
+#include "tracer/selftest/selftest.h"
 
 enum { PATIENCE_US = 10 * 1000000, END_PATIENCE_US = 3 * 1000000, POLL_US = 500, CHUNK = 1 << 16 };
 

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "tracer/base/err.h"
-#include "tracer/cmd/selftest.h"
 #include "tracer/remote/proc.h"
+#include "tracer/selftest/selftest.h"
 #include "tracer/trace/reader.h"
 
 enum { PATIENCE_MS = 30000, POLL_MS = 20 };
