@@ -56,7 +56,7 @@ libs_of  = $(sort $(foreach l,$1 $(NEEDS_$1),$(LIBS_$l)))
 archive  = $(BUILD)/lib$1.a
 archives = $(foreach l,$1 $(NEEDS_$1),$(call archive,$l))
 
-src      = $(filter-out symbols/schema.c tracer/cmd/main.c,$(wildcard $(call folder,$1)/*.c))
+src      = $(filter-out symbols/schema.c tracer/cmd/main.c,$(wildcard $(call folder,$1)/*.c $(call folder,$1)/*/*.c))
 objs     = $(patsubst %.c,$(BUILD)/%.o,$1)
 
 .PHONY: all always check check-kill check-targets bench tidy man install install-man clean
@@ -95,13 +95,13 @@ $(BUILD)/virtrace: $(BUILD)/tracer/cmd/main.o $(call archives,cmd)
 	$(Q)$(CC) $(LDFLAGS) -Wl,--export-dynamic-symbol='virtrace_selftest_*' -o $@ $^ $(call libs_of,cmd)
 
 # The page of `export -f html`, a part of the program.
-PAGE := $(BUILD)/tracer/review/html/page
-$(PAGE).head $(PAGE).tail &: $(wildcard tracer/review/html/*)
+PAGE := $(BUILD)/tracer/review/export/html/page
+$(PAGE).head $(PAGE).tail &: $(wildcard tracer/review/export/html/*)
 	$(Q)mkdir -p $(@D)
 	$(if $(V),,@echo "  PAGE  $(PAGE)")
-	$(Q)./tracer/review/html/assemble $(PAGE)
-$(BUILD)/tracer/review/html_page.o: ALLCFLAGS += -DHTML_PAGE='"$(PAGE)"'
-$(BUILD)/tracer/review/html_page.o: $(PAGE).head $(PAGE).tail
+	$(Q)./tracer/review/export/html/assemble $(PAGE)
+$(BUILD)/tracer/review/export/html_page.o: ALLCFLAGS += -DHTML_PAGE='"$(PAGE)"'
+$(BUILD)/tracer/review/export/html_page.o: $(PAGE).head $(PAGE).tail
 
 # Unit tests: tests/unit/LAYER/test_NAME.c, one program each.
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
@@ -180,7 +180,7 @@ bench: $(BUILD)/virtrace $(BUILD)/tests/review/generate $(BENCH)
 	$(Q)BUILD=$(BUILD) ./tests/bench/run
 # ----
 
-SOURCES := $(wildcard tracer/*/*.c symbols/*.c)
+SOURCES := $(wildcard tracer/*/*.c tracer/*/*/*.c symbols/*.c)
 tidy:
 	$(Q)./scripts/tidy $(SOURCES)
 
@@ -211,4 +211,4 @@ install-man: $(MAN)
 clean:
 	rm -rf $(BUILD)
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/tests/unit/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)

@@ -12,7 +12,7 @@
 #include "tracer/base/arena.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
-#include "tracer/review/export.h"
+#include "tracer/review/export/export.h"
 #include "tracer/review/filter.h"
 #include "tracer/review/report.h"
 #include "tracer/review/show.h"

@@ -15,7 +15,7 @@
 #include "tracer/cmd/review.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
-#include "tracer/review/export.h"
+#include "tracer/review/export/export.h"
 #include "tracer/review/filter.h"
 #include "tracer/review/select.h"
 #include "tracer/trace/reader.h"

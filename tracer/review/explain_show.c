@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 #include "tracer/review/calls.h"
-#include "tracer/review/json.h"
+#include "tracer/review/export/json.h"
 #include "tracer/review/qmp.h"
 #include "tracer/review/show.h"
 #include "tracer/trace/reader.h"

@@ -18,7 +18,7 @@
 /* json-c has things of the same names. */
 #define json_object our_object
 #define json_bool our_bool
-#include "tracer/review/json.h"
+#include "tracer/review/export/json.h"
 #undef json_object
 #undef json_bool
 

@@ -8,7 +8,7 @@
 
 #include "tests/unit/review/nodes.h"
 #include "tracer/review/calls.h"
-#include "tracer/review/export.h"
+#include "tracer/review/export/export.h"
 #include "tracer/trace/reader.h"
 
 #define FACTS                                                                                      \

@@ -13,9 +13,9 @@
 #include "tests/unit/review/nodes.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
-#include "tracer/review/export.h"
-#include "tracer/review/json_check.h"
-#include "tracer/review/json.h"
+#include "tracer/review/export/export.h"
+#include "tracer/review/export/json.h"
+#include "tracer/review/export/json_check.h"
 #include "tracer/trace/reader.h"
 
 enum { LINE_MAX_LEN = 1 << 16 };

@@ -10,7 +10,7 @@
 #include "tests/unit/review/nodes.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
-#include "tracer/review/html_data.h"
+#include "tracer/review/export/html_data.h"
 #include "tracer/review/qmp.h"
 #include "tracer/trace/reader.h"
 

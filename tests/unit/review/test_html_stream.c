@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 
-#include "tracer/review/html_stream.h"
+#include "tracer/review/export/html_stream.h"
 
 enum { SIZE_MAX_TRIED = 3 << 20 };
 

@@ -4,7 +4,7 @@
  * A value costs as much as there are places in its tree that have the same one: mostly a handful. A value that
  * thousands of places have is left out, and so is all that comes once WORK_MAX places have been looked at: some seconds.
  */
-#include "tracer/review/html_ways.h"
+#include "tracer/review/export/html_ways.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 #include "tracer/base/err.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/explain.h"
-#include "tracer/review/json.h"
+#include "tracer/review/export/json.h"
 #include "tracer/review/leaf.h"
 #include "tracer/review/qmp.h"
 #include "tracer/trace/reader.h"

@@ -1,4 +1,4 @@
-#include "tracer/review/json.h"
+#include "tracer/review/export/json.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -8,9 +8,9 @@
 
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
-#include "tracer/review/export.h"
-#include "tracer/review/json.h"
-#include "tracer/review/json_value.h"
+#include "tracer/review/export/export.h"
+#include "tracer/review/export/json.h"
+#include "tracer/review/export/json_value.h"
 #include "tracer/trace/reader.h"
 
 enum { INLINED_MAX = 64 };

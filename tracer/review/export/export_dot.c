@@ -14,8 +14,8 @@
 #include "tracer/base/err.h"
 #include "tracer/review/call_graph.h"
 #include "tracer/review/call_tree.h"
-#include "tracer/review/export.h"
-#include "tracer/review/export_tree.h"
+#include "tracer/review/export/export.h"
+#include "tracer/review/export/export_tree.h"
 #include "tracer/trace/reader.h"
 
 enum {

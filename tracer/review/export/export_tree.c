@@ -1,4 +1,4 @@
-#include "tracer/review/export_tree.h"
+#include "tracer/review/export/export_tree.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 
 #include "tracer/base/err.h"
 #include "tracer/review/call_tree.h"
-#include "tracer/review/export.h"
+#include "tracer/review/export/export.h"
 #include "tracer/review/show.h"
 #include "tracer/review/text.h"
 #include "tracer/review/trace_info.h"

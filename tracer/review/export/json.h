@@ -7,8 +7,8 @@
  *	json_uint(&json, 7);
  *	json_end(&json);
  */
-#ifndef REVIEW_JSON_H
-#define REVIEW_JSON_H
+#ifndef REVIEW_EXPORT_JSON_H
+#define REVIEW_EXPORT_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>

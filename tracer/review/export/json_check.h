@@ -1,8 +1,8 @@
 /**
  * Whether text out of a trace is JSON, and who can read it.
  */
-#ifndef REVIEW_JSON_CHECK_H
-#define REVIEW_JSON_CHECK_H
+#ifndef REVIEW_EXPORT_JSON_CHECK_H
+#define REVIEW_EXPORT_JSON_CHECK_H
 
 #include <stdbool.h>
 #include <stddef.h>

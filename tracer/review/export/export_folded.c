@@ -9,8 +9,8 @@
 #include <inttypes.h>
 
 #include "tracer/review/call_tree.h"
-#include "tracer/review/export.h"
-#include "tracer/review/export_tree.h"
+#include "tracer/review/export/export.h"
+#include "tracer/review/export/export_tree.h"
 #include "tracer/trace/reader.h"
 
 static const char *replace(char ch)

@@ -1,4 +1,4 @@
-#include "tracer/review/html_page.h"
+#include "tracer/review/export/html_page.h"
 
 /* The assembler reads the files: the Makefile makes them. */
 #define EMBED(name, file)                                                                          \

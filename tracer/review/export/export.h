@@ -1,8 +1,8 @@
 /**
  * Exporters: a trace in formats of other programs.
  */
-#ifndef REVIEW_EXPORT_H
-#define REVIEW_EXPORT_H
+#ifndef REVIEW_EXPORT_EXPORT_H
+#define REVIEW_EXPORT_EXPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

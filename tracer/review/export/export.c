@@ -1,4 +1,4 @@
-#include "tracer/review/export.h"
+#include "tracer/review/export/export.h"
 
 #include <string.h>
 

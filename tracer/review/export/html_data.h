@@ -26,8 +26,8 @@
  * so numbers keep all their digits, and what is missing says why.  Counts, times and numbers of
  * calls above 2^53 are strings.
  */
-#ifndef REVIEW_HTML_DATA_H
-#define REVIEW_HTML_DATA_H
+#ifndef REVIEW_EXPORT_HTML_DATA_H
+#define REVIEW_EXPORT_HTML_DATA_H
 
 #include <stdint.h>
 #include <stdio.h>

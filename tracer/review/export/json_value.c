@@ -1,12 +1,12 @@
-#include "tracer/review/json_value.h"
+#include "tracer/review/export/json_value.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #include "tracer/base/utf8.h"
 #include "tracer/review/calls.h"
-#include "tracer/review/json.h"
-#include "tracer/review/json_check.h"
+#include "tracer/review/export/json.h"
+#include "tracer/review/export/json_check.h"
 #include "tracer/review/print_c.h"
 #include "tracer/review/text.h"
 #include "tracer/review/value_copy.h"

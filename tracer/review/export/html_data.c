@@ -1,4 +1,4 @@
-#include "tracer/review/html_data.h"
+#include "tracer/review/export/html_data.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include "tracer/base/hash.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
-#include "tracer/review/json.h"
+#include "tracer/review/export/json.h"
 #include "tracer/review/print_c.h"
 #include "tracer/review/qmp.h"
 #include "tracer/review/stats.h"

@@ -1,4 +1,4 @@
-#include "tracer/review/html_stream.h"
+#include "tracer/review/export/html_stream.h"
 
 #include <errno.h>
 #include <stdint.h>

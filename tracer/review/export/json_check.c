@@ -2,7 +2,7 @@
  * A function for each rule of the grammar: from where it begins to behind its end, or NULL if it is not there.  The NUL
  * behind the text fits none.
  */
-#include "tracer/review/json_check.h"
+#include "tracer/review/export/json_check.h"
 
 #include <ctype.h>
 #include <string.h>

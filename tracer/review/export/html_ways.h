@@ -15,8 +15,8 @@
  *
  What would take too long has no way: the page names the command that tells it.
  */
-#ifndef REVIEW_HTML_WAYS_H
-#define REVIEW_HTML_WAYS_H
+#ifndef REVIEW_EXPORT_HTML_WAYS_H
+#define REVIEW_EXPORT_HTML_WAYS_H
 
 #include <stdint.h>
 #include <stdio.h>

@@ -16,8 +16,8 @@
  *
  * Integers of 128 bits that need more than 64 are strings.
  */
-#ifndef REVIEW_JSON_VALUE_H
-#define REVIEW_JSON_VALUE_H
+#ifndef REVIEW_EXPORT_JSON_VALUE_H
+#define REVIEW_EXPORT_JSON_VALUE_H
 
 struct json;
 struct value_node;

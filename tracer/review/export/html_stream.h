@@ -4,8 +4,8 @@
  * What is written has no character that HTML knows, so nothing in it can end the element; and a
  * browser undoes both by itself.
  */
-#ifndef REVIEW_HTML_STREAM_H
-#define REVIEW_HTML_STREAM_H
+#ifndef REVIEW_EXPORT_HTML_STREAM_H
+#define REVIEW_EXPORT_HTML_STREAM_H
 
 #include <stdio.h>
 

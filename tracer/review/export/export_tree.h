@@ -1,8 +1,8 @@
 /**
  * What the exporters have in common that show the call tree.
  */
-#ifndef REVIEW_EXPORT_TREE_H
-#define REVIEW_EXPORT_TREE_H
+#ifndef REVIEW_EXPORT_EXPORT_TREE_H
+#define REVIEW_EXPORT_EXPORT_TREE_H
 
 #include <stddef.h>
 #include <stdint.h>
