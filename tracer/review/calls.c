@@ -24,7 +24,7 @@
 #include "tracer/base/err.h"
 #include "tracer/review/calls_state.h"
 #include "tracer/review/code.h"
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 #include "tracer/review/value_copy.h"
 #include "tracer/trace/reader.h"
 #include "tracer/trace/value.h"

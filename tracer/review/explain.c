@@ -25,7 +25,7 @@
 #include "tracer/review/explain_company.h"
 #include "tracer/review/explain_score.h"
 #include "tracer/review/explain_sites.h"
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 #include "tracer/review/text.h"
 
 enum {

@@ -15,7 +15,7 @@
 #include <errno.h>
 
 #include "tracer/review/explain_score.h"
-#include "tracer/review/qmp_reply.h"
+#include "tracer/review/libvirt/qmp_reply.h"
 #include "tracer/trace/value.h"
 
 enum {

@@ -24,7 +24,7 @@
 #include "tracer/base/arena.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/explain_sites.h"
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 #include "tracer/trace/reader.h"
 
 /**

@@ -7,7 +7,7 @@
 
 #include "tracer/review/calls.h"
 #include "tracer/review/export/json.h"
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 #include "tracer/review/show.h"
 #include "tracer/trace/reader.h"
 

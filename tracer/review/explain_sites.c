@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "tracer/review/calls.h"
-#include "tracer/review/qmp.h"
-#include "tracer/review/qmp_reply.h"
+#include "tracer/review/libvirt/qmp.h"
+#include "tracer/review/libvirt/qmp_reply.h"
 #include "tracer/trace/value.h"
 
 enum {

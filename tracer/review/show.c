@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "tracer/review/calls.h"
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 #include "tracer/review/stats.h"
 #include "tracer/review/text.h"
 #include "tracer/trace/reader.h"

@@ -11,7 +11,7 @@
 #include "tracer/review/calls.h"
 #include "tracer/review/code.h"
 #include "tracer/review/export/html_data.h"
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 #include "tracer/trace/reader.h"
 
 enum { TEXT_MAX = 1 << 20 };

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/review/qmp_script.h"
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 
 /* All calls of a script say: id:role(name id other), in the order of delivery. */
 static const char *joined(const struct scripted *events, size_t n)

@@ -17,7 +17,7 @@
 #include "tracer/review/explain.h"
 #include "tracer/review/export/json.h"
 #include "tracer/review/leaf.h"
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 #include "tracer/trace/reader.h"
 
 enum {

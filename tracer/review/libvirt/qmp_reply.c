@@ -3,7 +3,7 @@
  * and the walk below by that depth. json-c brings a number that does not fit into 64 bits to the nearest that does: such
  * numbers cannot be told from the real ones, so the extremes are no leaves.
  */
-#include "tracer/review/qmp_reply.h"
+#include "tracer/review/libvirt/qmp_reply.h"
 
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 
 enum { REPLY_DEPTH_MAX = 64, PATH_MAX_LEN = 1024 };
 

@@ -5,8 +5,8 @@
  * was captured of. A request belongs to the call that has it at its entry, and that waits for the reply, though another
  * thread receives that: both are joined by id. Ids count for each monitor, whose address is the capture named `mon`.
  */
-#ifndef REVIEW_QMP_H
-#define REVIEW_QMP_H
+#ifndef REVIEW_LIBVIRT_QMP_H
+#define REVIEW_LIBVIRT_QMP_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /**
  * Replies of QEMU as JSON: their numbers and texts, each with its path.
  */
-#ifndef REVIEW_QMP_REPLY_H
-#define REVIEW_QMP_REPLY_H
+#ifndef REVIEW_LIBVIRT_QMP_REPLY_H
+#define REVIEW_LIBVIRT_QMP_REPLY_H
 
 #include <stdbool.h>
 #include <stddef.h>

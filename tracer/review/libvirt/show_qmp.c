@@ -11,7 +11,7 @@
 #include "tracer/base/array.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/figure.h"
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 #include "tracer/review/show.h"
 
 enum { LEVELS_INDENTED = 20 };

@@ -17,7 +17,7 @@
  * Who sends and does not wait has ended when the reply comes.  The last requests are remembered under their keys, so it is named
  * all the same, and under their ids alone, to tell a reply whose request is not in the trace from one that only lacks its monitor.
  */
-#include "tracer/review/qmp.h"
+#include "tracer/review/libvirt/qmp.h"
 
 #include <errno.h>
 #include <stdio.h>
