@@ -8,7 +8,7 @@
  *	-2      passed in to another call: that is where a value goes to, not where it comes from
  *	3       the same name of member or variable      1  similar: they share a word of four letters or more
  *	1       the same type of struct
- *	5       known: libvirt's source reads or sets it there (`known` below)
+ *	5       known: libvirt's source reads or sets it there (libvirt/known.c)
  *
  * explain_company.c adds what it takes to compare several JSON elements: 0 to 3 for company, that other members of the struct
  * are in the same element; 2 for identity, that the element is named as the one that has most of them.
@@ -24,93 +24,15 @@
 #include "tracer/base/arena.h"
 #include "tracer/review/calls.h"
 #include "tracer/review/explain_sites.h"
+#include "tracer/review/libvirt/known.h"
 #include "tracer/review/libvirt/qmp.h"
 #include "tracer/trace/reader.h"
-
-/**
- * Members that libvirt fills from QMP, in src/qemu/qemu_monitor_json.c: qemuMonitorJSONBlockStatsCollectData() and
- * qemuMonitorJSONBlockStatsUpdateCapacityData(), the latter from query-block before libvirt 5.10. `*` is any number.
- */
-static const struct {
-	const char *owner, *member, *command, *path;
-} known_reads[] = {
-	{ "qemuBlockStats", "rd_req", "query-blockstats", "return[*].stats.rd_operations" },
-	{ "qemuBlockStats", "rd_bytes", "query-blockstats", "return[*].stats.rd_bytes" },
-	{ "qemuBlockStats", "wr_req", "query-blockstats", "return[*].stats.wr_operations" },
-	{ "qemuBlockStats", "wr_bytes", "query-blockstats", "return[*].stats.wr_bytes" },
-	{ "qemuBlockStats", "rd_total_times", "query-blockstats", "return[*].stats.rd_total_time_ns" },
-	{ "qemuBlockStats", "wr_total_times", "query-blockstats", "return[*].stats.wr_total_time_ns" },
-	{ "qemuBlockStats", "flush_req", "query-blockstats", "return[*].stats.flush_operations" },
-	{ "qemuBlockStats", "flush_total_times", "query-blockstats", "return[*].stats.flush_total_time_ns" },
-	{ "qemuBlockStats", "wr_highest_offset", "query-blockstats", "return[*].parent.stats.wr_highest_offset" },
-	{ "qemuBlockStats", "capacity", "query-named-block-nodes", "return[*].image.virtual-size" },
-	{ "qemuBlockStats", "capacity", "query-block", "return[*].inserted.image.virtual-size" },
-	{ "qemuBlockStats", "physical", "query-named-block-nodes", "return[*].image.actual-size" },
-	{ "qemuBlockStats", "physical", "query-block", "return[*].inserted.image.actual-size" },
-	{ "qemuBlockStats", "write_threshold", "query-named-block-nodes", "return[*].write_threshold" },
-};
-
-/** What functions of src/storage_file/storage_source.c assign from what. */
-static const struct {
-	const char *function, *to, *from;
-} known_sets[] = {
-	{ "virStorageSourceUpdatePhysicalSize", "physical", "st_size" },
-	{ "virStorageSourceUpdateBackingSizes", "capacity", "st_size" },
-	{ "virStorageSourceUpdateBackingSizes", "physical", "st_size" },
-};
-
-#define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
 void explain_add(struct explain_match *match, int points, const char *reason)
 {
 	match->points += points;
 	if (match->n_reasons < EXPLAIN_REASONS && reason)
 		match->reasons[match->n_reasons++] = reason;
-}
-
-/* "struct _qemuBlockStats" and "qemuBlockStats" are one. */
-static bool is_type(const char *type, const char *name)
-{
-	if (!type)
-		return false;
-	const char *space = strrchr(type, ' ');
-
-	type = space ? space + 1 : type;
-	return !strcmp(type + (*type == '_'), name);
-}
-
-static bool path_is(const char *path, const char *pattern)
-{
-	for (; *pattern; pattern++) {
-		if (*pattern != '*') {
-			if (*path++ != *pattern)
-				return false;
-			continue;
-		}
-		if (!isdigit((unsigned char)*path))
-			return false;
-		while (isdigit((unsigned char)*path))
-			path++;
-	}
-	return !*path;
-}
-
-static bool is_known_read(const struct site *to, const struct site *from)
-{
-	for (size_t i = 0; i < COUNT_OF(known_reads); i++)
-		if (is_type(to->owner, known_reads[i].owner) && !strcmp(to->name, known_reads[i].member) &&
-		    !strcmp(from->call->qmp->name, known_reads[i].command) && path_is(from->path, known_reads[i].path))
-			return true;
-	return false;
-}
-
-static bool is_known_set(const struct site *to, const struct site *from)
-{
-	for (size_t i = 0; i < COUNT_OF(known_sets); i++)
-		if (to->call == from->call && !strcmp(to->call->probe->function, known_sets[i].function) &&
-		    !strcmp(to->name, known_sets[i].to) && !strcmp(from->name, known_sets[i].from))
-			return true;
-	return false;
 }
 
 /* Names. */
@@ -233,7 +155,9 @@ void explain_judge(const struct site *to, const struct site *from, struct explai
 	else
 		judge_call(to, from, match, arena);
 	judge_names(to, from, match);
-	if (from->kind == EXPLAIN_REPLY ? is_known_read(to, from) : is_known_set(to, from))
+	if (from->kind == EXPLAIN_REPLY ? known_read(to->owner, to->name, from->call->qmp->name, from->path)
+					: to->call == from->call &&
+						  known_set(to->call->probe->function, to->name, from->name))
 		explain_add(match, 5, "libvirt's source takes it from there");
 }
 

@@ -6,6 +6,7 @@
 #include "tracer/base/array.h"
 #include "tracer/base/err.h"
 #include "tracer/review/calls.h"
+#include "tracer/review/libvirt/known.h"
 #include "tracer/trace/reader.h"
 #include "tracer/trace/value.h"
 
@@ -25,23 +26,12 @@ struct stats {
 	size_t n_listed;
 };
 
-static bool is_of_libvirt(const struct trace_probe *probe)
-{
-	static const char *const names[] = { "libvirt", "virtqemud" };
-	const char *slash = strrchr(probe->module, '/'), *name = slash ? slash + 1 : probe->module;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strncmp(name, names[i], strlen(names[i])))
-			return true;
-	return false;
-}
-
 enum verdict call_verdict(const struct call *call)
 {
 	const struct value_node *v = call_capture(call->ret, "$ret");
 	bool is_number = v && (v->schema->kind == SCHEMA_INT || v->schema->kind == SCHEMA_ENUM) && v->schema->is_signed;
 
-	if (!is_number || v->status != STATUS_OK || !is_of_libvirt(call->probe))
+	if (!is_number || v->status != STATUS_OK || !known_is_libvirt(call->probe->module))
 		return CALL_NOT_JUDGED;
 	return (int64_t)v->u < 0 ? CALL_FAILED : CALL_SUCCEEDED;
 }
