@@ -34,7 +34,7 @@ static void print_help(FILE *out)
 	      "  virtrace info blk.trace\n"
 	      "  virtrace info --count blk.trace\n"
 	      "\n"
-	      "Exit status: 0 done, 1 error, 2 usage.\n",
+	      "Exit status: 0 done, 1 error or the trace is damaged, 2 usage.\n",
 	      out);
 }
 

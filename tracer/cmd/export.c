@@ -58,7 +58,7 @@ static void print_help(FILE *out)
 	      "  virtrace export -f dot blk.trace '#388' | dot -Tpng > call.png\n"
 	      "  virtrace export -f html -o blk.html blk.trace               for a browser\n"
 	      "\n"
-	      "Exit status: 0 done, 1 error, 2 usage.\n",
+	      "Exit status: 0 done, 1 error or the trace is damaged, 2 usage.\n",
 	      out);
 }
 

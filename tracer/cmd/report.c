@@ -80,7 +80,7 @@ static void print_help(FILE *out)
 	      "  virtrace report --plain --function '*StatsGather' blk.trace | grep "
 	      "wr_highest_offset\n"
 	      "\n"
-	      "Exit status: 0 done, 1 error, 2 usage.\n",
+	      "Exit status: 0 done, 1 error or the trace is damaged, 2 usage.\n",
 	      out);
 }
 

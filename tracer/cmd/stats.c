@@ -55,7 +55,7 @@ static void print_help(FILE *out)
 	      "  virtrace stats blk.trace '(*retstats)->rd_bytes' --by path\n"
 	      "  virtrace stats --hist --if 'disk == \"vda\"' blk.trace 'info->allocation'\n"
 	      "\n"
-	      "Exit status: 0 done, 1 error, 2 usage.\n",
+	      "Exit status: 0 done, 1 error or the trace is damaged, 2 usage.\n",
 	      out);
 }
 

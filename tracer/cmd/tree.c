@@ -46,7 +46,7 @@ static void print_help(FILE *out)
 	      "  virtrace tree --by disk blk.trace\n"
 	      "  virtrace tree --if '$duration > 5000000' --function 'qemuDomain*' blk.trace\n"
 	      "\n"
-	      "Exit status: 0 done, 1 error, 2 usage.\n",
+	      "Exit status: 0 done, 1 error or the trace is damaged, 2 usage.\n",
 	      out);
 }
 
