@@ -462,9 +462,11 @@ static void fetch_captures(const struct capture *captures, size_t n, const struc
 int fetch_entry(const struct plan *plan, const struct frame *frame, struct saved *saved,
 		struct payload *out)
 {
+	int wanted = plan->filter && !plan->filter_at_return ? expr_test(plan->filter, frame, NULL) : 1;
+
 	saved->len = 0;
-	if (plan->filter && !plan->filter_at_return && expr_test(plan->filter, frame, NULL) != 1)
-		return 0;
+	if (wanted != 1)
+		return wanted;
 	for (unsigned i = 0; i < 64; i++)
 		if (plan->saved_params >> i & 1)
 			save(plan->savers[i], i, frame, saved);
@@ -475,8 +477,10 @@ int fetch_entry(const struct plan *plan, const struct frame *frame, struct saved
 int fetch_return(const struct plan *plan, const struct frame *frame, const struct saved *saved,
 		 struct payload *out)
 {
-	if (plan->filter_at_return && expr_test(plan->filter, frame, saved) != 1)
-		return 0;
+	int wanted = plan->filter_at_return ? expr_test(plan->filter, frame, saved) : 1;
+
+	if (wanted != 1)
+		return wanted;
 	fetch_captures(plan->out, plan->n_out, plan, frame, saved, out);
 	return 1;
 }

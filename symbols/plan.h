@@ -89,7 +89,7 @@ struct payload {
 
 /**
  * Run the plan over a frame that stands at the function's entry: append the payload, fill `saved`.
- * Returns 1, or 0 if the filter says that the call is not wanted (nothing is appended then).
+ * Returns 1, or 0 if the filter says that the call is not wanted, -1 if it could not be evaluated (nothing is appended then).
  */
 int fetch_entry(const struct plan *plan, const struct frame *frame, struct saved *saved, struct payload *out);
 

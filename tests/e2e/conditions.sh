@@ -46,6 +46,12 @@ is "every condition was tried" "$(wc -l <"$WORK/some")" "$(wc -l <"$WORK/results
 awk -F'\t' '$2 != $3' "$WORK/results" | sort >"$WORK/record.wrong"
 awk -F'\t' '$2 != $4' "$WORK/results" | sort >"$WORK/report.wrong"
 : >"$WORK/none"
+# What has no value is counted by both.
+undecided() { sed -n 's/^virtrace: \([0-9]*\) calls are left out: .*/\1/p' "$1"; }
+"$VIRTRACE" record --max-pause 0 --force -o "$WORK/t" -x 'nul->a == 1' -e 'select_call n' -- "$WORK/conditions" >"$WORK/ran" 2>"$WORK/said" || true
+"$VIRTRACE" report --if 'nul->a == 1' "$WORK/all" >"$WORK/report" 2>"$WORK/reviewed" || true
+is "record --if counts the calls for which the condition has no value" "${#rows}" "$(undecided "$WORK/said")"
+is "report --if counts as many" "${#rows}" "$(undecided "$WORK/reviewed")"
 same "record --if selects what C says" "$WORK/none" "$WORK/record.wrong"
 same "report --if selects what C says" "$WORK/none" "$WORK/report.wrong"
 finish

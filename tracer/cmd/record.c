@@ -466,6 +466,9 @@ static void print_summary(struct session *session, bool commanded)
 	log_plain("virtrace: %llu calls, %llu lost, longest time a thread was held %s, %s in %s",
 		(unsigned long long)report.calls, (unsigned long long)report.lost,
 		human_ns(report.engine.longest_stop_ns, b), human_bytes(report.bytes, c), report.path);
+	if (report.engine.undecided)
+		log_info("%llu calls are left out: the condition has no value for them, as something in it was not there",
+			 (unsigned long long)report.engine.undecided);
 	if (report.engine.moved)
 		log_warn("%s[%d] moved or replaced its code meanwhile: %llu breakpoints went with it, virtrace's handler of SIGTRAP stays",
 			 report.comm, (int)report.pid, (unsigned long long)report.engine.moved);

@@ -107,6 +107,7 @@ struct engine_stats {
 	uint64_t hits, calls;
 	uint64_t stopped_ns; /**< for which hits held their threads, as these felt it as far as that can be known, summed */
 	uint64_t longest_stop_ns; /**< the longest of these, and of all other stops: attaching and detaching too */
+	uint64_t undecided; /**< calls that were left out as the probe's condition had no value for them */
 	uint64_t missed;  /**< entries and returns that ops->lost was told of */
 	uint64_t attach_ns, detach_ns; /**< what attaching and detaching took */
 	uint64_t moved;    /**< after detaching: int3s that went with code that the program moved; the handler of SIGTRAP stays for them */

@@ -163,8 +163,11 @@ static void return_call(struct engine *engine, struct tracee *tracee, struct cal
 {
 	struct payload payload = empty_payload(engine);
 
-	if (fetch_return(call->probe->plan, &engine->live.frame, call->saved ? call->saved : engine->scratch.saved,
-			 &payload)) {
+	int wanted = fetch_return(call->probe->plan, &engine->live.frame, call->saved ? call->saved : engine->scratch.saved,
+				  &payload);
+
+	engine->stats.undecided += wanted < 0;
+	if (wanted == 1) {
 		struct call_event event = event_of_call(call, tracee->tid, now_ns);
 
 		if (call->deferred)
@@ -269,7 +272,10 @@ static void enter(struct engine *engine, struct tracee *tracee, struct probe *pr
 	struct payload payload = empty_payload(engine);
 
 	engine->live.frame.pc = plan->function->entry;
-	if (!fetch_entry(plan, &engine->live.frame, call->saved ? call->saved : engine->scratch.saved, &payload)) {
+	int wanted = fetch_entry(plan, &engine->live.frame, call->saved ? call->saved : engine->scratch.saved, &payload);
+
+	if (wanted != 1) {
+		engine->stats.undecided += wanted < 0;
 		probe_give_call(probe, call);
 		return;
 	}

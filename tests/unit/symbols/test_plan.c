@@ -223,7 +223,7 @@ static void at_return(const struct frame *frame, void *ctx)
 	struct payload payload = { run->data, 0, run->plan->return_max };
 
 	run->wanted_return = fetch_return(run->plan, frame, &run->saved, &payload);
-	if (run->wanted_return)
+	if (run->wanted_return == 1)
 		decode_payload(run->plan->ret, &payload, run->ret, sizeof(run->ret));
 	else
 		assert_int_equal(payload.len, 0);
@@ -235,7 +235,7 @@ static void at_entry(const struct frame *frame, void *ctx)
 	struct payload payload = { run->data, 0, run->plan->entry_max };
 
 	run->wanted_entry = fetch_entry(run->plan, frame, &run->saved, &payload);
-	if (run->wanted_entry)
+	if (run->wanted_entry == 1)
 		decode_payload(run->plan->entry, &payload, run->entry, sizeof(run->entry));
 	else
 		assert_int_equal(payload.len, 0);
@@ -385,7 +385,7 @@ static void a_call_is_fetched(void **state)
 
 		live_open(live_compilers[c], "plans.c", &live);
 		run_plan(&live, make_plan(&live, "t_update", &request), "call_update", &run);
-		assert_true(run.wanted_entry && run.wanted_return);
+		assert_true(run.wanted_entry == 1 && run.wanted_return == 1);
 		assert_string_equal(
 			run.entry,
 			"{p = PTR, buf = \"empty\", found = PTR, key = \"key\", count = PTR, "
@@ -441,7 +441,7 @@ static void filters(void **state)
 {
 	static const struct {
 		const char *filter, *call;
-		int entry, ret; /* -1: not asked, as the entry is not wanted */
+		int entry, ret; /* -1: it has no value; the return is not asked if the entry is not wanted */
 	} cases[] = {
 		{ "fail", "call_name", 0, -1 },
 		{ "fail == 0", "call_name", 1, 1 },
@@ -452,7 +452,7 @@ static void filters(void **state)
 		{ "$ret == 0 && fail", "call_name_fails", 1, 1 },
 		{ "$ret == \"two\"", "call_name", 1, 1 },
 		{ "$ret == \"two\"", "call_name_fails", 1, 0 },
-		{ "n->next->next->id", "call_name", 0, -1 },
+		{ "n->next->next->id", "call_name", -1, -1 },
 	};
 	static struct run run;
 	struct live live;
