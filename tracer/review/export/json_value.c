@@ -106,21 +106,6 @@ static void put_enum(struct json *json, const struct value_node *v)
 		put_int(json, v);
 }
 
-static bool is_utf8(const uint8_t *bytes, size_t len)
-{
-	uint32_t ch;
-
-	while (len) {
-		size_t n = utf8_decode(bytes, len, &ch);
-
-		if (!n || !ch)
-			return false;
-		bytes += n;
-		len -= n;
-	}
-	return true;
-}
-
 static void put_raw(struct json *json, const struct value_node *v, bool cut)
 {
 	json_object(json);
@@ -139,7 +124,7 @@ static void put_text(struct json *json, const struct value_node *v)
 
 	if (put_missing(json, v->status))
 		return;
-	if (!is_utf8(v->bytes, v->len)) {
+	if (!utf8_valid(v->bytes, v->len)) {
 		put_raw(json, v, cut);
 		return;
 	}
