@@ -425,7 +425,8 @@ void module_set_settle(struct module_set *set, size_t first, size_t end)
 	size_t n = module_set_files(set, &files);
 
 	for (size_t i = first; i < end && i < n; i++)
-		files[i]->settled = !files[i]->gone && !files[i]->error;
+		if (!files[i]->gone && !files[i]->error)
+			files[i]->settled = true;
 }
 
 static struct mapped_file *file_of(struct module_set *set, const struct module *module)
