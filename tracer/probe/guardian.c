@@ -12,8 +12,8 @@
  *
  * It traces the tracing thread, for its exit only (lifeline.c).  A tracer that is killed so is held before the kernel lets go what it
  * traces: threads that stand at a site still stand there, children that were just forked are still in their first stop.  The
- * text of all of them is restored, then the tracer may die.  Children are looked for until nothing new is found, as a fork may be
- * under way.  A child is written to only while it stands in a stop of the dying tracer, as a forked copy of the target that has executed
+ * text of all of them is restored, then the tracer may die.  Children are looked for until nothing new is found and no fork is under way
+ * that began before (forks.h).  A child is written to only while it stands in a stop of the dying tracer, as a forked copy of the target that has executed
  * nothing (proc_is_copy()): one that runs, that another tracer has, or that is another program now has nothing of ours that is
  * ours to take away.  Where the guardian may not trace the tracer, it learns of its end from a pipe whose other end only the tracer
  * has: a little late, and the handler in the target comes first; children are left to it.
@@ -43,6 +43,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -55,17 +56,19 @@
 
 #include "tracer/base/clock.h"
 #include "tracer/base/err.h"
+#include "tracer/probe/forks.h"
 #include "tracer/probe/journal.h"
 #include "tracer/probe/repair.h"
 #include "tracer/remote/afterwards.h"
 #include "tracer/remote/lifeline.h"
 #include "tracer/remote/proc.h"
+#include "tracer/remote/tasks.h"
 #include "tracer/remote/urgency.h"
 
 enum {
 	ROUND_MS = 100,
 	HUNG_MS = 2000,
-	REPAIR_PASSES = 50, REPAIR_PAUSE_MS = 2,
+	REPAIR_PASSES = 50, FORK_PASSES = 500, REPAIR_PAUSE_MS = 2,
 	READY_WAIT_MS = 2000, GONE_WAIT_MS = 1000,
 };
 enum { LIFE_FD, MEM_FD, MAPS_FD, JOURNAL_FD, CHILD_FD, SAY_FD, WILL_FD, N_FDS = WILL_FD + 2 }; /* all that it keeps open */
@@ -77,85 +80,12 @@ static const struct journal *journal;
 static struct last_will will;
 static struct guarded *shared;
 
-/* ---- names in /proc, made and read without an allocation */
-
-static char *put(char *at, const char *text)
-{
-	while (*text)
-		*at++ = *text++;
-	*at = '\0';
-	return at;
-}
-
-static char *put_number(char *at, long n)
-{
-	char digits[24];
-	int len = 0;
-
-	do
-		digits[len++] = (char)('0' + n % 10);
-	while ((n /= 10) > 0);
-	while (len > 0)
-		*at++ = digits[--len];
-	*at = '\0';
-	return at;
-}
-
-static ssize_t read_file(const char *path, char *text, size_t len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, len - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	return n;
-}
-
-struct dirent64_head { /* getdents64(2) */
-	uint64_t ino;
-	int64_t off;
-	uint16_t len;
-	uint8_t type;
-	char name[];
-};
-
-/* Call `each` with every thread of the target, until it says true. */
-static bool for_each_thread(bool (*each)(const char *task_path, long tid))
-{
-	char path[64], entries[4096] __attribute__((aligned(8)));
-	bool found = false;
-	long n;
-
-	put(put_number(put(path, "/proc/"), journal->file->pid), "/task/");
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	while (!found && fd >= 0 && (n = syscall(SYS_getdents64, fd, entries, sizeof(entries))) > 0) {
-		for (long at = 0; !found && at < n;) {
-			const struct dirent64_head *entry = (const void *)(entries + at);
-			long tid = atol(entry->name);
-
-			found = tid > 0 && each(path, tid);
-			at += entry->len;
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	return found;
-}
-
 /* ---- watching */
 
-static bool is_stopped_by_tracer(const char *task_path, long tid)
+static bool is_stopped_by_tracer(pid_t pid, pid_t tid, void *ctx)
 {
-	char path[96], text[512];
-
-	put(put_number(put(path, task_path), tid), "/stat");
-	if (read_file(path, text, sizeof(text)) <= 0)
-		return false;
-	const char *end = strrchr(text, ')');
-
-	return end && end[1] == ' ' && end[2] == 't';
+	(void)ctx;
+	return proc_state(pid, tid) == 't';
 }
 
 static bool has_killed;
@@ -170,22 +100,12 @@ static void end_hang(unsigned times)
 	kill(tracer, has_killed ? SIGKILL : SIGCONT);
 }
 
-/* ns for which the tracer has run: the first number of /proc/TID/schedstat; 0 where the kernel does not count that. */
-static uint64_t run_ns(pid_t tracer)
-{
-	char path[64], text[96];
-
-	put(put_number(put(path, "/proc/"), tracer), "/schedstat");
-	read_file(path, text, sizeof(text));
-	return strtoull(text, NULL, 10);
-}
-
 /* What the tracer could have made of this round. */
 static unsigned could_use_ms(void)
 {
 	static uint64_t last_ns;
 	pid_t tracer = journal->file->tracer;
-	uint64_t ns = run_ns(tracer), ran_ms = (ns - last_ns) / 1000000;
+	uint64_t ns = task_run_ns(tracer), ran_ms = (ns - last_ns) / 1000000;
 
 	last_ns = ns;
 	return ns && proc_state(tracer, tracer) == 'R' && ran_ms < ROUND_MS ? (unsigned)ran_ms : ROUND_MS;
@@ -202,7 +122,7 @@ static void look_for_hang(void)
 	last_beat = beat;
 	if (still_ms < HUNG_MS)
 		return;
-	if (for_each_thread(is_stopped_by_tracer))
+	if (tasks_each(journal->file->pid, is_stopped_by_tracer, NULL))
 		end_hang(++hangs);
 	still_ms = 0;
 }
@@ -254,21 +174,21 @@ static enum lifeline_event watch(pid_t tracer, bool traced)
 static pid_t held_tracer; /* 0: it is not held */
 static size_t n_restored, n_on_the_way; /* in one pass */
 
-static int open_of(long pid, const char *name, int flags)
+static int open_of(pid_t pid, const char *name, int flags)
 {
 	char path[64];
 
-	put(put_number(put(path, "/proc/"), pid), name);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	return open(path, flags | O_CLOEXEC);
 }
 
 /* Its files are opened first: they stay those of the memory that is looked at then. */
-static void repair_child(pid_t maker, long pid)
+static void repair_child(pid_t maker, pid_t pid)
 {
-	struct repair_target target = { open_of(pid, "/mem", O_RDWR), open_of(pid, "/maps", O_RDONLY), 0 };
+	struct repair_target target = { open_of(pid, "mem", O_RDWR), open_of(pid, "maps", O_RDONLY), 0 };
 	struct repair_result result = { 0 };
 	char state = 0;
-	bool is_copy = target.mem_fd >= 0 && target.maps_fd >= 0 && proc_is_copy(maker, (pid_t)pid, held_tracer, &state);
+	bool is_copy = target.mem_fd >= 0 && target.maps_fd >= 0 && proc_is_copy(maker, pid, held_tracer, &state);
 
 	if (is_copy && state == 't')
 		repair_sites(journal->file, &target, &result);
@@ -280,29 +200,10 @@ static void repair_child(pid_t maker, long pid)
 		close(target.maps_fd);
 }
 
-/* Children that one thread has made: /proc/PID/task/TID/children. */
-static bool repair_children(const char *task_path, long tid)
+static bool repair_children(pid_t pid, pid_t tid, void *ctx)
 {
-	char path[96], text[4096];
-	ssize_t n;
-	long pid = 0;
-
-	put(put_number(put(path, task_path), tid), "/children");
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	/* Numbers, each with a space behind it. */
-	while (fd >= 0 && (n = read(fd, text, sizeof(text))) > 0) {
-		for (ssize_t i = 0; i < n; i++) {
-			if (text[i] >= '0' && text[i] <= '9') {
-				pid = 10 * pid + text[i] - '0';
-			} else if (pid) {
-				repair_child((pid_t)tid, pid);
-				pid = 0;
-			}
-		}
-	}
-	if (fd >= 0)
-		close(fd);
+	(void)ctx;
+	task_each_child(pid, tid, repair_child);
 	return false;
 }
 
@@ -311,15 +212,22 @@ static bool repair(void)
 {
 	static const struct timespec pause = { 0, REPAIR_PAUSE_MS * 1000000L };
 	static const struct repair_target target = { MEM_FD, MAPS_FD, 0 };
+	static struct forks forks;
+	pid_t pid = journal->file->pid;
 	struct repair_result result;
+	bool forking = held_tracer != 0;
 
-	for (int i = 0; i < REPAIR_PASSES; i++) {
+	for (int i = 0; i < (forking ? FORK_PASSES : REPAIR_PASSES); i++) {
 		repair_sites(journal->file, &target, &result);
 		n_restored = result.restored;
 		n_on_the_way = 0;
+		if (held_tracer && i == 0)
+			forks_note(&forks, pid);
+		else if (held_tracer)
+			forking = forks_go_on(&forks, pid); /* before the look for children: then it is the last one */
 		if (held_tracer)
-			for_each_thread(repair_children);
-		if (i && !n_restored && !n_on_the_way && !result.failed)
+			tasks_each(pid, repair_children, NULL);
+		if (i && !forking && !n_restored && !n_on_the_way && !result.failed)
 			break;
 		nanosleep(&pause, NULL);
 	}
