@@ -18,7 +18,7 @@
  * ours to take away.  Where the guardian may not trace the tracer, it learns of its end from a pipe whose other end only the tracer
  * has: a little late, and the handler in the target comes first; children are left to it.
  *
- * A tracer hangs if its heartbeat stands still for HUNG_MS, and a thread of the target is stopped by it.  What counts is not the time
+ * A tracer hangs if its heartbeat stands still for HUNG_MS, it has not even woken up meanwhile, and a thread of the target is stopped by it.  What counts is not the time
  * that passes, but what the tracer could have made of it: between two wake-ups of the guardian, which on a machine that was suspended
  * have slept as long, a tracer that wants a CPU has had what it ran, one that sleeps, or is stopped, all.  So one that starves is let live.
  * A hung tracer is killed, which the target's handler makes harmless; where there is none (`fragile`), a tracer that was only stopped is
@@ -68,7 +68,7 @@
 enum {
 	ROUND_MS = 100,
 	HUNG_MS = 2000,
-	REPAIR_PASSES = 50, FORK_PASSES = 500, REPAIR_PAUSE_MS = 2,
+	REPAIR_PASSES = 50, PATIENT_PASSES = 2500, REPAIR_PAUSE_MS = 2,
 	READY_WAIT_MS = 2000, GONE_WAIT_MS = 1000,
 };
 enum { LIFE_FD, MEM_FD, MAPS_FD, JOURNAL_FD, CHILD_FD, SAY_FD, WILL_FD, N_FDS = WILL_FD + 2 }; /* all that it keeps open */
@@ -100,6 +100,15 @@ static void end_hang(unsigned times)
 	kill(tracer, has_killed ? SIGKILL : SIGCONT);
 }
 
+/* Rises as long as the tracer does something: it serves stops, or wakes up while it waits for a thread, which may itself wait for a CPU. */
+static uint64_t signs_of_life(void)
+{
+	uint64_t n_waits = 0;
+
+	proc_status(journal->file->tracer, "voluntary_ctxt_switches", 10, &n_waits);
+	return shared->beat + n_waits;
+}
+
 /* What the tracer could have made of this round. */
 static unsigned could_use_ms(void)
 {
@@ -115,7 +124,7 @@ static void look_for_hang(void)
 {
 	static uint64_t last_beat;
 	static unsigned still_ms, hangs;
-	uint64_t beat = shared->beat;
+	uint64_t beat = signs_of_life();
 	unsigned ms = could_use_ms();
 
 	still_ms = beat == last_beat ? still_ms + ms : 0;
@@ -215,9 +224,9 @@ static bool repair(void)
 	static struct forks forks;
 	pid_t pid = journal->file->pid;
 	struct repair_result result;
-	bool forking = held_tracer != 0;
+	bool forking = held_tracer != 0; /* or a child is on its way: who waits for a CPU is waited for */
 
-	for (int i = 0; i < (forking ? FORK_PASSES : REPAIR_PASSES); i++) {
+	for (int i = 0; i < (forking || n_on_the_way ? PATIENT_PASSES : REPAIR_PASSES); i++) {
 		repair_sites(journal->file, &target, &result);
 		n_restored = result.restored;
 		n_on_the_way = 0;
@@ -367,9 +376,13 @@ static void wait_for(bool (*is_so)(void), int ms)
 		nanosleep(&pause, NULL);
 }
 
+static int life_of_new;
+
 static bool is_ready(void)
 {
-	return shared->watches;
+	struct pollfd life = { .fd = life_of_new }; /* POLLERR: it is gone already */
+
+	return shared->watches || poll(&life, 1, 0) != 0;
 }
 
 static bool is_untraced(void)
@@ -380,7 +393,7 @@ static bool is_untraced(void)
 	return (pid_t)tracer != shared->guardian;
 }
 
-/* It may trace us, where that takes a permission (prctl(2), PR_SET_PTRACER), and does from the moment that this returns. */
+/* It may trace us, where that takes a permission (prctl(2), PR_SET_PTRACER), and does from the moment that this returns, unless it has died. */
 static void let_it_watch(void)
 {
 	prctl(PR_SET_PTRACER, (unsigned long)shared->guardian, 0, 0, 0);
@@ -414,6 +427,7 @@ int guardian_start(const struct journal *its_journal, const struct repair_target
 		return err_set(-error, "cannot start the guardian: %s", strerror(error));
 	}
 	its_journal->file->guardian = shared->guardian;
+	life_of_new = ends[1];
 	let_it_watch();
 	*ret = (struct guardian){ .shared = shared, .life = ends[1] };
 	return 0;
