@@ -85,7 +85,7 @@ static int add(struct trace_writer *writer, const char *function, const struct s
 	       const struct schema *ret)
 {
 	const struct trace_probe_desc desc = { .function = function,
-					       .module = "libmade.so",
+					       .module = "libvirt-made.so",
 					       .source = "made.c:1",
 					       .prototype = function,
 					       .entry = entry,
@@ -115,7 +115,7 @@ static void leave(struct trace_writer *writer, int class, struct event_context a
 static void put_frames(struct trace_writer *writer, const char *name)
 {
 	for (uint64_t addr = 0x1000; addr <= 0x3000; addr += 0x1000)
-		check(trace_frame(writer, 1, addr, 0, false, name, "libmade.so", "made.c:7"));
+		check(trace_frame(writer, 1, addr, 0, false, name, "libvirt-made.so", "made.c:7"));
 }
 
 /* Many calls */
